@@ -1,0 +1,89 @@
+//! What the handlers share, and the table of routes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::middleware::from_fn;
+use actix_web::web;
+use ipnet::IpNet;
+use metrics_exporter_prometheus::PrometheusHandle;
+use nexus_infrastructure::config::UsageDetail;
+use nexus_infrastructure::gate::Gate;
+use nexus_projections::Projections;
+use nexus_validator::Validator;
+use nexus_validator::usage_journal::{UsageJournal, UsageRecord};
+
+use crate::problem::Problem;
+use crate::{
+    audit, docs, events, forward_auth, health, keys, openapi, projections, request, tenants, verify,
+};
+
+/// The most bytes of a request body.
+pub const LONGEST_BODY: usize = 64 * 1024;
+
+/// How long an answer waits until the node's own table and lists show what was done.
+pub const VISIBLE_WITHIN: Duration = Duration::from_secs(3);
+
+/// What the handlers of a process share.
+#[derive(Clone)]
+pub struct App {
+    /// The way to change anything.
+    pub gate: Arc<Gate>,
+    /// The read models.
+    pub projections: Projections,
+    /// The node's own table of credentials.
+    pub validator: Arc<Validator>,
+    /// Where its decisions are recorded.
+    pub usage: UsageJournal,
+    /// What is recorded of each request.
+    pub usage_detail: UsageDetail,
+    /// Peers whose forwarding headers are believed.
+    pub trusted_proxies: Arc<[IpNet]>,
+    /// Where the outside reaches this server.
+    pub public_url: String,
+    /// Metrics as text.
+    pub metrics: PrometheusHandle,
+}
+
+impl App {
+    /// Records a decision, in as much detail as the configuration wants.
+    pub fn record(&self, record: UsageRecord<'_>) {
+        match self.usage_detail {
+            UsageDetail::Requests => self.usage.record(&record),
+            UsageDetail::Counts => self.usage.record(&UsageRecord {
+                method: None,
+                path: None,
+                ip: None,
+                request_id: None,
+                client_version: None,
+                ..record
+            }),
+        }
+    }
+}
+
+/// All routes. Wrap the app in [`request::trace`] where it is built.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config
+        .app_data(web::PayloadConfig::new(LONGEST_BODY))
+        .app_data(web::PathConfig::default().error_handler(|_, _| Problem::not_found().into()))
+        .service(
+            web::scope("")
+                .wrap(from_fn(request::trace))
+                .configure(verify::routes)
+                .configure(forward_auth::routes)
+                .configure(tenants::routes)
+                .configure(keys::routes)
+                .configure(audit::routes)
+                .configure(events::routes)
+                .configure(projections::routes)
+                .configure(health::routes)
+                .configure(openapi::routes)
+                .configure(docs::routes)
+                .default_service(web::to(nothing_here)),
+        );
+}
+
+async fn nothing_here() -> Result<actix_web::HttpResponse, Problem> {
+    Err(Problem::not_found())
+}

@@ -1,0 +1,337 @@
+//! `GET /v1/audit` and `GET /v1/tenants/{tenant}/audit`: who did what, to which key, from where, when, with what outcome. With
+//! `Accept: application/x-ndjson` or `text/csv` everything that matches is streamed.
+
+use std::net::IpAddr;
+
+use actix_web::http::header::ACCEPT;
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use chrono::{DateTime, Utc};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use nexus_domain::ids::{KeyId, TenantId};
+use nexus_infrastructure::personal_data::PersonalData;
+use nexus_projections::audit_trail::{self, AuditExport, AuditFilter, AuditItem, Order};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::keys::up_to_date;
+use crate::principal::Caller;
+use crate::problem::{self, Problem};
+use crate::query::QueryFields;
+use crate::tenants::{existing, tenant_id};
+
+/// Pages that one request looks through for an address: addresses are encrypted, so that no index can help.
+const PAGES_SCANNED: u32 = 25;
+
+/// An entry of the audit trail.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AuditObject {
+    /// Its place in the log.
+    pub position: u64,
+    /// The event's id, the same as on the message bus.
+    pub event_id: Option<String>,
+    /// When.
+    pub time: DateTime<Utc>,
+    /// Whose.
+    #[schema(value_type = Option<String>)]
+    pub tenant_id: Option<TenantId>,
+    /// Who: the id of a key, `system`, or a node.
+    pub actor: Option<String>,
+    /// What, such as `key.revoked`.
+    pub action: String,
+    /// To which key.
+    #[schema(value_type = Option<String>)]
+    pub key_id: Option<KeyId>,
+    /// From where; absent where it is unknown or was erased.
+    pub ip: Option<String>,
+    /// `success`, or the code of the refusal.
+    pub outcome: String,
+    /// The request that caused it.
+    pub request_id: Option<String>,
+    /// The particulars.
+    #[schema(value_type = Object)]
+    pub details: Box<RawValue>,
+}
+
+/// A page of the audit trail.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AuditPage {
+    /// The entries, newest first.
+    pub data: Vec<AuditObject>,
+    /// Where the next page begins; absent on the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// Registers the routes.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config.service(search).service(search_tenant);
+}
+
+/// Searches the audit trail of all tenants that the caller sees.
+#[utoipa::path(
+    tag = "audit",
+    params(
+        ("tenant" = Option<String>, Query, description = "Whose"),
+        ("actor" = Option<String>, Query, description = "Who"),
+        ("action" = Option<String>, Query, description = "What, such as `key.revoked`"),
+        ("key" = Option<String>, Query, description = "To which key"),
+        ("ip" = Option<String>, Query, description = "From which address"),
+        ("outcome" = Option<String>, Query, description = "`success`, or the code of a refusal"),
+        ("from" = Option<String>, Query, description = "Not before this instant"),
+        ("to" = Option<String>, Query, description = "Before this instant"),
+        ("q" = Option<String>, Query, description = "A text that occurs in the entry"),
+        ("limit" = Option<u32>, Query, description = "1 to 200 rows, 50 where left out"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+    ),
+    responses((status = 200, description = "A page; with `Accept: application/x-ndjson` or `text/csv` a stream of everything that matches", body = AuditPage), (status = 400, body = problem::Document), (status = 403, body = problem::Document)),
+)]
+#[get("/v1/audit")]
+pub(crate) async fn search(
+    app: web::Data<App>,
+    request: HttpRequest,
+    caller: Caller,
+) -> Result<HttpResponse, Problem> {
+    caller.require("audit:read")?;
+    let mut query = QueryFields::parse(&request)?;
+    let asked = query.parsed("tenant", "write a tenant's id", str::parse::<TenantId>);
+    let tenant = match (asked, &caller.principal.tenants) {
+        (Some(tenant), _) => {
+            caller.see(tenant)?;
+            Some(tenant)
+        }
+        (None, None) => None,
+        (None, Some(tenants)) => {
+            let mut tenants = tenants.iter();
+            match (tenants.next(), tenants.next()) {
+                (Some(only), None) => Some(*only),
+                _ => {
+                    return Err(Problem::invalid_field(
+                        "query.tenant",
+                        "missing",
+                        "name one of the tenants that the credential sees",
+                    ));
+                }
+            }
+        }
+    };
+    answer(&app, &request, query, tenant).await
+}
+
+/// Searches the audit trail of a tenant.
+#[utoipa::path(
+    tag = "audit",
+    params(
+        ("tenant" = String, Path, description = "The tenant's id"),
+        ("actor" = Option<String>, Query, description = "Who"),
+        ("action" = Option<String>, Query, description = "What, such as `key.revoked`"),
+        ("key" = Option<String>, Query, description = "To which key"),
+        ("ip" = Option<String>, Query, description = "From which address"),
+        ("outcome" = Option<String>, Query, description = "`success`, or the code of a refusal"),
+        ("from" = Option<String>, Query, description = "Not before this instant"),
+        ("to" = Option<String>, Query, description = "Before this instant"),
+        ("q" = Option<String>, Query, description = "A text that occurs in the entry"),
+        ("limit" = Option<u32>, Query, description = "1 to 200 rows, 50 where left out"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+    ),
+    responses((status = 200, description = "A page; with `Accept: application/x-ndjson` or `text/csv` a stream of everything that matches", body = AuditPage), (status = 400, body = problem::Document), (status = 404, body = problem::Document)),
+)]
+#[get("/v1/tenants/{tenant}/audit")]
+pub(crate) async fn search_tenant(
+    app: web::Data<App>,
+    request: HttpRequest,
+    caller: Caller,
+    tenant: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    caller.require("audit:read")?;
+    let tenant = tenant_id(&tenant)?;
+    caller.see(tenant)?;
+    existing(&app, tenant).await?;
+    let query = QueryFields::parse(&request)?;
+    answer(&app, &request, query, Some(tenant)).await
+}
+
+async fn answer(
+    app: &web::Data<App>,
+    request: &HttpRequest,
+    mut query: QueryFields,
+    tenant: Option<TenantId>,
+) -> Result<HttpResponse, Problem> {
+    let instant = |micros: Option<i64>| micros.and_then(DateTime::from_timestamp_micros);
+    let ip = query
+        .parsed("ip", "write an IPv4 or IPv6 address", str::parse::<IpAddr>)
+        .map(|ip| ip.to_canonical().to_string());
+    let filter = AuditFilter {
+        actor: query.one("actor"),
+        action: query.one("action"),
+        key: query.parsed("key", "write a key's id", str::parse::<KeyId>),
+        tenant,
+        ip: None,
+        outcome: query.one("outcome"),
+        from: instant(query.instant("from")),
+        to: instant(query.instant("to")),
+        q: query.one("q"),
+    };
+    let limit = query.limit();
+    let cursor = query.one("cursor");
+    query.finish()?;
+    up_to_date(app, audit_trail::NAME).await?;
+    let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let format = if accept.contains("application/x-ndjson") {
+        Some(Format::Ndjson)
+    } else if accept.contains("text/csv") {
+        Some(Format::Csv)
+    } else {
+        None
+    };
+    match format {
+        Some(format) => export(app, filter, ip, format).await,
+        None => Ok(HttpResponse::Ok().json(page(app, &filter, ip.as_deref(), cursor, limit).await?)),
+    }
+}
+
+async fn page(
+    app: &App,
+    filter: &AuditFilter,
+    ip: Option<&str>,
+    mut cursor: Option<String>,
+    limit: u32,
+) -> Result<AuditPage, Problem> {
+    let trail = app.projections.audit_trail();
+    let mut data = Vec::new();
+    for _ in 0..PAGES_SCANNED {
+        let wanted = limit.saturating_sub(u32::try_from(data.len()).unwrap_or(limit));
+        let found = trail.list(filter, cursor.as_deref(), wanted).await?;
+        for item in found.data {
+            let object = open(item, app.gate.personal_data()).await?;
+            if ip.is_none_or(|ip| object.ip.as_deref() == Some(ip)) {
+                data.push(object);
+            }
+        }
+        cursor = found.next_cursor;
+        if cursor.is_none() || data.len() >= limit as usize {
+            break;
+        }
+    }
+    Ok(AuditPage { data, next_cursor: cursor })
+}
+
+/// An entry with its address decrypted.
+async fn open(item: AuditItem, personal_data: &PersonalData) -> Result<AuditObject, Problem> {
+    let ip = match &item.ip {
+        Some(sealed) => personal_data.open(sealed).await.map_err(Problem::internal)?,
+        None => None,
+    };
+    Ok(AuditObject {
+        position: item.position,
+        event_id: item.event_id,
+        time: item.time,
+        tenant_id: item.tenant_id,
+        actor: item.actor,
+        action: item.action,
+        key_id: item.key_id,
+        ip,
+        outcome: item.outcome,
+        request_id: item.request_id,
+        details: item.details,
+    })
+}
+
+#[derive(Clone, Copy)]
+enum Format {
+    Ndjson,
+    Csv,
+}
+
+const CSV_HEAD: &[&str] = &[
+    "position",
+    "event_id",
+    "time",
+    "tenant_id",
+    "actor",
+    "action",
+    "key_id",
+    "ip",
+    "outcome",
+    "request_id",
+    "details",
+];
+
+async fn export(
+    app: &web::Data<App>,
+    filter: AuditFilter,
+    ip: Option<String>,
+    format: Format,
+) -> Result<HttpResponse, Problem> {
+    let export = app.projections.audit_trail().export(filter, Order::OldestFirst).await?;
+    let personal_data = app.gate.personal_data().clone();
+    let head = match format {
+        Format::Ndjson => Bytes::new(),
+        Format::Csv => csv_rows(|writer| writer.write_record(CSV_HEAD))?,
+    };
+    let pages =
+        stream::try_unfold((export, personal_data, ip), move |(mut export, personal_data, ip)| async move {
+            let piece = piece(&mut export, &personal_data, ip.as_deref(), format).await?;
+            Ok::<_, Problem>(piece.map(|piece| (piece, (export, personal_data, ip))))
+        });
+    let all = stream::once(async move { Ok::<_, Problem>(head) }).chain(pages);
+    let content_type = match format {
+        Format::Ndjson => "application/x-ndjson",
+        Format::Csv => "text/csv; charset=utf-8",
+    };
+    Ok(HttpResponse::Ok().content_type(content_type).streaming(all.map_err(actix_web::Error::from)))
+}
+
+async fn piece(
+    export: &mut AuditExport,
+    personal_data: &PersonalData,
+    ip: Option<&str>,
+    format: Format,
+) -> Result<Option<Bytes>, Problem> {
+    let Some(items) = export.next().await? else {
+        return Ok(None);
+    };
+    let mut objects = Vec::with_capacity(items.len());
+    for item in items {
+        let object = open(item, personal_data).await?;
+        if ip.is_none_or(|ip| object.ip.as_deref() == Some(ip)) {
+            objects.push(object);
+        }
+    }
+    let bytes = match format {
+        Format::Ndjson => {
+            let mut lines = Vec::new();
+            for object in &objects {
+                serde_json::to_writer(&mut lines, object).map_err(Problem::internal)?;
+                lines.push(b'\n');
+            }
+            Bytes::from(lines)
+        }
+        Format::Csv => csv_rows(|writer| objects.iter().try_for_each(|object| write_row(writer, object)))?,
+    };
+    Ok(Some(bytes))
+}
+
+fn csv_rows(write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>) -> Result<Bytes, Problem> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    write(&mut writer).map_err(Problem::internal)?;
+    writer.into_inner().map(Bytes::from).map_err(Problem::internal)
+}
+
+fn write_row(writer: &mut csv::Writer<Vec<u8>>, object: &AuditObject) -> csv::Result<()> {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    writer.write_record([
+        object.position.to_string(),
+        text(&object.event_id),
+        object.time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
+        object.tenant_id.map(|id| id.to_string()).unwrap_or_default(),
+        text(&object.actor),
+        object.action.clone(),
+        object.key_id.map(|id| id.to_string()).unwrap_or_default(),
+        text(&object.ip),
+        object.outcome.clone(),
+        text(&object.request_id),
+        object.details.get().to_owned(),
+    ])
+}

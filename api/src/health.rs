@@ -1,0 +1,49 @@
+//! Liveness, readiness and metrics.
+
+use actix_web::{HttpResponse, get, web};
+use serde_json::json;
+
+use crate::app::App;
+use crate::problem::{self, Problem};
+
+/// Registers the routes.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config.service(healthz).service(readyz).service(metrics);
+}
+
+/// The process lives.
+#[utoipa::path(tag = "operation", security(()), responses((status = 200, description = "The process lives")))]
+#[get("/healthz")]
+pub(crate) async fn healthz() -> HttpResponse {
+    HttpResponse::Ok().json(json!({"status": "ok"}))
+}
+
+/// The process can serve: the store answers. Why it cannot is told in the body.
+#[utoipa::path(tag = "operation", security(()), responses((status = 200, description = "The process can serve"), (status = 503, body = problem::Document)))]
+#[get("/readyz")]
+pub(crate) async fn readyz(app: web::Data<App>) -> Result<HttpResponse, Problem> {
+    let head = app.gate.journal().head().await?;
+    Ok(HttpResponse::Ok().json(json!({
+        "status": "ok",
+        "position": head,
+        "applied": app.validator.applied(),
+        "credentials": app.validator.len(),
+        "usage_alarm": app.usage.alarm(),
+    })))
+}
+
+/// Metrics in the text format of Prometheus.
+#[utoipa::path(tag = "operation", security(()), responses((status = 200, description = "Metrics", content_type = "text/plain")))]
+#[get("/metrics")]
+pub(crate) async fn metrics(app: web::Data<App>) -> HttpResponse {
+    ::metrics::gauge!("nexus_credentials").set(count(app.validator.len() as u64));
+    ::metrics::gauge!("nexus_applied_position").set(count(app.validator.applied()));
+    ::metrics::gauge!("nexus_usage_dropped").set(count(app.usage.dropped()));
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(app.metrics.render())
+}
+
+/// Gauges are floating-point numbers; counts are exact in them up to 2⁵³.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float by definition")]
+const fn count(value: u64) -> f64 {
+    value as f64
+}

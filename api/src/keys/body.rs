@@ -1,0 +1,208 @@
+//! Bodies of the key routes, read strictly.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use ipnet::IpNet;
+use nexus_domain::dialect::KeyType;
+use nexus_domain::duration;
+use nexus_domain::key::{Lifespan, RevocationReason};
+use nexus_domain::scope::ScopeSet;
+use nexus_domain::verification::Restrictions;
+use nexus_infrastructure::gate::{Change, Issue, Revoke, Rotate};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::body::{Fields, MOST_ITEMS};
+use crate::problem::Problem;
+
+/// The longest value of a restriction, in bytes.
+const LONGEST_VALUE: usize = 100;
+
+/// A key to create.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct IssueKeyBody {
+    /// A name for people, 1 to 100 characters.
+    #[schema(example = "Warehouse Integration")]
+    pub name: String,
+    /// `secret`, which is the default, or `publishable`.
+    #[serde(rename = "type")]
+    pub key_type: Option<String>,
+    /// Name or alias of an environment; the dialect's first where left out.
+    #[schema(example = "live")]
+    pub environment: Option<String>,
+    /// What it may do.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// How long it lives, such as `30d`; for ever where neither this nor `expires_at` is given.
+    #[schema(example = "90d")]
+    pub expires_in: Option<String>,
+    /// When it ends.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Addresses and networks it may be used from; from anywhere where empty.
+    #[serde(default)]
+    #[schema(example = json!(["203.0.113.0/24", "2001:db8::1"]))]
+    pub ip_allowlist: Vec<String>,
+    /// To what it is restricted, by the names that the dialect has.
+    #[serde(default)]
+    pub restrictions: BTreeMap<String, Vec<String>>,
+}
+
+/// What of a key shall change; what is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct ChangeKeyBody {
+    /// Another name.
+    pub name: Option<String>,
+    /// Other scopes.
+    pub scopes: Option<Vec<String>>,
+    /// Another lifetime, counted from now.
+    pub expires_in: Option<String>,
+    /// Another end; `null`: never.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Another allow list.
+    pub ip_allowlist: Option<Vec<String>>,
+    /// Other restrictions.
+    pub restrictions: Option<BTreeMap<String, Vec<String>>>,
+}
+
+/// How a secret shall be replaced.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct RotateKeyBody {
+    /// How long the old secret stays valid, such as `24h`; `0`: not at all; the dialect's default
+    /// where left out.
+    #[schema(example = "24h")]
+    pub grace: Option<String>,
+}
+
+/// Why a key shall be revoked.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct RevokeKeyBody {
+    /// `compromised`, `superseded`, `unused`, `cessation_of_operation`, `privilege_withdrawn` or
+    /// `unspecified`, which is the default.
+    #[schema(example = "compromised")]
+    pub reason: Option<String>,
+    /// A note for people, at most 100 characters.
+    pub note: Option<String>,
+}
+
+pub(super) fn issue(bytes: &[u8]) -> Result<Issue, Problem> {
+    let mut fields = Fields::parse(bytes)?;
+    let issue = Issue {
+        name: fields.required_text("name"),
+        key_type: fields
+            .parsed("type", "write \"secret\" or \"publishable\"", key_type)
+            .unwrap_or(KeyType::Secret),
+        environment: fields.text("environment"),
+        scopes: scopes(&mut fields).unwrap_or_default(),
+        ip_allowlist: networks(&mut fields).unwrap_or_default(),
+        restrictions: restrictions(&mut fields).unwrap_or_default(),
+        lifespan: lifespan(&mut fields).unwrap_or(Lifespan::Unlimited),
+    };
+    fields.finish()?;
+    Ok(issue)
+}
+
+pub(super) fn change(bytes: &[u8]) -> Result<Change, Problem> {
+    let mut fields = Fields::parse(bytes)?;
+    let for_ever = fields.has("expires_at").then_some(Lifespan::Unlimited);
+    let change = Change {
+        name: fields.text("name"),
+        scopes: scopes(&mut fields),
+        ip_allowlist: networks(&mut fields),
+        restrictions: restrictions(&mut fields),
+        lifespan: lifespan(&mut fields).or(for_ever),
+    };
+    fields.finish()?;
+    Ok(change)
+}
+
+pub(super) fn rotate(bytes: &[u8]) -> Result<Rotate, Problem> {
+    let mut fields = Fields::parse(bytes)?;
+    let grace: Option<TimeDelta> =
+        fields.parsed("grace", "write it like \"24h\", or \"0\" for none", duration::parse);
+    fields.finish()?;
+    Ok(Rotate { grace })
+}
+
+pub(super) fn revoke(bytes: &[u8]) -> Result<Revoke, Problem> {
+    let mut fields = Fields::parse(bytes)?;
+    let reason = fields
+        .parsed("reason", "choose compromised, superseded, unused, cessation_of_operation, privilege_withdrawn or unspecified", |text| {
+            serde_json::from_value::<RevocationReason>(text.into()).map_err(|_| "no such reason")
+        })
+        .unwrap_or(RevocationReason::Unspecified);
+    let note = fields.text("note");
+    fields.finish()?;
+    Ok(Revoke { reason, note })
+}
+
+fn key_type(text: &str) -> Result<KeyType, &'static str> {
+    match text {
+        "secret" => Ok(KeyType::Secret),
+        "publishable" => Ok(KeyType::Publishable),
+        _ => Err("no such type"),
+    }
+}
+
+fn scopes(fields: &mut Fields) -> Option<ScopeSet> {
+    Some(fields.list("scopes", "use one of the dialect's scopes", str::parse)?.into_iter().collect())
+}
+
+fn networks(fields: &mut Fields) -> Option<Vec<IpNet>> {
+    fields.list(
+        "ip_allowlist",
+        "write an address or a network such as 203.0.113.0/24 or 2001:db8::/32",
+        |text| {
+            text.parse::<IpNet>()
+                .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+                .map_err(|_| "neither an address nor a network")
+        },
+    )
+}
+
+fn restrictions(fields: &mut Fields) -> Option<Restrictions> {
+    let given = fields.object("restrictions")?;
+    let mut restrictions = Restrictions::new();
+    for (name, values) in given {
+        let shown: String = name.chars().take(32).collect();
+        let texts: Option<BTreeSet<String>> =
+            values.as_array().filter(|list| list.len() <= MOST_ITEMS).and_then(|list| {
+                list.iter()
+                    .map(|value| {
+                        value
+                            .as_str()
+                            .filter(|text| (1..=LONGEST_VALUE).contains(&text.len()))
+                            .map(str::to_owned)
+                    })
+                    .collect()
+            });
+        match texts {
+            Some(texts) => {
+                restrictions.insert(name, texts);
+            }
+            None => fields.wrong(
+                &format!("restrictions.{shown}"),
+                "not a list of at most 200 texts of 1 to 100 bytes",
+                "write it as [\"…\"]",
+            ),
+        }
+    }
+    Some(restrictions)
+}
+
+fn lifespan(fields: &mut Fields) -> Option<Lifespan> {
+    let length = fields.parsed("expires_in", "write it like \"30d\"", duration::parse);
+    let end = fields.parsed("expires_at", "write it like \"2030-01-31T00:00:00Z\"", |text| {
+        DateTime::parse_from_rfc3339(text).map(|end| end.with_timezone(&Utc))
+    });
+    match (length, end) {
+        (Some(_), Some(_)) => {
+            fields.wrong("expires_at", "both `expires_in` and `expires_at` are given", "give one of them");
+            None
+        }
+        (Some(length), None) => Some(Lifespan::For(length)),
+        (None, Some(end)) => Some(Lifespan::Until(end)),
+        (None, None) => None,
+    }
+}

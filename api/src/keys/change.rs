@@ -1,0 +1,37 @@
+//! `PATCH /v1/tenants/{tenant}/keys/{key}`
+
+use actix_web::{HttpRequest, HttpResponse, patch, web};
+
+use crate::app::App;
+use crate::keys::body::{self, ChangeKeyBody};
+use crate::keys::{KeyObject, addressed};
+use crate::node;
+use crate::principal::Caller;
+use crate::problem::{self, Problem};
+use crate::verify::require_json;
+
+/// Changes a key's name, scopes, allow list, restrictions or expiry. What is left out stays. When
+/// this answers, the change is in force.
+#[utoipa::path(
+    tag = "keys",
+    params(("tenant" = String, Path, description = "The tenant's id"), ("key" = String, Path, description = "The key's id")),
+    request_body = ChangeKeyBody,
+    responses((status = 200, body = KeyObject), (status = 400, body = problem::Document), (status = 404, body = problem::Document), (status = 409, body = problem::Document)),
+)]
+#[patch("/v1/tenants/{tenant}/keys/{key}")]
+pub(crate) async fn change(
+    app: web::Data<App>,
+    request: HttpRequest,
+    caller: Caller,
+    path: web::Path<(String, String)>,
+    bytes: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    caller.require("keys:write")?;
+    let (tenant, key) = addressed(&caller, &path)?;
+    require_json(&request)?;
+    let change = body::change(&bytes)?;
+    let call = caller.call(&app, &request, &bytes)?;
+    let done = app.gate.change_key(&call, tenant, key, change).await?;
+    let position = node::settle(&app, done.position).await?;
+    Ok(HttpResponse::Ok().json(KeyObject::load(&app, tenant, key, position).await?))
+}

@@ -1,0 +1,45 @@
+//! `POST /v1/tenants/{tenant}/keys`
+
+use actix_web::{HttpRequest, HttpResponse, post, web};
+
+use crate::app::App;
+use crate::keys::body::{self, IssueKeyBody};
+use crate::keys::object::{KeyObject, KeyWithSecret};
+use crate::node;
+use crate::principal::Caller;
+use crate::problem::{self, Problem};
+use crate::tenants::tenant_id;
+use crate::verify::require_json;
+
+/// Creates a key. The secret is shown in this answer and never again, except to a repetition with
+/// the same idempotency key within 24 hours. When this answers, the key works.
+#[utoipa::path(
+    tag = "keys",
+    params(("tenant" = String, Path, description = "The tenant's id")),
+    request_body = IssueKeyBody,
+    responses((status = 201, body = KeyWithSecret), (status = 400, body = problem::Document), (status = 404, body = problem::Document), (status = 409, body = problem::Document), (status = 422, body = problem::Document)),
+)]
+#[post("/v1/tenants/{tenant}/keys")]
+pub(crate) async fn issue(
+    app: web::Data<App>,
+    request: HttpRequest,
+    caller: Caller,
+    tenant: web::Path<String>,
+    bytes: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    caller.require("keys:write")?;
+    let tenant = tenant_id(&tenant)?;
+    caller.see(tenant)?;
+    require_json(&request)?;
+    let issue = body::issue(&bytes)?;
+    let call = caller.call(&app, &request, &bytes)?;
+    let done = app.gate.issue_key(&call, tenant, issue).await?;
+    node::settle(&app, done.position).await?;
+    let issued = done.answer;
+    let object = KeyObject::fresh(issued.key_id, &issued.key, &call.principal.actor);
+    Ok(HttpResponse::Created().json(KeyWithSecret {
+        client_id: object.client_id.clone(),
+        key: object,
+        secret: issued.secret.expose().to_owned(),
+    }))
+}

@@ -1,0 +1,237 @@
+//! Keys as they are shown. Never with a secret, but in the one answer that made it.
+
+use std::time::Duration;
+
+use actix_web::web;
+use chrono::{DateTime, Utc};
+use nexus_domain::dialect::KeyType;
+use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::key::{KeyState, RevocationReason, SecretVersion};
+use nexus_domain::verification::Restrictions;
+use nexus_projections::key_list::{KeyItem, KeyStatus, VersionItem};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::problem::{self, Problem};
+
+/// How long a list may take to show what was answered before.
+const LISTED_WITHIN: Duration = Duration::from_secs(3);
+
+/// A key as it is shown.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct KeyObject {
+    /// Its id.
+    #[schema(value_type = String, example = "key_019abc0011227000800000000000aaaa")]
+    pub id: KeyId,
+    /// Its owner.
+    #[schema(value_type = String)]
+    pub tenant_id: TenantId,
+    /// Its name.
+    pub name: String,
+    /// The first characters of its newest secret.
+    pub prefix: String,
+    /// `secret` or `publishable`.
+    #[serde(rename = "type")]
+    #[schema(value_type = String)]
+    pub key_type: KeyType,
+    /// The environment's name.
+    pub environment: String,
+    /// `active`, `revoked` or `expired`.
+    pub status: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// From where; empty: from anywhere.
+    pub ip_allowlist: Vec<String>,
+    /// To what it is restricted.
+    #[schema(value_type = std::collections::BTreeMap<String, Vec<String>>)]
+    pub restrictions: Restrictions,
+    /// Its public client id, where the dialect has them.
+    pub client_id: Option<String>,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+    /// Who created it.
+    pub created_by: Option<String>,
+    /// When a node last accepted it, as far as usage has come in.
+    pub last_used_at: Option<DateTime<Utc>>,
+    /// When it ends; absent: never.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it was revoked.
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// Why it was revoked.
+    #[schema(value_type = Option<String>)]
+    pub revocation_reason: Option<RevocationReason>,
+    /// What was noted about it.
+    pub revocation_note: Option<String>,
+    /// Its secrets, oldest first.
+    pub versions: Vec<SecretVersionObject>,
+}
+
+/// A secret of a key as it is shown.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SecretVersionObject {
+    /// 1 for the first.
+    pub number: u32,
+    /// The first characters.
+    pub prefix: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// Until when it stays valid after being replaced; absent: it is the current one.
+    pub superseded_until: Option<DateTime<Utc>>,
+    /// When a node last accepted it.
+    pub last_used_at: Option<DateTime<Utc>>,
+}
+
+/// A key with a secret that is shown this once.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct KeyWithSecret {
+    /// The key.
+    pub key: KeyObject,
+    /// The secret. Store it now: it cannot be retrieved later.
+    pub secret: String,
+    /// The public client id, where the dialect has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+}
+
+/// A revoked key with the proof that nodes know.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RevokedKey {
+    /// The key.
+    pub key: KeyObject,
+    /// How far the revocation has come.
+    pub receipt: Receipt,
+}
+
+/// How far a revocation has come when it is answered.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Receipt {
+    /// The position of the log that the nodes have applied.
+    pub position: u64,
+    /// Validating nodes that had to know.
+    pub nodes: u32,
+    /// Those that confirmed.
+    pub confirmed: u32,
+    /// Those that lost the right to answer instead.
+    pub lapsed: u32,
+    /// How long it took, in milliseconds.
+    pub elapsed_ms: u64,
+}
+
+impl KeyObject {
+    /// A key that was created just now.
+    pub(super) fn fresh(id: KeyId, key: &KeyState, created_by: &str) -> Self {
+        Self {
+            id,
+            tenant_id: key.tenant_id,
+            name: key.name.clone(),
+            prefix: key.versions.last().map(|version| version.hint.clone()).unwrap_or_default(),
+            key_type: key.key_type,
+            environment: key.environment.clone(),
+            status: "active".to_owned(),
+            scopes: key.scopes.iter().map(ToString::to_string).collect(),
+            ip_allowlist: key.ip_allowlist.iter().map(ToString::to_string).collect(),
+            restrictions: key.restrictions.clone(),
+            client_id: key.client_id.clone(),
+            created_at: key.issued_at,
+            created_by: Some(created_by.to_owned()),
+            last_used_at: None,
+            expires_at: key.expires_at,
+            revoked_at: None,
+            revocation_reason: None,
+            revocation_note: None,
+            versions: key.versions.iter().map(SecretVersionObject::fresh).collect(),
+        }
+    }
+
+    /// A key out of the list, once the list shows the log up to `position`.
+    ///
+    /// # Errors
+    /// `not_found`, `unavailable`
+    pub(super) async fn load(
+        app: &web::Data<App>,
+        tenant: TenantId,
+        key: KeyId,
+        position: u64,
+    ) -> Result<Self, Problem> {
+        listed(app, nexus_projections::key_list::NAME, position).await?;
+        let now = app.gate.clock().now();
+        let item = app.projections.key_list().get(tenant, key, now).await?.ok_or_else(Problem::not_found)?;
+        Ok(item.into())
+    }
+}
+
+/// Waits until a projection shows the log up to `position`.
+///
+/// # Errors
+/// `unavailable`
+pub async fn listed(app: &App, projection: &str, position: u64) -> Result<(), Problem> {
+    app.projections.await_position(projection, position, LISTED_WITHIN).await.map_err(|lagging| {
+        tracing::warn!(error = %lagging, "a list is behind");
+        Problem::new(&problem::UNAVAILABLE, "the lists are behind the log; try again in a moment")
+    })
+}
+
+/// Waits until a projection shows everything that was answered before this call.
+///
+/// # Errors
+/// `unavailable`
+pub async fn up_to_date(app: &App, projection: &str) -> Result<(), Problem> {
+    let head = app.gate.journal().head().await?;
+    listed(app, projection, head).await
+}
+
+impl SecretVersionObject {
+    fn fresh(version: &SecretVersion) -> Self {
+        Self {
+            number: version.number,
+            prefix: version.hint.clone(),
+            created_at: version.created_at,
+            superseded_until: version.superseded_until,
+            last_used_at: None,
+        }
+    }
+}
+
+impl From<VersionItem> for SecretVersionObject {
+    fn from(version: VersionItem) -> Self {
+        Self {
+            number: version.number,
+            prefix: version.prefix,
+            created_at: version.created_at,
+            superseded_until: version.superseded_until,
+            last_used_at: version.last_used_at,
+        }
+    }
+}
+
+impl From<KeyItem> for KeyObject {
+    fn from(item: KeyItem) -> Self {
+        Self {
+            id: item.id,
+            tenant_id: item.tenant_id,
+            name: item.name,
+            prefix: item.prefix,
+            key_type: item.key_type,
+            environment: item.environment,
+            status: match item.status {
+                KeyStatus::Active => "active",
+                KeyStatus::Revoked => "revoked",
+                KeyStatus::Expired => "expired",
+            }
+            .to_owned(),
+            scopes: item.scopes.iter().map(ToString::to_string).collect(),
+            ip_allowlist: item.ip_allowlist.iter().map(ToString::to_string).collect(),
+            restrictions: item.restrictions,
+            client_id: item.client_id,
+            created_at: item.created_at,
+            created_by: item.created_by,
+            last_used_at: item.last_used_at,
+            expires_at: item.expires_at,
+            revoked_at: item.revoked_at,
+            revocation_reason: item.revocation_reason,
+            revocation_note: item.revocation_note,
+            versions: item.versions.into_iter().map(Into::into).collect(),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! `POST /v1/tenants/{tenant}/keys/{key}/revoke`
+
+use actix_web::{HttpRequest, HttpResponse, post, web};
+
+use crate::app::App;
+use crate::keys::body::{self, RevokeKeyBody};
+use crate::keys::{KeyObject, Receipt, RevokedKey, addressed};
+use crate::node;
+use crate::principal::Caller;
+use crate::problem::{self, Problem};
+
+/// Revokes a key, for ever. When this answers, the node refuses every secret of the key. Revoking
+/// twice is no error and no second event.
+#[utoipa::path(
+    tag = "keys",
+    params(("tenant" = String, Path, description = "The tenant's id"), ("key" = String, Path, description = "The key's id")),
+    request_body(content = RevokeKeyBody, description = "May be left out"),
+    responses((status = 200, body = RevokedKey), (status = 400, body = problem::Document), (status = 404, body = problem::Document)),
+)]
+#[post("/v1/tenants/{tenant}/keys/{key}/revoke")]
+pub(crate) async fn revoke(
+    app: web::Data<App>,
+    request: HttpRequest,
+    caller: Caller,
+    path: web::Path<(String, String)>,
+    bytes: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    caller.require("keys:write")?;
+    let (tenant, key) = addressed(&caller, &path)?;
+    let revoke = body::revoke(&bytes)?;
+    let call = caller.call(&app, &request, &bytes)?;
+    let began = app.gate.clock().monotonic();
+    let done = app.gate.revoke_key(&call, tenant, key, revoke).await?;
+    let position = node::settle(&app, done.position).await?;
+    let elapsed = app.gate.clock().monotonic().saturating_sub(began);
+    metrics::histogram!("nexus_revoke_duration_seconds").record(elapsed);
+    let key = KeyObject::load(&app, tenant, key, position).await?;
+    // The one validating node is this process; it has applied the position, or this were an error.
+    let receipt = Receipt {
+        position,
+        nodes: 1,
+        confirmed: 1,
+        lapsed: 0,
+        elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+    };
+    Ok(HttpResponse::Ok().json(RevokedKey { key, receipt }))
+}

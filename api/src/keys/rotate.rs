@@ -1,0 +1,40 @@
+//! `POST /v1/tenants/{tenant}/keys/{key}/rotate`
+
+use actix_web::{HttpRequest, HttpResponse, post, web};
+
+use crate::app::App;
+use crate::keys::body::{self, RotateKeyBody};
+use crate::keys::{KeyObject, KeyWithSecret, addressed};
+use crate::node;
+use crate::principal::Caller;
+use crate::problem::{self, Problem};
+
+/// Gives a key a new secret, shown in this answer alone. The old one stays valid for the grace
+/// period, and never beyond the key's own expiry.
+#[utoipa::path(
+    tag = "keys",
+    params(("tenant" = String, Path, description = "The tenant's id"), ("key" = String, Path, description = "The key's id")),
+    request_body(content = RotateKeyBody, description = "May be left out"),
+    responses((status = 200, body = KeyWithSecret), (status = 400, body = problem::Document), (status = 404, body = problem::Document), (status = 409, description = "`rotation_unsupported`, with what to do instead", body = problem::Document)),
+)]
+#[post("/v1/tenants/{tenant}/keys/{key}/rotate")]
+pub(crate) async fn rotate(
+    app: web::Data<App>,
+    request: HttpRequest,
+    caller: Caller,
+    path: web::Path<(String, String)>,
+    bytes: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    caller.require("keys:write")?;
+    let (tenant, key) = addressed(&caller, &path)?;
+    let rotate = body::rotate(&bytes)?;
+    let call = caller.call(&app, &request, &bytes)?;
+    let done = app.gate.rotate_key(&call, tenant, key, rotate).await?;
+    let position = node::settle(&app, done.position).await?;
+    let object = KeyObject::load(&app, tenant, key, position).await?;
+    Ok(HttpResponse::Ok().json(KeyWithSecret {
+        client_id: object.client_id.clone(),
+        key: object,
+        secret: done.answer.secret.expose().to_owned(),
+    }))
+}

@@ -1,0 +1,20 @@
+//! Nexus over HTTP: management REST, verification, forward auth, and the loops that feed an API
+//! node's own validator.
+
+pub mod app;
+pub mod audit;
+pub mod body;
+pub mod docs;
+pub mod events;
+pub mod forward_auth;
+pub mod health;
+pub mod keys;
+pub mod node;
+pub mod openapi;
+pub mod principal;
+pub mod problem;
+pub mod projections;
+pub mod query;
+pub mod request;
+pub mod tenants;
+pub mod verify;

@@ -1,0 +1,81 @@
+//! The feed of a node's table from the log within the process: the credential lookup's snapshot
+//! first, then every event that changes what a key may do, in the log's order.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::validity::{Entry, KeyEntry, TenantEntry};
+use nexus_infrastructure::gate::{Gate, GateError};
+use nexus_infrastructure::journal::{RecordedEvent, Subscription};
+use nexus_validator::Validator;
+use tokio::sync::watch;
+
+/// Events a turn.
+const TURN: u32 = 1_000;
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
+
+/// Follows the log from `after` until `stop` turns true. Failures of the store are waited out.
+pub async fn follow(gate: Arc<Gate>, validator: Arc<Validator>, after: u64, mut stop: watch::Receiver<bool>) {
+    let mut subscription = Subscription::from(gate.journal().clone(), after);
+    loop {
+        let turn = async {
+            let events = subscription.next(TURN).await.map_err(GateError::Unavailable)?;
+            let entries = entries(&gate, &events).await?;
+            if let Some(last) = events.last() {
+                validator.apply(entries, last.position);
+            }
+            Ok::<_, GateError>(events.last().map(|last| last.position))
+        };
+        let outcome = tokio::select! {
+            outcome = turn => outcome,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        if let Err(error) = outcome {
+            tracing::warn!(error = %error, "the feed of the credential table waits for the store");
+            metrics::counter!("nexus_feed_failures_total").increment(1);
+            subscription = Subscription::from(gate.journal().clone(), validator.applied());
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE_AFTER_FAILURE) => {}
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+        }
+    }
+}
+
+/// The present state of everything that the events touch. It may be newer than the last of them,
+/// which does no harm: entries are whole states, and the events in between only repeat them.
+async fn entries(gate: &Gate, events: &[RecordedEvent]) -> Result<Vec<Entry>, GateError> {
+    let mut touched = BTreeSet::new();
+    let mut entries = Vec::new();
+    for event in events {
+        if !touched.insert((&event.aggregate_type, &event.aggregate_id)) {
+            continue;
+        }
+        match event.aggregate_type.as_str() {
+            "tenant" => entries.extend(tenant_entry(gate, &event.aggregate_id).await?),
+            "key" => entries.extend(key_entry(gate, &event.aggregate_id).await?),
+            _ => {}
+        }
+    }
+    Ok(entries)
+}
+
+async fn tenant_entry(gate: &Gate, id: &str) -> Result<Option<Entry>, GateError> {
+    let Ok(tenant_id) = id.parse::<TenantId>() else {
+        return Ok(None);
+    };
+    let tenant = gate.tenant(id).await?;
+    Ok(tenant.state().map(|state| {
+        Entry::Tenant(TenantEntry { tenant_id, dialect: state.dialect.clone(), suspended: state.suspended })
+    }))
+}
+
+async fn key_entry(gate: &Gate, id: &str) -> Result<Option<Entry>, GateError> {
+    let Ok(key_id) = id.parse::<KeyId>() else {
+        return Ok(None);
+    };
+    let key = gate.key(id).await?;
+    Ok(key.state().map(|state| Entry::Key(Box::new(KeyEntry::of(key_id, state)))))
+}

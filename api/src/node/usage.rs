@@ -1,0 +1,115 @@
+//! The way of a node's decisions into the log: batch by batch, each exactly once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexus_domain::ids::TenantId;
+use nexus_infrastructure::gate::{Gate, GateError, PLATFORM_TENANT};
+use nexus_infrastructure::personal_data::Cipher;
+use nexus_validator::usage_journal::{Batch, Segments, UsageJournalError};
+use tokio::sync::{mpsc, oneshot};
+
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// How long a node waits between two batches when little happens.
+const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
+/// From how many events a turn on the window widens, so that the log grows with the keys in use and not with the time.
+const MANY_EVENTS: usize = 500;
+
+/// A batch could not be taken over; it will be tried again.
+#[derive(Debug, thiserror::Error)]
+enum DrainError {
+    #[error("the usage journal cannot be read: {0}")]
+    Journal(#[from] UsageJournalError),
+    #[error("the log did not take the batch: {0}")]
+    Gate(#[from] GateError),
+    #[error("the reader of the usage journal ended")]
+    Reader,
+}
+
+/// Moves batches from the usage journal into the log until `stop` is told; then once more, so that nothing waits for the
+/// next start, and answers. The window between two turns is a second, and widens up to `widest` while many keys are used.
+pub async fn drain(
+    gate: Arc<Gate>,
+    segments: Segments,
+    widest: Duration,
+    mut stop: mpsc::Receiver<oneshot::Sender<()>>,
+) {
+    let mut segments = Some(segments);
+    let mut window = SHORTEST_WINDOW.min(widest);
+    loop {
+        let last = tokio::select! {
+            () = tokio::time::sleep(window) => None,
+            told = stop.recv() => told,
+        };
+        match move_all(&gate, &mut segments).await {
+            Ok(events) if events >= MANY_EVENTS => window = (window * 2).min(widest),
+            Ok(_) => window = (window / 2).max(SHORTEST_WINDOW).min(widest),
+            Err(error) => {
+                tracing::warn!(%error, "usage stays in the node's journal for now");
+                metrics::counter!("nexus_usage_drain_failures_total").increment(1);
+                if last.is_none() {
+                    tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
+                }
+            }
+        }
+        if let Some(last) = last {
+            // Whoever waits may have gone; that is their affair.
+            let _gone = last.send(());
+            return;
+        }
+        if segments.is_none() {
+            tracing::error!(
+                "the reader of the usage journal was lost; usage waits on disk for the next start"
+            );
+            return;
+        }
+    }
+}
+
+/// Moves what is there, and tells how many events it became.
+async fn move_all(gate: &Gate, segments: &mut Option<Segments>) -> Result<usize, DrainError> {
+    let mut moved = 0;
+    loop {
+        let Some(batch) = on_disk(segments, Segments::next).await? else {
+            return Ok(moved);
+        };
+        let events = with_sealed_addresses(gate, &batch).await?;
+        moved += events.len();
+        gate.record_usage(&batch.node, batch.number, events).await?;
+        metrics::counter!("nexus_usage_batches_total").increment(1);
+        let number = batch.number;
+        on_disk(segments, move |segments| segments.done(number)).await?;
+    }
+}
+
+async fn with_sealed_addresses(
+    gate: &Gate,
+    batch: &Batch,
+) -> Result<Vec<(String, nexus_domain::usage::UsageEvent)>, GateError> {
+    let mut ciphers: HashMap<TenantId, Cipher> = HashMap::new();
+    for record in batch.records.iter().filter(|record| record.ip.is_some()) {
+        let tenant = record.key.map_or(PLATFORM_TENANT, |(_, tenant, _)| tenant);
+        if let std::collections::hash_map::Entry::Vacant(vacant) = ciphers.entry(tenant) {
+            vacant.insert(gate.personal_data().cipher(&tenant.to_string()).await?);
+        }
+    }
+    Ok(batch
+        .aggregate(|tenant, ip| ciphers.get(&tenant.unwrap_or(PLATFORM_TENANT))?.seal(&ip.to_string()).ok()))
+}
+
+/// Runs file work off the async threads. The reader is given back also after a failure.
+async fn on_disk<T: Send + 'static>(
+    segments: &mut Option<Segments>,
+    work: impl FnOnce(&mut Segments) -> Result<T, UsageJournalError> + Send + 'static,
+) -> Result<T, DrainError> {
+    let mut owned = segments.take().ok_or(DrainError::Reader)?;
+    let (owned, outcome) = tokio::task::spawn_blocking(move || {
+        let outcome = work(&mut owned);
+        (owned, outcome)
+    })
+    .await
+    .map_err(|_| DrainError::Reader)?;
+    *segments = Some(owned);
+    Ok(outcome?)
+}

@@ -1,0 +1,88 @@
+//! The OpenAPI document, made from the handlers. `openapi.json` in the repository is this document;
+//! a test fails when they differ.
+
+use actix_web::{HttpResponse, get, web};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use crate::{audit, events, forward_auth, health, keys, problem, projections, tenants, verify};
+
+/// The document.
+#[derive(Debug, OpenApi)]
+#[openapi(
+    info(title = "Nexus", description = "Self-hosted, event-sourced credentials for APIs: issue, restrict, rotate, revoke, verify, audit.", license(name = "Apache-2.0")),
+    paths(
+        verify::verify,
+        forward_auth::forward_auth,
+        tenants::create, tenants::list, tenants::show, tenants::change, tenants::suspend, tenants::resume,
+        keys::issue, keys::list, keys::show, keys::change, keys::rotate, keys::revoke, keys::usage, keys::requests,
+        audit::search, audit::search_tenant,
+        events::follow,
+        projections::list, projections::rebuild,
+        health::healthz, health::readyz, health::metrics,
+    ),
+    components(schemas(problem::Document, problem::FieldError)),
+    modifiers(&Bearer),
+    security(("management" = [])),
+    tags(
+        (name = "verification", description = "May this credential do this?"),
+        (name = "keys", description = "Keys of a tenant"),
+        (name = "tenants", description = "Who owns keys"),
+        (name = "audit", description = "What happened"),
+        (name = "operation", description = "How the process is"),
+    ),
+)]
+pub struct Document;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("A management credential"))
+            .build();
+        openapi
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("management", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The document as it is served and committed, with a line break at the end.
+///
+/// # Errors
+/// When it cannot be written as JSON, which a test rules out.
+pub fn document() -> Result<String, serde_json::Error> {
+    Document::openapi().to_pretty_json().map(|json| json + "\n")
+}
+
+/// Registers the route.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config.service(show);
+}
+
+#[get("/openapi.json")]
+async fn show() -> Result<HttpResponse, problem::Problem> {
+    let json = document().map_err(problem::Problem::internal)?;
+    Ok(HttpResponse::Ok().content_type("application/json").body(json))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_document_is_the_one_that_is_served() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi.json");
+        let served = document().unwrap();
+        if std::env::var_os("NEXUS_UPDATE_GOLDEN").is_some() {
+            std::fs::write(path, &served).unwrap();
+        }
+        let committed = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            committed == served,
+            "openapi.json is out of date: run NEXUS_UPDATE_GOLDEN=1 cargo test -p nexus-api and commit it"
+        );
+    }
+}

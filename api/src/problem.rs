@@ -1,0 +1,281 @@
+//! The one map from failures to HTTP: RFC 9457 problem details.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use actix_web::{HttpResponse, ResponseError};
+use nexus_domain::key::KeyRefusal;
+use nexus_infrastructure::database::DatabaseError;
+use nexus_infrastructure::gate::{GateError, Refusal};
+use nexus_projections::QueryError;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// One thing that is wrong with a request body or query.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// Where, such as `body.scopes[2]`.
+    pub location: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub fix: String,
+}
+
+/// A failed request, as the outside sees it. What insiders need stands in the log under the same
+/// request id.
+#[derive(Debug)]
+pub struct Problem {
+    kind: &'static Kind,
+    detail: String,
+    errors: Vec<FieldError>,
+    cause: Option<String>,
+}
+
+/// A kind of problem. Each has a page at its `type` address.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// HTTP status.
+    pub status: u16,
+    /// The machine's word for it, and the last part of its `type`.
+    pub code: &'static str,
+    /// The same for people.
+    pub title: &'static str,
+    /// What it means and what to do, for the page.
+    pub meaning: &'static str,
+}
+
+macro_rules! kinds {
+    ($($name:ident = $status:literal $code:literal $title:literal $meaning:literal;)*) => {
+        $(
+            #[doc = $meaning]
+            pub const $name: Kind = Kind { status: $status, code: $code, title: $title, meaning: $meaning };
+        )*
+        /// All kinds, for their pages.
+        pub const KINDS: &[&Kind] = &[$(&$name),*];
+    };
+}
+
+kinds! {
+    INVALID_REQUEST = 400 "invalid_request" "The request is not valid" "`errors` lists everything that is wrong, with its place and what to write instead.";
+    UNAUTHORIZED = 401 "unauthorized" "A valid credential is required" "Send a management credential as `Authorization: Bearer …`. It may be missing, mistyped, expired or revoked.";
+    FORBIDDEN = 403 "forbidden" "The credential may not do this" "The management credential lacks the scope that `detail` names. Ask whoever manages credentials for one that has it.";
+    NOT_FOUND = 404 "not_found" "There is no such thing" "The address is wrong, or the credential does not see the tenant it belongs to.";
+    METHOD_NOT_ALLOWED = 405 "method_not_allowed" "The method is not offered here" "See the documentation at `/docs` for the methods of this address.";
+    ROTATION_UNSUPPORTED = 409 "rotation_unsupported" "This dialect does not rotate keys in place" "Create a new key, update whoever uses the old one, verify, then revoke the old one.";
+    KEY_REVOKED = 409 "key_revoked" "The key is revoked" "Revocation is final. Create another key.";
+    KEY_EXPIRED = 409 "key_expired" "The key has expired" "Create another key.";
+    TENANT_SUSPENDED = 409 "tenant_suspended" "The tenant is suspended" "Resume the tenant first.";
+    QUOTA_EXCEEDED = 409 "quota_exceeded" "The tenant has as many active keys as it may" "Revoke a key that is no longer needed.";
+    REQUEST_IN_FLIGHT = 409 "request_in_flight" "The same request is still running" "Ask again in a moment with the same idempotency key.";
+    CONTENDED = 409 "contended" "Too many writers at once" "Send the request again.";
+    TOO_LARGE = 413 "too_large" "The request is too large" "Bodies may have at most 64 KiB.";
+    UNSUPPORTED_MEDIA_TYPE = 415 "unsupported_media_type" "The body must be JSON" "Send `Content-Type: application/json`, without a content encoding.";
+    IDEMPOTENCY_MISMATCH = 422 "idempotency_mismatch" "The idempotency key was used for another request" "Use a new idempotency key for a new request.";
+    INTERNAL = 500 "internal" "Something went wrong here" "The log has more under the request id.";
+    UNAVAILABLE = 503 "unavailable" "The store is not available" "Nothing is lost. Send the request again in a moment; with an idempotency key it cannot happen twice.";
+}
+
+impl Problem {
+    /// A problem of this kind.
+    pub fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), errors: Vec::new(), cause: None }
+    }
+
+    /// Everything that is wrong with a request, at once.
+    #[must_use]
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        let detail = match errors.as_slice() {
+            [only] => format!("{}: {}", only.location, only.message),
+            several => format!("{} things are wrong with the request", several.len()),
+        };
+        Self { kind: &INVALID_REQUEST, detail, errors, cause: None }
+    }
+
+    /// One thing that is wrong with a request.
+    pub fn invalid_field(location: &str, message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self::invalid(vec![FieldError {
+            location: location.to_owned(),
+            message: message.into(),
+            fix: fix.into(),
+        }])
+    }
+
+    /// The same answer for what does not exist and what the caller may not see.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::new(&NOT_FOUND, "there is no such thing, or not for this credential")
+    }
+
+    /// A mistake of ours; the cause goes to the log alone.
+    pub fn internal(cause: impl fmt::Display) -> Self {
+        Self {
+            cause: Some(cause.to_string()),
+            ..Self::new(&INTERNAL, "the log has more under this request id")
+        }
+    }
+
+    /// The kind.
+    #[must_use]
+    pub const fn kind(&self) -> &'static Kind {
+        self.kind
+    }
+
+    /// What the log is told.
+    #[must_use]
+    pub fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+
+    /// The response, with the id under which the log has more.
+    #[must_use]
+    pub fn response(&self, request_id: &str) -> HttpResponse {
+        let body = Document {
+            kind: format!("/problems/{}", self.kind.code),
+            title: self.kind.title.to_owned(),
+            status: self.kind.status,
+            detail: self.detail.clone(),
+            code: self.kind.code.to_owned(),
+            request_id: request_id.to_owned(),
+            errors: self.errors.clone(),
+        };
+        let mut response = HttpResponse::build(self.status_code());
+        if self.kind.status == 401 {
+            response.insert_header(("www-authenticate", "Bearer realm=\"nexus-management\""));
+        }
+        if self.kind.status == 503 {
+            response.insert_header((RETRY_AFTER, "1"));
+        }
+        let mut response = response.json(body);
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response
+    }
+}
+
+/// A problem as it is sent (RFC 9457 section 3).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct Document {
+    /// Address of a page about this kind of problem, on this server.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind, for people.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// This occurrence, for people.
+    pub detail: String,
+    /// The kind, for machines.
+    pub code: String,
+    /// The request's id.
+    pub request_id: String,
+    /// What is wrong with the request's fields.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind.code, self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.kind.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.response("")
+    }
+}
+
+impl From<DatabaseError> for Problem {
+    fn from(error: DatabaseError) -> Self {
+        Self {
+            cause: Some(with_sources(&error)),
+            ..Self::new(&UNAVAILABLE, "the store did not answer; try again")
+        }
+    }
+}
+
+impl From<GateError> for Problem {
+    fn from(error: GateError) -> Self {
+        let detail = error.to_string();
+        let cause = with_sources(&error);
+        match error {
+            GateError::Refused(Refusal::Key(refusal)) => key_refusal(&refusal),
+            GateError::Refused(Refusal::Tenant(refusal)) => {
+                Self::invalid_field("body.name", refusal.to_string(), "choose another name")
+            }
+            GateError::Forbidden(_) | GateError::Escalation => Self::new(&FORBIDDEN, detail),
+            GateError::TenantNotFound => Self::not_found(),
+            GateError::UnknownDialect { .. } => {
+                Self::invalid_field("body.dialect", "there is no such dialect", detail)
+            }
+            GateError::QuotaExceeded { .. } => Self::new(&QUOTA_EXCEEDED, detail),
+            GateError::IdempotencyMismatch => Self::new(&IDEMPOTENCY_MISMATCH, detail),
+            GateError::InFlight => Self::new(&REQUEST_IN_FLIGHT, detail),
+            GateError::Contended => Self::new(&CONTENDED, detail),
+            GateError::Unavailable(_) => Self { cause: Some(cause), ..Self::new(&UNAVAILABLE, detail) },
+            GateError::DialectNotServed(_) | GateError::Internal(_) => Self::internal(cause),
+        }
+    }
+}
+
+impl From<QueryError> for Problem {
+    fn from(error: QueryError) -> Self {
+        match &error {
+            QueryError::InvalidCursor => Self::invalid_field(
+                "query.cursor",
+                "not a cursor of this list",
+                "take it from `next_cursor` of the page before",
+            ),
+            QueryError::TooManySteps { .. } => {
+                Self::invalid_field("query.step", error.to_string(), "choose a longer step or a shorter span")
+            }
+            QueryError::UnknownProjection(_) => Self::not_found(),
+            QueryError::Database(_) | QueryError::NotBuilt(_) => Self {
+                cause: Some(with_sources(&error)),
+                ..Self::new(&UNAVAILABLE, "the lists cannot be read just now; try again")
+            },
+            QueryError::Row(_) => Self::internal(with_sources(&error)),
+        }
+    }
+}
+
+fn key_refusal(refusal: &KeyRefusal) -> Problem {
+    let field = |location: &str, fix: &str| Problem::invalid_field(location, refusal.to_string(), fix);
+    match refusal {
+        KeyRefusal::NotFound => Problem::not_found(),
+        KeyRefusal::AlreadyIssued => Problem::internal(refusal),
+        KeyRefusal::Revoked => Problem::new(&KEY_REVOKED, refusal.to_string()),
+        KeyRefusal::Expired => Problem::new(&KEY_EXPIRED, refusal.to_string()),
+        KeyRefusal::TenantSuspended => Problem::new(&TENANT_SUSPENDED, refusal.to_string()),
+        KeyRefusal::RotationUnsupported { .. } => Problem::new(&ROTATION_UNSUPPORTED, refusal.to_string()),
+        KeyRefusal::InvalidName(_) => field("body.name", "choose 1 to 100 visible characters"),
+        KeyRefusal::UnknownEnvironment { .. } => field("body.environment", "choose one of those named"),
+        KeyRefusal::UnsupportedType { .. } => field("body.type", "choose \"secret\""),
+        KeyRefusal::UnknownScope { .. } => field("body.scopes", "choose from those named"),
+        KeyRefusal::NotReadOnly { .. } => field("body.scopes", "leave it out, or make a secret key"),
+        KeyRefusal::UnknownRestriction { .. } | KeyRefusal::EmptyRestriction { .. } => {
+            field("body.restrictions", "use the restrictions that the dialect names, each with values")
+        }
+        KeyRefusal::ExpiryInPast => field("body.expires_at", "choose a later instant"),
+        KeyRefusal::UnsupportedLifetime { .. } => field("body.expires_in", "choose one of those named"),
+        KeyRefusal::GraceTooLong { .. } => field("body.grace", "choose a shorter grace, such as \"24h\""),
+        KeyRefusal::NothingToChange => field("body", "name at least one property"),
+    }
+}
+
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,97 @@
+//! `GET /v1/projections` and `POST /v1/projections/{name}/rebuild`
+
+use actix_web::{HttpResponse, get, post, web};
+use nexus_projections::Status;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::principal::Caller;
+use crate::problem::{self, Problem};
+
+/// How far a projection is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProjectionObject {
+    name: String,
+    /// The number of the table set that is read.
+    version: i64,
+    /// Up to which position it has folded the log.
+    checkpoint: u64,
+    /// The last position of the log.
+    head: u64,
+    /// How many events it is behind.
+    lag: u64,
+    /// A rebuild that is running.
+    rebuilding: Option<RebuildObject>,
+    /// Why it stands still.
+    error: Option<String>,
+}
+
+/// A running rebuild.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RebuildObject {
+    /// Up to which position it has come.
+    position: u64,
+    /// Where it has to go.
+    target: u64,
+}
+
+/// All projections.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProjectionPage {
+    data: Vec<ProjectionObject>,
+    /// Always absent: there is one page.
+    next_cursor: Option<String>,
+}
+
+/// Registers the routes.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config.service(list).service(rebuild);
+}
+
+/// Tells how far the projections are.
+#[utoipa::path(tag = "operation", operation_id = "list_projections", responses((status = 200, body = ProjectionPage), (status = 403, body = problem::Document)))]
+#[get("/v1/projections")]
+pub(crate) async fn list(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Problem> {
+    caller.require("projections:read")?;
+    let data = app.projections.status().await?.into_iter().map(ProjectionObject::from).collect();
+    Ok(HttpResponse::Ok().json(ProjectionPage { data, next_cursor: None }))
+}
+
+/// Builds a projection anew beside the live one, and switches when it has caught up.
+#[utoipa::path(
+    tag = "operation",
+    operation_id = "rebuild_projection",
+    params(("name" = String, Path, description = "The projection's name")),
+    responses((status = 202, description = "The rebuild runs; follow it with `GET /v1/projections`"), (status = 404, body = problem::Document)),
+)]
+#[post("/v1/projections/{name}/rebuild")]
+pub(crate) async fn rebuild(
+    app: web::Data<App>,
+    caller: Caller,
+    name: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    caller.require("projections:write")?;
+    if !app.projections.status().await?.iter().any(|status| status.name == name.as_str()) {
+        return Err(Problem::not_found());
+    }
+    // It goes on by itself; whoever asked follows it with `GET /v1/projections`.
+    drop(app.projections.rebuild(&name).await.map_err(Problem::internal)?);
+    Ok(HttpResponse::Accepted().json(serde_json::json!({"name": name.as_str()})))
+}
+
+impl From<Status> for ProjectionObject {
+    fn from(status: Status) -> Self {
+        Self {
+            name: status.name.to_owned(),
+            version: status.build.unwrap_or(0),
+            checkpoint: status.checkpoint,
+            head: status.head,
+            lag: status.lag,
+            rebuilding: status
+                .rebuilding
+                .map(|progress| RebuildObject { position: progress.checkpoint, target: progress.head }),
+            error: status.error,
+        }
+    }
+}

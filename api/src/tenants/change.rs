@@ -1,0 +1,48 @@
+//! `PATCH /v1/tenants/{tenant}`
+
+use actix_web::{HttpRequest, HttpResponse, patch, web};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::body::Fields;
+use crate::node;
+use crate::principal::Caller;
+use crate::problem::{self, Problem};
+use crate::tenants::{TenantObject, tenant_id};
+use crate::verify::require_json;
+
+/// What of a tenant shall change.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct RenameTenantBody {
+    /// Another name.
+    pub name: String,
+}
+
+/// Gives a tenant another name.
+#[utoipa::path(
+    tag = "tenants",
+    params(("tenant" = String, Path, description = "The tenant's id")),
+    request_body = RenameTenantBody,
+    responses((status = 200, body = TenantObject), (status = 400, body = problem::Document), (status = 404, body = problem::Document)),
+)]
+#[patch("/v1/tenants/{tenant}")]
+pub(crate) async fn change(
+    app: web::Data<App>,
+    request: HttpRequest,
+    caller: Caller,
+    tenant: web::Path<String>,
+    bytes: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    caller.require("tenants:write")?;
+    let tenant = tenant_id(&tenant)?;
+    caller.see(tenant)?;
+    require_json(&request)?;
+    let mut fields = Fields::parse(&bytes)?;
+    let body = RenameTenantBody { name: fields.required_text("name") };
+    fields.finish()?;
+    let call = caller.call(&app, &request, &bytes)?;
+    let done = app.gate.rename_tenant(&call, tenant, body.name).await?;
+    node::settle(&app, done.position).await?;
+    Ok(HttpResponse::Ok().json(TenantObject::from(done.answer)))
+}

@@ -1,0 +1,53 @@
+//! `POST /v1/tenants`
+
+use actix_web::{HttpRequest, HttpResponse, post, web};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::body::Fields;
+use crate::node;
+use crate::principal::Caller;
+use crate::problem::{self, Problem};
+use crate::tenants::TenantObject;
+use crate::verify::require_json;
+
+/// A tenant to create.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct CreateTenantBody {
+    /// A name for people, 1 to 100 characters.
+    pub name: String,
+    /// The dialect of its keys, for good.
+    #[schema(example = "nexuscommerce")]
+    pub dialect: String,
+}
+
+fn parse(bytes: &[u8]) -> Result<CreateTenantBody, Problem> {
+    let mut fields = Fields::parse(bytes)?;
+    let body =
+        CreateTenantBody { name: fields.required_text("name"), dialect: fields.required_text("dialect") };
+    fields.finish()?;
+    Ok(body)
+}
+
+/// Creates a tenant.
+#[utoipa::path(
+    tag = "tenants",
+    request_body = CreateTenantBody,
+    responses((status = 201, body = TenantObject), (status = 400, body = problem::Document), (status = 401, body = problem::Document), (status = 403, body = problem::Document)),
+)]
+#[post("/v1/tenants")]
+pub(crate) async fn create(
+    app: web::Data<App>,
+    request: HttpRequest,
+    caller: Caller,
+    bytes: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    caller.require("tenants:write")?;
+    require_json(&request)?;
+    let body = parse(&bytes)?;
+    let call = caller.call(&app, &request, &bytes)?;
+    let done = app.gate.create_tenant(&call, body.name, &body.dialect).await?;
+    node::settle(&app, done.position).await?;
+    Ok(HttpResponse::Created().json(TenantObject::from(done.answer)))
+}

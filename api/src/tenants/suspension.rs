@@ -1,0 +1,68 @@
+//! `POST /v1/tenants/{tenant}/suspend` and `…/resume`
+
+use actix_web::{HttpRequest, HttpResponse, post, web};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::body::Fields;
+use crate::node;
+use crate::principal::Caller;
+use crate::problem::{self, Problem};
+use crate::tenants::{TenantObject, tenant_id};
+
+/// Why a tenant is suspended.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct SuspendTenantBody {
+    /// A note for people, at most 100 characters.
+    pub note: Option<String>,
+}
+
+/// Refuses all keys of a tenant until it is resumed.
+#[utoipa::path(
+    tag = "tenants",
+    params(("tenant" = String, Path, description = "The tenant's id")),
+    request_body(content = SuspendTenantBody, description = "May be left out"),
+    responses((status = 200, body = TenantObject), (status = 404, body = problem::Document)),
+)]
+#[post("/v1/tenants/{tenant}/suspend")]
+pub(crate) async fn suspend(
+    app: web::Data<App>,
+    request: HttpRequest,
+    caller: Caller,
+    tenant: web::Path<String>,
+    bytes: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    caller.require("tenants:write")?;
+    let tenant = tenant_id(&tenant)?;
+    caller.see(tenant)?;
+    let mut fields = Fields::parse(&bytes)?;
+    let body = SuspendTenantBody { note: fields.text("note") };
+    fields.finish()?;
+    let call = caller.call(&app, &request, &bytes)?;
+    let done = app.gate.suspend_tenant(&call, tenant, body.note).await?;
+    node::settle(&app, done.position).await?;
+    Ok(HttpResponse::Ok().json(TenantObject::from(done.answer)))
+}
+
+/// Accepts the keys of a tenant again.
+#[utoipa::path(
+    tag = "tenants",
+    params(("tenant" = String, Path, description = "The tenant's id")),
+    responses((status = 200, body = TenantObject), (status = 404, body = problem::Document)),
+)]
+#[post("/v1/tenants/{tenant}/resume")]
+pub(crate) async fn resume(
+    app: web::Data<App>,
+    request: HttpRequest,
+    caller: Caller,
+    tenant: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    caller.require("tenants:write")?;
+    let tenant = tenant_id(&tenant)?;
+    caller.see(tenant)?;
+    let call = caller.call(&app, &request, b"")?;
+    let done = app.gate.resume_tenant(&call, tenant).await?;
+    node::settle(&app, done.position).await?;
+    Ok(HttpResponse::Ok().json(TenantObject::from(done.answer)))
+}

@@ -1,0 +1,313 @@
+//! `POST /v1/verify`: may this credential do this? The same answer as forward auth, explained.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use actix_web::http::header::ContentType;
+use actix_web::{HttpRequest, HttpResponse, post, web};
+use chrono::{DateTime, Utc};
+use nexus_domain::verification::{Code, Question, Refused};
+use nexus_validator::usage_journal::UsageRecord;
+use nexus_validator::{Decision, Subject};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::body::Fields;
+use crate::principal::Caller;
+use crate::problem::{self, Problem};
+
+/// What is asked. Either `credential`, or `dialect` and `headers`.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct VerifyBody {
+    /// The credential alone; its dialect is found by its prefix.
+    #[schema(example = "nx_live_…")]
+    credential: Option<String>,
+    /// The dialect that is served.
+    dialect: Option<String>,
+    /// The request's own headers, the credential among them.
+    headers: Option<BTreeMap<String, String>>,
+    /// The request's method.
+    method: Option<String>,
+    /// The request's path, for the usage log.
+    path: Option<String>,
+    /// The caller's address.
+    #[schema(value_type = Option<String>, example = "203.0.113.7")]
+    ip: Option<IpAddr>,
+    /// The environment that is served.
+    environment: Option<String>,
+    /// Scopes that are all needed.
+    required_scopes: Vec<String>,
+    /// What the request touches, by restriction.
+    restrictions: BTreeMap<String, String>,
+    /// The request's id, for the usage log.
+    request_id: Option<String>,
+    /// The version of the caller's client, for the usage log.
+    client_version: Option<String>,
+}
+
+/// A verdict.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum VerifyAnswer<'a> {
+    /// The credential may do what was asked.
+    Valid(Box<Accepted<'a>>),
+    /// It may not.
+    Refused(Box<Rejected<'a>>),
+}
+
+/// The credential may do what was asked.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Accepted<'a> {
+    valid: bool,
+    /// Always `VALID`.
+    #[schema(value_type = String)]
+    code: Code,
+    #[schema(value_type = String)]
+    tenant_id: nexus_domain::ids::TenantId,
+    #[schema(value_type = String)]
+    key_id: nexus_domain::ids::KeyId,
+    name: &'a str,
+    #[serde(rename = "type")]
+    #[schema(value_type = String)]
+    key_type: nexus_domain::dialect::KeyType,
+    environment: &'a str,
+    scopes: &'a [String],
+    #[schema(value_type = Option<String>)]
+    expires_at: Option<DateTime<Utc>>,
+    /// Always empty: keys have no limits in this version.
+    #[schema(value_type = Vec<Object>)]
+    rate_limits: [u8; 0],
+    /// Up to which position of the log this node knows everything.
+    position: u64,
+}
+
+/// The credential may not do what was asked.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Rejected<'a> {
+    valid: bool,
+    /// Why, for machines.
+    #[schema(value_type = String)]
+    code: Code,
+    /// The status for the outside.
+    status: u16,
+    /// Why, for insiders.
+    #[schema(value_type = String)]
+    detail: Cow<'a, str>,
+    /// What the dialect tells the outside.
+    response: Outward<'a>,
+}
+
+/// What the dialect tells the outside.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Outward<'a> {
+    status: u16,
+    #[schema(value_type = BTreeMap<String, String>)]
+    headers: BTreeMap<&'a str, &'a str>,
+    /// The body: JSON as such, anything else as a text.
+    #[schema(value_type = Object)]
+    body: serde_json::Value,
+}
+
+/// Registers the route.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config.service(verify);
+}
+
+/// Asks whether a credential may do something. Always 200 when a verdict was reached.
+#[utoipa::path(
+    tag = "verification",
+    request_body = VerifyBody,
+    responses((status = 200, description = "A verdict, valid or refused", body = VerifyAnswer<'static>), (status = 400, body = problem::Document), (status = 401, body = problem::Document), (status = 403, body = problem::Document)),
+)]
+#[post("/v1/verify")]
+pub(crate) async fn verify(
+    app: web::Data<App>,
+    request: HttpRequest,
+    caller: Caller,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    caller.require("verify")?;
+    let asked = parse(&request, &body)?;
+    let now = app.gate.clock().now().timestamp_micros();
+    let method = asked.method.as_deref().map(str::to_ascii_uppercase);
+    let question = Question {
+        environment: asked.environment.as_deref(),
+        method: method.as_deref(),
+        ip: asked.ip,
+        required_scopes: &asked.required_scopes,
+        restrictions: Some(&asked.restrictions),
+        ..Question::default()
+    };
+    let decision = decide(&app, &asked, &question, now)?;
+    let decision = hide_foreign(decision, &caller);
+    app.record(UsageRecord {
+        at: now,
+        key: decision
+            .subject
+            .as_ref()
+            .map(|subject| (subject.key_id(), subject.tenant_id(), subject.version())),
+        code: decision.code(),
+        method: method.as_deref(),
+        path: asked.path.as_deref(),
+        ip: asked.ip,
+        request_id: asked.request_id.as_deref(),
+        client_version: asked.client_version.as_deref(),
+        dialect: decision.dialect.map(|dialect| dialect.name.as_str()),
+    });
+    let mut json = Vec::with_capacity(512);
+    let answer = answer(&decision, app.validator.applied());
+    serde_json::to_writer(&mut json, &answer).map_err(Problem::internal)?;
+    Ok(HttpResponse::Ok().content_type(ContentType::json()).body(json))
+}
+
+fn decide<'v>(
+    app: &'v App,
+    asked: &VerifyBody,
+    question: &Question<'_>,
+    now: i64,
+) -> Result<Decision<'v>, Problem> {
+    let decided = match (&asked.credential, &asked.dialect, &asked.headers) {
+        (Some(credential), dialect, None) => {
+            app.validator.verify_credential(dialect.as_deref(), credential, question, now)
+        }
+        (None, Some(dialect), Some(headers)) => {
+            let lower: Vec<(String, &str)> =
+                headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.as_str())).collect();
+            app.validator.verify_headers(
+                dialect,
+                lower.iter().map(|(name, value)| (name.as_str(), *value)),
+                question,
+                now,
+            )
+        }
+        (Some(_), _, Some(_)) => {
+            return Err(Problem::invalid_field(
+                "body.headers",
+                "both `credential` and `headers` are given",
+                "give one of them",
+            ));
+        }
+        (None, None, Some(_)) => {
+            return Err(Problem::invalid_field(
+                "body.dialect",
+                "missing",
+                "name the dialect that the headers belong to",
+            ));
+        }
+        (None, _, None) => {
+            return Err(Problem::invalid_field(
+                "body.credential",
+                "missing",
+                "give `credential`, or `dialect` and `headers`",
+            ));
+        }
+    };
+    decided.map_err(|unknown| {
+        Problem::invalid_field("body.dialect", unknown.to_string(), "name a dialect that is served here")
+    })
+}
+
+/// A caller confined to tenants learns of other tenants' credentials what it would learn of
+/// nobody's.
+fn hide_foreign<'v>(decision: Decision<'v>, caller: &Caller) -> Decision<'v> {
+    match &decision.subject {
+        Some(subject) if !caller.principal.sees(subject.tenant_id()) => Decision {
+            outcome: Err(Refused::new(Code::Unknown, "no such credential")),
+            dialect: decision.dialect,
+            subject: None,
+        },
+        Some(_) | None => decision,
+    }
+}
+
+fn parse(request: &HttpRequest, body: &[u8]) -> Result<VerifyBody, Problem> {
+    require_json(request)?;
+    if let Ok(asked) = serde_json::from_slice(body) {
+        return Ok(asked);
+    }
+    // The slow way tells everything that is wrong.
+    let mut fields = Fields::parse(body)?;
+    for name in ["credential", "dialect", "method", "path", "environment", "request_id", "client_version"] {
+        fields.text(name);
+    }
+    fields.parsed("ip", "write an IPv4 or IPv6 address", str::parse::<IpAddr>);
+    fields.list("required_scopes", "write texts", |text| Ok::<_, std::convert::Infallible>(text.to_owned()));
+    for name in ["headers", "restrictions"] {
+        if fields.object(name).is_some_and(|map| !map.values().all(serde_json::Value::is_string)) {
+            fields.wrong(name, "a value is not a text", "write each value as \"…\"");
+        }
+    }
+    fields.finish()?;
+    Err(Problem::invalid_field("body", "not a verify request", "see the documentation at /docs"))
+}
+
+/// Refuses bodies that are not plain JSON.
+///
+/// # Errors
+/// `unsupported_media_type`
+pub fn require_json(request: &HttpRequest) -> Result<(), Problem> {
+    let encoded = request.headers().contains_key("content-encoding");
+    let content_type =
+        request.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let json = content_type
+        .split(';')
+        .next()
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
+    if encoded || !json {
+        return Err(Problem::new(
+            &problem::UNSUPPORTED_MEDIA_TYPE,
+            "send the body as application/json, without a content encoding",
+        ));
+    }
+    Ok(())
+}
+
+fn answer<'a>(decision: &'a Decision<'_>, position: u64) -> VerifyAnswer<'a> {
+    match (&decision.outcome, &decision.subject) {
+        (Ok(()), Some(subject)) => VerifyAnswer::Valid(Box::new(accepted(subject, position))),
+        (Err(refused), _) => {
+            VerifyAnswer::Refused(Box::new(rejected(decision, refused.code, Cow::Borrowed(&refused.detail))))
+        }
+        (Ok(()), None) => VerifyAnswer::Refused(Box::new(rejected(
+            decision,
+            Code::Unknown,
+            Cow::Borrowed("no such credential"),
+        ))),
+    }
+}
+
+fn accepted(subject: &Subject, position: u64) -> Accepted<'_> {
+    let rights = subject.rights();
+    Accepted {
+        valid: true,
+        code: Code::Valid,
+        tenant_id: subject.tenant_id(),
+        key_id: subject.key_id(),
+        name: subject.name(),
+        key_type: rights.key_type,
+        environment: &rights.environment,
+        scopes: &rights.granted,
+        expires_at: DateTime::from_timestamp_micros(subject.not_after())
+            .filter(|_| subject.not_after() != i64::MAX),
+        rate_limits: [],
+        position,
+    }
+}
+
+fn rejected<'a>(decision: &Decision<'a>, code: Code, detail: Cow<'a, str>) -> Rejected<'a> {
+    // Where not even the dialect is known, there is nobody's form to answer in.
+    let Some(outward) = decision.dialect.map(|dialect| dialect.refusals.answer(code)) else {
+        let response = Outward { status: 401, headers: BTreeMap::new(), body: serde_json::Value::Null };
+        return Rejected { valid: false, code, status: 401, detail, response };
+    };
+    let response = Outward {
+        status: outward.status,
+        headers: outward.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+        body: serde_json::from_str(&outward.body)
+            .unwrap_or_else(|_| serde_json::Value::String(outward.body.clone())),
+    };
+    Rejected { valid: false, code, status: outward.status, detail, response }
+}

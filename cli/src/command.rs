@@ -1,0 +1,308 @@
+//! The command line as a whole: what there is, and which module does it.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use crate::failure::Failure;
+use crate::server::{DevOptions, StartFailure};
+use crate::{audit, completions, keys, projections, server, tenants, verify};
+
+const FIRST_STEPS: &str = "\
+First steps:
+  nexus dev                                   everything in one process, with demo tenants
+  export NEXUS_TOKEN=…                        the management credential that it prints
+  nexus tenants list
+  nexus keys create --tenant ID --name CI     prints the secret, once
+  nexus verify -                              paste a credential, read the verdict
+
+Environment:
+  NEXUS_URL     address of the server          http://127.0.0.1:8080 where absent
+  NEXUS_TOKEN   management credential
+  NEXUS_TENANT  tenant of `nexus keys …`
+
+Exit codes: 0 done, 1 refused or failed (one line why on stderr), 2 wrong usage.";
+
+/// API credentials: issue, verify, rotate and revoke them, and know what happened
+///
+/// Nexus keeps every change to a credential as an event that is never altered, and answers from that log whether a
+/// credential may do something, who changed it and what it could do at any time.
+#[derive(Parser)]
+#[command(name = "nexus", version, after_help = FIRST_STEPS, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Dev(DevArgs),
+    Serve(ServeArgs),
+    Tenants(tenants::TenantsArgs),
+    Keys(keys::KeysArgs),
+    Verify(verify::VerifyArgs),
+    Audit(audit::AuditArgs),
+    Projections(projections::ProjectionsArgs),
+    Db(DbArgs),
+    Admin(AdminArgs),
+    Completions(completions::CompletionsArgs),
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// [`Failure`], which knows its exit code.
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        match self.command {
+            Command::Dev(args) => served(server::dev(args.options())),
+            Command::Serve(args) => served(server::serve(args.config.path())),
+            Command::Tenants(args) => tenants::run(&args),
+            Command::Keys(args) => keys::run(&args),
+            Command::Verify(args) => verify::run(&args),
+            Command::Audit(args) => audit::run(&args),
+            Command::Projections(args) => projections::run(&args),
+            Command::Db(DbArgs { command: DbCommand::Migrate(config) }) => {
+                served(server::migrate(config.path()))
+            }
+            Command::Db(DbArgs { command: DbCommand::Status(config) }) => {
+                served(server::status(config.path()))
+            }
+            Command::Admin(AdminArgs { command: AdminCommand::Credential(args) }) => {
+                let json = args.output == Announcement::Json;
+                served(server::admin_credential(args.config.path(), &args.name, json))
+            }
+            Command::Completions(args) => completions::run(&args),
+        }
+    }
+}
+
+fn served(work: impl Future<Output = Result<(), StartFailure>>) -> Result<(), Failure> {
+    server::block_on(work).map_err(|failure| Failure::Refused(failure.to_string()))
+}
+
+/// How a server command says what it made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Announcement {
+    /// For people
+    Text,
+    /// One line of JSON, for scripts
+    Json,
+}
+
+/// Which configuration.
+#[derive(Args)]
+struct Configured {
+    /// The configuration; NEXUS__SECTION__KEY variables alone where absent
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    config: Option<PathBuf>,
+}
+
+impl Configured {
+    fn path(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+}
+
+/// Run everything in one process, to try it and to develop against it
+///
+/// Starts on SQLite with an in-process bus, a validating node, one demo tenant per dialect and a management credential,
+/// and prints where to go and how to sign in. Not for production: see `nexus serve`.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  nexus dev
+  nexus dev --ephemeral --port 0
+  nexus dev --output json | head -1 | jq -r .admin_token")]
+struct DevArgs {
+    /// Folder for the database and keys; made where absent
+    #[arg(long, value_name = "DIR", default_value = "nexus-dev", value_hint = ValueHint::DirPath)]
+    data: PathBuf,
+
+    /// Port on 127.0.0.1; 0 for any that is free
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+
+    /// Keep nothing: a fresh store that is gone when the program ends
+    #[arg(long, conflicts_with = "data")]
+    ephemeral: bool,
+
+    /// With json, the first line of stdout is an object with url, admin_token and tenants, when it is ready to serve
+    #[arg(long, value_enum, default_value_t = Announcement::Text)]
+    output: Announcement,
+}
+
+impl DevArgs {
+    fn options(self) -> DevOptions {
+        let Self { data, port, ephemeral, output } = self;
+        DevOptions { data, port, ephemeral, json: output == Announcement::Json }
+    }
+}
+
+/// Run an API node on PostgreSQL and RabbitMQ
+///
+/// Reads a TOML file; `nexus.example.toml` explains every value. Each one can be overridden by a variable
+/// NEXUS__SECTION__KEY, such as NEXUS__DATABASE__URL. Ctrl-C and SIGTERM drain: what was accepted is finished.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  nexus serve --config nexus.toml
+  NEXUS__SERVER__LISTEN=0.0.0.0:8080 nexus serve --config nexus.toml")]
+struct ServeArgs {
+    #[command(flatten)]
+    config: Configured,
+}
+
+/// Look after the database
+#[derive(Args)]
+struct DbArgs {
+    #[command(subcommand)]
+    command: DbCommand,
+}
+
+#[derive(Subcommand)]
+enum DbCommand {
+    /// Bring the database to this program's schema
+    ///
+    /// Also done at every start, unless the configuration says otherwise. Running it twice does nothing, and nodes of
+    /// the version before go on working meanwhile.
+    #[command(after_help = "Example:\n  nexus db migrate --config nexus.toml")]
+    Migrate(Configured),
+
+    /// Say whether the database has this program's schema; exits with 1 where it has not
+    #[command(after_help = "Example:\n  nexus db status --config nexus.toml")]
+    Status(Configured),
+}
+
+/// First start and recovery, straight in the database
+#[derive(Args)]
+struct AdminArgs {
+    #[command(subcommand)]
+    command: AdminCommand,
+}
+
+#[derive(Subcommand)]
+enum AdminCommand {
+    Credential(CredentialArgs),
+}
+
+/// Make a management credential without having one
+///
+/// For the first start, and for when the last credential is lost. Whoever can read the configuration and write to the
+/// database can do this; it is on record in the audit log like everything else.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  nexus admin credential --config nexus.toml
+  export NEXUS_TOKEN=$(nexus admin credential --config nexus.toml --output json | jq -r .admin_token)")]
+struct CredentialArgs {
+    #[command(flatten)]
+    config: Configured,
+
+    /// What it is for, as the audit log shows it
+    #[arg(long, default_value = "admin")]
+    name: String,
+
+    /// With json, prints {"admin_token":"…"}
+    #[arg(long, value_enum, default_value_t = Announcement::Text)]
+    output: Announcement,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_explains_itself() {
+        fn check(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            assert!(command.get_about().is_some(), "{path} has no description");
+            for arg in
+                command.get_arguments().filter(|arg| !matches!(arg.get_id().as_str(), "help" | "version"))
+            {
+                assert!(arg.get_help().is_some(), "{path} {} has no description", arg.get_id());
+            }
+            if command.get_subcommands().next().is_none() {
+                assert!(command.get_after_help().is_some(), "{path} has no example");
+            }
+            command.get_subcommands().for_each(|inner| check(inner, &path));
+        }
+        check(&Cli::command(), "");
+    }
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    const TENANT: &str = "3714240b-2e06-4c35-8856-ccc1c096323e";
+    const KEY: &str = "key_00000000000000000123456789abcdef";
+
+    #[test]
+    fn what_the_documentation_shows_can_be_typed() {
+        for line in [
+            "nexus dev --data D --port 9000 --output json",
+            "nexus dev --ephemeral",
+            "nexus serve --config nexus.toml",
+            "nexus db migrate --config F",
+            "nexus db status --config F",
+            "nexus admin credential --config F --name ops --output json",
+            "nexus tenants create --name N --dialect nexus",
+            "nexus tenants --output json list",
+            "nexus --help-is-not-needed-for completions bash",
+            "nexus projections --url http://h:1 rebuild credential_lookup",
+            "nexus verify - --dialect nexus --scope a:b --scope c --method get --ip ::1 --environment live --restrict brand=acme",
+            "nexus audit search --actor a --from 2026-01-01 --q x --limit 5 --output json",
+            "nexus audit export --format csv --output-file F",
+        ] {
+            let line = line.replace("--help-is-not-needed-for ", "");
+            assert!(parse(&line).is_ok(), "{line}: {}", parse(&line).err().unwrap());
+        }
+        for line in [
+            "create --name N --type publishable --environment live --scope a --scope b --expires-in 30d --allow-ip 10.0.0.0/8 --restrict brand=acme",
+            "list --status revoked --all --token T",
+            "show KEY --output json",
+            "change KEY --clear-expiry --name M",
+            "rotate KEY --grace 24h",
+            "revoke KEY --reason compromised --note N",
+            "usage KEY --from 2026-01-01 --to 2026-01-02T00:00:00Z --step 1h",
+            "requests KEY --limit 10",
+        ] {
+            let line = format!("nexus keys {line} --tenant {TENANT}").replace("KEY", KEY);
+            assert!(parse(&line).is_ok(), "{line}: {}", parse(&line).err().unwrap());
+        }
+    }
+
+    #[test]
+    fn wrong_usage_is_told_before_anything_is_sent() {
+        for (line, kind) in [
+            (
+                "create --name N --expires-in 30d --expires-at 2027-01-01T00:00:00Z",
+                ErrorKind::ArgumentConflict,
+            ),
+            ("create --name N --expires-in soon", ErrorKind::ValueValidation),
+            ("create --name N --allow-ip 10.0.0.0/33", ErrorKind::ValueValidation),
+            ("create --name N --restrict brand", ErrorKind::ValueValidation),
+            ("create", ErrorKind::MissingRequiredArgument),
+            ("change KEY", ErrorKind::MissingRequiredArgument),
+            ("change KEY --clear-expiry --expires-in 1d", ErrorKind::ArgumentConflict),
+            ("revoke KEY --reason whim", ErrorKind::InvalidValue),
+            ("show ../../tenants", ErrorKind::ValueValidation),
+            ("list --limit 0", ErrorKind::ValueValidation),
+        ] {
+            let line = format!("nexus keys {line} --tenant {TENANT}").replace("KEY", KEY);
+            let error = parse(&line).err().unwrap_or_else(|| panic!("{line} was accepted"));
+            assert_eq!(error.kind(), kind, "{line}: {error}");
+            assert_eq!(error.exit_code(), 2);
+        }
+        assert!(parse("nexus projections rebuild ../x").is_err());
+        assert!(parse("nexus dev --ephemeral --data D").is_err());
+    }
+}

@@ -1,0 +1,123 @@
+//! `nexus keys revoke`
+
+use clap::{Args, ValueEnum};
+use serde_json::{Map, Value, json};
+
+use super::OneKey;
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::output::{self, Format};
+use crate::table::print_facts;
+use crate::words::{number, text, time_or};
+
+/// Revoke a key, for ever
+///
+/// Answers with a receipt: how many validating nodes have confirmed that they refuse the key from now on, and how many
+/// lost their lease instead, which makes them refuse everything. Revoking a revoked key does nothing.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  nexus keys revoke KEY --reason compromised --note 'found in a public repository'
+  nexus keys revoke KEY --reason unused")]
+pub(super) struct RevokeArgs {
+    #[command(flatten)]
+    key: OneKey,
+
+    /// Why
+    #[arg(long, value_enum)]
+    reason: Option<Reason>,
+
+    /// More about it, for the audit log
+    #[arg(long)]
+    note: Option<String>,
+}
+
+/// Why a key is revoked.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Reason {
+    /// Somebody else has the secret, or may have
+    Compromised,
+    /// Another key took its place
+    Superseded,
+    /// Nobody uses it
+    Unused,
+    /// What it was made for has ended
+    #[value(alias = "cessation-of-operation")]
+    CessationOfOperation,
+    /// Its holder is no longer entitled to it
+    #[value(alias = "privilege-withdrawn")]
+    PrivilegeWithdrawn,
+    /// No reason is given
+    Unspecified,
+}
+
+pub(super) fn run(args: &RevokeArgs, client: &Client, format: Format) -> Result<(), Failure> {
+    let mut body = Map::new();
+    body.extend(args.reason.map(|reason| ("reason".to_owned(), json!(word(reason)))));
+    body.extend(args.note.as_ref().map(|note| ("note".to_owned(), json!(note))));
+    let answer = client.post(&args.key.path("/revoke"), &Value::Object(body))?;
+    if format == Format::Json {
+        return output::json(answer.raw());
+    }
+    let revoked: Value = answer.parse(client)?;
+    let key = revoked.get("key").unwrap_or(&Value::Null);
+    print_facts(&[
+        ("Name", text(key, "name")),
+        ("ID", text(key, "id")),
+        ("Status", text(key, "status")),
+        ("Revoked", time_or(key, "revoked_at", "")),
+        ("Reason", text(key, "revocation_reason")),
+        ("Receipt", revoked.get("receipt").map(receipt).unwrap_or_default()),
+    ])
+}
+
+const fn word(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Compromised => "compromised",
+        Reason::Superseded => "superseded",
+        Reason::Unused => "unused",
+        Reason::CessationOfOperation => "cessation_of_operation",
+        Reason::PrivilegeWithdrawn => "privilege_withdrawn",
+        Reason::Unspecified => "unspecified",
+    }
+}
+
+fn receipt(receipt: &Value) -> String {
+    let nodes = match receipt.get("nodes") {
+        Some(Value::Array(nodes)) => nodes.len().to_string(),
+        Some(_) | None => number(receipt, "nodes").to_string(),
+    };
+    format!(
+        "refused by {} of {nodes} nodes within {} ms, {} lost their lease; log position {}",
+        number(receipt, "confirmed"),
+        number(receipt, "elapsed_ms"),
+        number(receipt, "lapsed"),
+        number(receipt, "position"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use nexus_domain::key::RevocationReason;
+
+    use super::*;
+
+    #[test]
+    fn reasons_are_those_of_the_domain() {
+        for reason in Reason::value_variants() {
+            let word = word(*reason);
+            assert!(serde_json::from_value::<RevocationReason>(json!(word)).is_ok(), "{word}");
+            assert_eq!(reason.to_possible_value().unwrap().get_name(), word);
+        }
+    }
+
+    #[test]
+    fn a_receipt_in_words() {
+        let given = json!({"position": 41, "nodes": 3, "confirmed": 2, "lapsed": 1, "elapsed_ms": 12});
+        assert_eq!(
+            receipt(&given),
+            "refused by 2 of 3 nodes within 12 ms, 1 lost their lease; log position 41"
+        );
+    }
+}

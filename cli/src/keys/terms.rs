@@ -1,0 +1,105 @@
+//! What a key may do, from where and how long, as it is typed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use ipnet::IpNet;
+use nexus_domain::duration;
+
+/// One restriction, `name=value`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Restriction {
+    /// What is restricted, such as `brand`.
+    pub(crate) name: String,
+    /// To what.
+    pub(crate) value: String,
+}
+
+/// Restrictions by name, each with all values that were given for it.
+pub(super) fn by_name(restrictions: &[Restriction]) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut named: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for restriction in restrictions {
+        named.entry(&restriction.name).or_default().insert(&restriction.value);
+    }
+    named
+}
+
+/// Parses `name=value`; the value may hold further equals signs.
+pub(crate) fn restriction(text: &str) -> Result<Restriction, &'static str> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() && !value.is_empty() => {
+            Ok(Restriction { name: name.trim().to_owned(), value: value.to_owned() })
+        }
+        Some(_) | None => Err("write a name and a value, such as brand=acme"),
+    }
+}
+
+/// Parses a network; a bare address is the network of that address alone.
+pub(super) fn network(text: &str) -> Result<IpNet, &'static str> {
+    text.parse::<IpNet>()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| "write an address or a network, such as 203.0.113.7 or 10.0.0.0/8")
+}
+
+/// Checks a duration and leaves it as it was written, for the server to read.
+pub(super) fn duration(text: &str) -> Result<String, duration::InvalidDuration> {
+    duration::parse(text).map(|_| text.to_owned())
+}
+
+/// Parses an instant: RFC 3339, or a date for its first moment in UTC. In UTC, as the server reads it.
+pub(crate) fn instant(text: &str) -> Result<String, &'static str> {
+    let at = DateTime::parse_from_rfc3339(text).map(|at| at.with_timezone(&Utc)).or_else(|error| {
+        text.parse::<NaiveDate>()
+            .ok()
+            .and_then(|day| day.and_hms_opt(0, 0, 0))
+            .map(|at| at.and_utc())
+            .ok_or(error)
+    });
+    at.map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+        .map_err(|_| "write an instant like 2026-01-31T14:03:00Z, or a date like 2026-01-31")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn restrictions_of_one_name_belong_together() {
+        let given: Vec<Restriction> = ["brand=zeta", "brand=acme", "region=eu=west"]
+            .iter()
+            .map(|text| restriction(text).unwrap())
+            .collect();
+        let named = by_name(&given);
+        assert_eq!(named["brand"], BTreeSet::from(["acme", "zeta"]));
+        assert_eq!(named["region"], BTreeSet::from(["eu=west"]));
+        for wrong in ["", "brand", "brand=", "=acme", " =acme"] {
+            assert!(restriction(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn networks() {
+        assert_eq!(network("10.0.0.0/8").unwrap().to_string(), "10.0.0.0/8");
+        assert_eq!(network("203.0.113.7").unwrap().to_string(), "203.0.113.7/32");
+        assert_eq!(network("2001:db8::1").unwrap().to_string(), "2001:db8::1/128");
+        for wrong in ["", "10.0.0.0/33", "10.0.0", "example.com"] {
+            assert!(network(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn durations_are_checked_and_kept() {
+        assert_eq!(duration("30d").unwrap(), "30d");
+        assert!(duration("a month").is_err());
+    }
+
+    #[test]
+    fn instants_are_in_utc() {
+        assert_eq!(instant("2026-01-31").unwrap(), "2026-01-31T00:00:00Z");
+        assert_eq!(instant("2026-01-31T14:03:00.5+02:00").unwrap(), "2026-01-31T12:03:00.500Z");
+        for wrong in ["", "yesterday", "2026-13-01", "2026-01-31 14:03"] {
+            assert!(instant(wrong).is_err(), "{wrong}");
+        }
+    }
+}

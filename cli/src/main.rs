@@ -1,0 +1,30 @@
+//! The `nexus` program: reads the command line, runs one command, and turns its outcome into an exit code: 0 done,
+//! 1 refused or failed with one line why on stderr, 2 wrong usage.
+
+mod audit;
+mod client;
+mod command;
+mod completions;
+mod connection;
+mod failure;
+mod json;
+mod keys;
+mod output;
+mod projections;
+mod server;
+mod table;
+mod tenants;
+mod text;
+mod verify;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    match command::Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,216 @@
+//! The composition root: an API node out of its parts, started in order and stopped in the reverse.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App as HttpApp, HttpServer, web};
+use metrics_exporter_prometheus::PrometheusHandle;
+use nexus_api::app::{self, App};
+use nexus_api::node::{expiry, feed, usage};
+use nexus_domain::ids::TenantId;
+use nexus_infrastructure::bus::{Relay, RelayOptions};
+use nexus_infrastructure::clock::SystemClock;
+use nexus_infrastructure::config::NexusConfig;
+use nexus_infrastructure::database::{Database, DatabaseOptions};
+use nexus_infrastructure::dialects;
+use nexus_infrastructure::entropy::SystemEntropy;
+use nexus_infrastructure::gate::{Gate, ShownSecret};
+use nexus_infrastructure::journal::{Journal, JournalOptions};
+use nexus_infrastructure::vault::Vault;
+use nexus_projections::{LONGEST_PAGE, Projections, tenant_list};
+use nexus_validator::Validator;
+use nexus_validator::usage_journal::{UsageJournal, UsageJournalOptions};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::server::failure::StartFailure;
+use crate::server::tls;
+
+/// How long a slow request may take to send its head.
+const HEAD_WITHIN: Duration = Duration::from_secs(5);
+/// How long running requests may take when the process ends, in seconds.
+const DRAIN_SECONDS: u64 = 10;
+/// How long the first build of the projections may take.
+const BUILT_WITHIN: Duration = Duration::from_secs(3600);
+
+/// What an API node stands on: store, gate, and what was made at the first start.
+pub(crate) struct Foundation {
+    pub(crate) gate: Arc<Gate>,
+    journal: Journal,
+    database: Database,
+}
+
+/// A running API node.
+pub(crate) struct Node {
+    pub(crate) gate: Arc<Gate>,
+    /// The secret of the first management credential, if it was made just now.
+    pub(crate) first_credential: Option<ShownSecret>,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    validator: Arc<Validator>,
+    server: ServerHandle,
+    serving: JoinHandle<std::io::Result<()>>,
+    stop: watch::Sender<bool>,
+    drain: mpsc::Sender<oneshot::Sender<()>>,
+    tasks: Vec<JoinHandle<()>>,
+    projections: Projections,
+    usage: UsageJournal,
+    foundation: Foundation,
+}
+
+/// Connects, migrates where the configuration says so, and builds the gate.
+pub(crate) async fn foundation(config: &NexusConfig) -> Result<Foundation, StartFailure> {
+    let dialects = Arc::new(dialects::load(config.dialects.path.as_deref())?);
+    let options =
+        DatabaseOptions { max_connections: config.database.max_connections, ..DatabaseOptions::default() };
+    let database = Database::connect(config.database.url.expose(), &options).await?;
+    if config.database.migrate {
+        database.migrate().await?;
+    }
+    let vault = Arc::new(Vault::open_or_create(&config.security.master_key_file)?);
+    let journal = Journal::open(database.clone(), JournalOptions::default()).await?;
+    let gate = Gate::new(journal.clone(), dialects, SystemClock::shared(), SystemEntropy::shared(), vault);
+    Ok(Foundation { gate: Arc::new(gate), journal, database })
+}
+
+impl Foundation {
+    /// Ends what was begun.
+    pub(crate) async fn close(self) {
+        drop(self.gate);
+        self.journal.close().await;
+        self.database.close().await;
+    }
+}
+
+impl Node {
+    /// Starts a node. It serves when this returns.
+    pub(crate) async fn start(
+        config: &NexusConfig,
+        metrics: PrometheusHandle,
+        first_name: &str,
+    ) -> Result<Self, StartFailure> {
+        // First of all: a busy port must not cost a migration.
+        let listener = TcpListener::bind(config.server.listen)
+            .map_err(|error| StartFailure::port(config.server.listen, &error))?;
+        let address =
+            listener.local_addr().map_err(|error| StartFailure::port(config.server.listen, &error))?;
+        let foundation = foundation(config).await?;
+        let gate = Arc::clone(&foundation.gate);
+        let first_credential = gate.bootstrap(first_name).await?;
+        let projections = Projections::start(foundation.journal.clone());
+        projections.await_built(BUILT_WITHIN).await?;
+        let validator = Arc::new(Validator::new(Arc::clone(gate.dialects())));
+        load_snapshot(&projections, &validator).await?;
+        let node_id = gate.entropy().uuid_v7(gate.clock().now());
+        let (usage, segments) = UsageJournal::open(&config.node.data, &UsageJournalOptions::new(node_id))?;
+
+        let stop = watch::Sender::new(false);
+        let (drain, told) = mpsc::channel(1);
+        let after = validator.applied();
+        let mut tasks = vec![
+            tokio::spawn(feed::follow(Arc::clone(&gate), Arc::clone(&validator), after, stop.subscribe())),
+            tokio::spawn(usage::drain(Arc::clone(&gate), segments, config.usage.window, told)),
+            tokio::spawn(expiry::sweep(Arc::clone(&gate), projections.clone(), stop.subscribe())),
+        ];
+        if let Some(url) = &config.bus.url {
+            let options = RelayOptions::new(url.expose(), &config.server.public_url);
+            let relay = Relay::spawn(foundation.journal.clone(), options, stop.subscribe());
+            tasks.push(tokio::spawn(relay.stopped()));
+        }
+        // The table must show what the log held at the start before the first question is answered.
+        let head = foundation.journal.head().await?;
+        nexus_api::node::visible(&validator, head, BUILT_WITHIN)
+            .await
+            .map_err(|_| StartFailure::not_caught_up())?;
+
+        let state = web::Data::new(App {
+            gate: Arc::clone(&gate),
+            projections: projections.clone(),
+            validator: Arc::clone(&validator),
+            usage: usage.clone(),
+            usage_detail: config.usage.detail,
+            trusted_proxies: config.server.trusted_proxies.as_slice().into(),
+            public_url: config.server.public_url.clone(),
+            metrics,
+        });
+        let mut server =
+            HttpServer::new(move || HttpApp::new().app_data(state.clone()).configure(app::routes))
+                .client_request_timeout(HEAD_WITHIN)
+                .shutdown_timeout(DRAIN_SECONDS)
+                .disable_signals();
+        if let Some(workers) = config.server.workers {
+            server = server.workers(workers as usize);
+        }
+        let server = match &config.server.tls {
+            None => server.listen(listener),
+            Some(files) => server.listen_rustls_0_23(listener, tls::server_config(files)?),
+        };
+        let server = server.map_err(|error| StartFailure::port(address, &error))?.run();
+        let handle = server.handle();
+        let serving = tokio::spawn(server);
+        Ok(Self {
+            gate,
+            first_credential,
+            address,
+            validator,
+            server: handle,
+            serving,
+            stop,
+            drain,
+            tasks,
+            projections,
+            usage,
+            foundation,
+        })
+    }
+
+    /// Waits until table and lists show everything that the log holds now.
+    pub(crate) async fn settle(&self) -> Result<(), StartFailure> {
+        let position = self.foundation.journal.head().await?;
+        self.projections.await_position(tenant_list::NAME, position, app::VISIBLE_WITHIN).await?;
+        nexus_api::node::visible(&self.validator, position, app::VISIBLE_WITHIN)
+            .await
+            .map_err(|_| StartFailure::not_caught_up())
+    }
+
+    /// Id, name and dialect of the first tenants.
+    pub(crate) async fn tenants(&self) -> Result<Vec<(TenantId, String, String)>, StartFailure> {
+        let page = self.projections.tenant_list().list(None, LONGEST_PAGE).await?;
+        Ok(page.data.into_iter().map(|tenant| (tenant.id, tenant.name, tenant.dialect)).collect())
+    }
+
+    /// Ends in the reverse order of the start: requests first, then what they left to be written.
+    pub(crate) async fn stop(self) {
+        self.server.stop(true).await;
+        if let Ok(Err(error)) = self.serving.await {
+            tracing::error!(%error, "the server ended with an error");
+        }
+        self.usage.close();
+        let (done, drained) = oneshot::channel();
+        if self.drain.send(done).await.is_ok() && drained.await.is_err() {
+            tracing::warn!("usage waits in the node's journal for the next start");
+        }
+        self.stop.send_replace(true);
+        for task in self.tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a task of the node ended badly");
+            }
+        }
+        self.projections.stop().await;
+        drop(self.gate);
+        self.foundation.close().await;
+    }
+}
+
+/// Fills the table from the credential lookup, page by page, with the position it is exact for.
+async fn load_snapshot(projections: &Projections, validator: &Validator) -> Result<(), StartFailure> {
+    let mut snapshot = projections.credential_lookup().snapshot().await?;
+    let position = snapshot.position();
+    while let Some(entries) = snapshot.next().await? {
+        validator.apply(entries, 0);
+    }
+    validator.apply([], position);
+    Ok(())
+}

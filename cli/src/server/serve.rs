@@ -1,0 +1,25 @@
+//! `nexus serve`: an API node.
+
+use std::path::Path;
+
+use nexus_infrastructure::config::NexusConfig;
+
+use crate::output;
+use crate::server::failure::StartFailure;
+use crate::server::node::Node;
+use crate::server::{process, until_told_to_stop};
+
+/// Runs until told to stop.
+pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartFailure> {
+    let config = NexusConfig::load(config, process::variables())?;
+    let metrics = process::observe(&config.log)?;
+    let node = Node::start(&config, metrics, "First administrator").await?;
+    if let Some(secret) = &node.first_credential {
+        // Not into the log: this is the only time it is shown.
+        output::line(&format!("First management credential, shown this once: {}", secret.expose()));
+    }
+    tracing::info!(url = config.server.public_url, address = %node.address, "ready");
+    until_told_to_stop().await;
+    node.stop().await;
+    Ok(())
+}

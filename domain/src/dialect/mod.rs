@@ -1,0 +1,203 @@
+//! A dialect: how one product's credentials are presented, checked and refused. Data, not code:
+//! [`Dialect::parse`] reads one TOML file, and a further product is a further file.
+
+mod file;
+mod presentation;
+mod refusals;
+mod registry;
+
+use std::fmt;
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+pub use self::presentation::{Presentation, Presented, TenantHeader};
+pub use self::refusals::{OutwardRefusal, Refusals};
+pub use self::registry::{DialectConflict, Dialects};
+use crate::scope::{EffectiveScopes, Scope, ScopeRules, ScopeSet};
+
+/// What a key may be used for, beyond its scopes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyType {
+    /// For servers alone; everything that its scopes allow.
+    Secret,
+    /// Safe in client code; read-only operations alone.
+    Publishable,
+}
+
+impl KeyType {
+    /// The name used in answers and dialect files.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Secret => "secret",
+            Self::Publishable => "publishable",
+        }
+    }
+}
+
+impl fmt::Display for KeyType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A named place that keys are made for, such as `staging`. Several may share a realm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Environment {
+    /// Its name on keys.
+    pub name: String,
+    /// The endpoints its keys open: keys of another realm are refused there.
+    pub realm: String,
+    /// Other names that are accepted for it.
+    pub aliases: Vec<String>,
+}
+
+/// The prefix of one type of key in one realm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prefix {
+    /// The text every such secret begins with.
+    pub text: String,
+    /// The type of key.
+    pub key_type: KeyType,
+    /// The realm of its environments.
+    pub realm: String,
+}
+
+/// How long keys may live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lifetime {
+    /// The choices for `expires_in`, as written; any duration where empty.
+    pub choices: Vec<(String, TimeDelta)>,
+    /// Whether a key may live for ever.
+    pub never: bool,
+}
+
+/// How a secret is replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rotation {
+    /// A key gets a new secret; the old one stays valid for a grace period.
+    InPlace {
+        /// The grace where none is asked for.
+        grace: TimeDelta,
+        /// The longest grace.
+        longest_grace: TimeDelta,
+    },
+    /// The product wants a new key instead.
+    Unsupported {
+        /// What to do instead, for people.
+        advice: String,
+    },
+}
+
+/// One product's way with credentials. Made by [`Dialect::parse`], which checks it whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dialect {
+    /// The name in routes, tenants and events.
+    pub name: String,
+    /// The product's name for people.
+    pub title: String,
+    /// The environments, the first of which is the default.
+    pub environments: Vec<Environment>,
+    /// The prefixes of its secrets.
+    pub prefixes: Vec<Prefix>,
+    /// How many characters of a secret are shown afterwards.
+    pub hint_length: usize,
+    /// How a credential is sent with a request.
+    pub presentation: Presentation,
+    /// Prefix of the public client id that accompanies each key; absent: keys have none.
+    pub client_id_prefix: Option<String>,
+    /// The scopes.
+    pub scopes: ScopeRules,
+    /// How long keys may live.
+    pub lifetime: Lifetime,
+    /// How a secret is replaced.
+    pub rotation: Rotation,
+    /// How many active keys a tenant may have.
+    pub active_keys: Option<u32>,
+    /// Names of restrictions that a key may carry, such as `brand`.
+    pub restrictions: Vec<String>,
+    /// What callers are told.
+    pub refusals: Refusals,
+}
+
+/// A dialect file cannot be used. Prints as one line: file, line, reason.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}: {reason}")]
+pub struct InvalidDialect {
+    /// The file as it was named.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// What is wrong, and what to write instead.
+    pub reason: String,
+}
+
+impl Dialect {
+    /// Reads and checks a dialect file; `file` names it in errors.
+    ///
+    /// # Errors
+    /// [`InvalidDialect`] with the line of the first thing that is wrong.
+    pub fn parse(file: &str, text: &str) -> Result<Self, InvalidDialect> {
+        file::parse(file, text)
+    }
+
+    /// The environment of this name or alias.
+    #[must_use]
+    pub fn environment(&self, name: &str) -> Option<&Environment> {
+        self.environments.iter().find(|e| e.name == name || e.aliases.iter().any(|alias| alias == name))
+    }
+
+    /// The environment that keys get where none is asked for.
+    #[must_use]
+    pub fn default_environment(&self) -> Option<&Environment> {
+        self.environments.first()
+    }
+
+    /// Whether a key of environment `of` may be used where `asked` is served: the same
+    /// environment, or the realm as a whole.
+    #[must_use]
+    pub fn environment_admits(&self, of: &str, asked: &str) -> bool {
+        if of == asked {
+            return true;
+        }
+        let Some(own) = self.environment(of) else {
+            return false;
+        };
+        match self.environment(asked) {
+            // The environment that carries the realm's own name stands for the whole realm.
+            Some(wanted) => {
+                wanted.name == own.name || (wanted.name == wanted.realm && wanted.realm == own.realm)
+            }
+            None => own.realm == asked,
+        }
+    }
+
+    /// The prefix of a new secret.
+    #[must_use]
+    pub fn prefix_for(&self, key_type: KeyType, environment: &Environment) -> Option<&Prefix> {
+        self.prefixes.iter().find(|p| p.key_type == key_type && p.realm == environment.realm)
+    }
+
+    /// The longest prefix that a presented secret begins with. `nx_live_pk_` wins over `nx_live_`.
+    #[must_use]
+    pub fn prefix_of(&self, secret: &str) -> Option<&Prefix> {
+        self.prefixes.iter().filter(|p| secret.starts_with(&p.text)).max_by_key(|p| p.text.len())
+    }
+
+    /// Which of the requested scopes cannot be granted to a key of this type.
+    #[must_use]
+    pub fn unknown_scopes<'a>(&self, scopes: &'a ScopeSet) -> Vec<&'a Scope> {
+        scopes.iter().filter(|s| !self.scopes.known.contains_key(*s)).collect()
+    }
+
+    /// What a set of granted scopes allows here.
+    #[must_use]
+    pub fn effective_scopes(&self, granted: &ScopeSet) -> EffectiveScopes {
+        self.scopes.closure(granted)
+    }
+}
+
+#[cfg(test)]
+mod tests;

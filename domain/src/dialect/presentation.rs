@@ -1,0 +1,152 @@
+//! Where in a request a credential stands, and what of it is refused before any look-up.
+
+use crate::credential::{LONGEST_SECRET, is_well_formed};
+use crate::dialect::{Dialect, Prefix};
+use crate::ids::TenantId;
+use crate::verification::{Code, Refused};
+
+/// Where a dialect's credentials stand in a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presentation {
+    /// The header, in lower case.
+    pub header: String,
+    /// The authentication scheme before the secret, such as `Bearer` (RFC 9110 section 11.1:
+    /// compared without case); absent: the header's value is the secret alone.
+    pub scheme: Option<String>,
+    /// Whether `client-id:secret` is accepted as well as the secret alone.
+    pub client_id: bool,
+    /// A header that must name the tenant.
+    pub tenant_header: Option<TenantHeader>,
+}
+
+/// A header that must carry the tenant's id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantHeader {
+    /// Its name, in lower case.
+    pub name: String,
+}
+
+/// A credential taken from a request, well formed but not looked up yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Presented<'a> {
+    /// The secret in clear. Only its digest goes further.
+    pub secret: &'a str,
+    /// The client id that came with it.
+    pub client_id: Option<&'a str>,
+    /// The tenant that the caller says it acts for.
+    pub tenant: Option<TenantId>,
+}
+
+impl Dialect {
+    /// Takes the credential out of a request's headers, given as pairs with names in lower case.
+    ///
+    /// # Errors
+    /// `MALFORMED` when the credential is missing, sent twice, not in the dialect's form or has a
+    /// wrong checksum; `TENANT_MISMATCH` when a required tenant header is missing or no id.
+    pub fn extract<'a>(
+        &self,
+        headers: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    ) -> Result<Presented<'a>, Refused> {
+        let value = self.only(headers.clone(), &self.presentation.header)?.ok_or_else(|| {
+            Refused::malformed(format!("the request has no {} header", self.presentation.header))
+        })?;
+        // A second kind of credential makes it unclear which one was meant to count.
+        let elsewhere = |(name, _): (&str, &str)| {
+            name != self.presentation.header
+                && matches!(name, "authorization" | "proxy-authorization" | "api-key" | "x-api-key")
+        };
+        if headers.clone().any(elsewhere) {
+            return Err(Refused::malformed("the request carries two kinds of credential"));
+        }
+        let credential = self.strip_scheme(value)?;
+        let mut presented = self.parse_credential(credential)?;
+        presented.tenant = self.asserted_tenant(headers)?;
+        Ok(presented)
+    }
+
+    /// Reads a credential as it stands behind the scheme.
+    ///
+    /// # Errors
+    /// `MALFORMED`, with what is wrong.
+    pub fn parse_credential<'a>(&self, credential: &'a str) -> Result<Presented<'a>, Refused> {
+        if credential.len() > LONGEST_SECRET {
+            return Err(Refused::malformed("the credential is too long"));
+        }
+        let (client_id, secret) = match credential.split_once(':') {
+            Some((client_id, secret)) if self.presentation.client_id => (Some(client_id), secret),
+            Some(_) | None => (None, credential),
+        };
+        if client_id.is_some_and(|id| id.is_empty() || !id.bytes().all(|b| b.is_ascii_graphic())) {
+            return Err(Refused::malformed(
+                "the client id before the colon is empty or holds spaces or other characters that no id has",
+            ));
+        }
+        self.check_secret(secret)?;
+        Ok(Presented { secret, client_id, tenant: None })
+    }
+
+    fn check_secret(&self, secret: &str) -> Result<&Prefix, Refused> {
+        let prefix = self.prefix_of(secret).ok_or_else(|| {
+            Refused::malformed("the credential does not begin with a prefix of this dialect")
+        })?;
+        if !is_well_formed(secret, &prefix.text) {
+            return Err(Refused::malformed(
+                "the credential's length, characters or checksum are wrong; was it copied whole?",
+            ));
+        }
+        Ok(prefix)
+    }
+
+    fn strip_scheme<'a>(&self, value: &'a str) -> Result<&'a str, Refused> {
+        let Some(scheme) = &self.presentation.scheme else {
+            return match value.split_once(' ') {
+                Some((word, _)) if word.eq_ignore_ascii_case("bearer") => {
+                    Err(Refused::malformed("the header must hold the key alone, without a Bearer prefix"))
+                }
+                _ if value.contains(['\r', '\n']) => {
+                    Err(Refused::malformed("the header holds a line break; send the key alone"))
+                }
+                _ if value.contains(|c: char| c.is_whitespace() || c.is_control()) => Err(
+                    Refused::malformed("the header holds spaces or control characters; send the key alone"),
+                ),
+                _ => Ok(value),
+            };
+        };
+        let (word, credential) = value
+            .split_once(' ')
+            .ok_or_else(|| Refused::malformed(format!("the header must read `{scheme} <key>`")))?;
+        if !word.eq_ignore_ascii_case(scheme) {
+            return Err(Refused::malformed(format!("the authentication scheme must be {scheme}")));
+        }
+        // RFC 9110 section 11.4 allows one or more spaces behind the scheme.
+        Ok(credential.trim_start_matches(' '))
+    }
+
+    fn asserted_tenant<'a>(
+        &self,
+        headers: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    ) -> Result<Option<TenantId>, Refused> {
+        let Some(header) = &self.presentation.tenant_header else {
+            return Ok(None);
+        };
+        let mismatch =
+            |detail: &str| Refused::new(Code::TenantMismatch, format!("{}: {detail}", header.name));
+        let value = self.only(headers, &header.name)?.ok_or_else(|| mismatch("the header is missing"))?;
+        // UUIDs are written in either case (RFC 9562 section 4); ids of ours in lower case alone.
+        let tenant = value.to_ascii_lowercase().parse().map_err(|_| mismatch("not a tenant id"))?;
+        Ok(Some(tenant))
+    }
+
+    fn only<'a>(
+        &self,
+        headers: impl Iterator<Item = (&'a str, &'a str)>,
+        name: &str,
+    ) -> Result<Option<&'a str>, Refused> {
+        let mut values = headers.filter(|(n, _)| *n == name).map(|(_, value)| value);
+        let first = values.next();
+        if values.next().is_some() {
+            return Err(Refused::malformed(format!("the request has two {name} headers")));
+        }
+        Ok(first)
+    }
+}

@@ -1,0 +1,90 @@
+//! Why a decision about a key is refused.
+
+/// A refused decision. Nothing happened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyRefusal {
+    /// No key of this id belongs to the tenant.
+    #[error("there is no such key")]
+    NotFound,
+    /// The id is taken, which a UUID never is by chance.
+    #[error("a key with this id exists already")]
+    AlreadyIssued,
+    /// Revoked keys are never changed or rotated.
+    #[error("the key is revoked, which is final; create another one")]
+    Revoked,
+    /// Expired keys are never changed or rotated.
+    #[error("the key has expired; create another one")]
+    Expired,
+    /// The tenant is suspended.
+    #[error("the tenant is suspended; resume it first")]
+    TenantSuspended,
+    /// The name is empty, too long, or holds characters that would deceive a reader.
+    #[error("{0}")]
+    InvalidName(crate::key::InvalidName),
+    /// The dialect does not have this environment.
+    #[error("the environment `{asked}` does not exist; choose one of {known}")]
+    UnknownEnvironment {
+        /// What was asked for.
+        asked: String,
+        /// What there is, comma-separated.
+        known: String,
+    },
+    /// The dialect has no keys of this type there.
+    #[error("there are no {asked} keys in this dialect; choose secret")]
+    UnsupportedType {
+        /// What was asked for.
+        asked: &'static str,
+    },
+    /// Scopes that the dialect does not have.
+    #[error("unknown scope `{scope}`; choose from {known}")]
+    UnknownScope {
+        /// The first one.
+        scope: String,
+        /// What there is, comma-separated.
+        known: String,
+    },
+    /// A publishable key asked for more than reading.
+    #[error("a publishable key may only hold read scopes, and `{scope}` is none")]
+    NotReadOnly {
+        /// The first scope that writes.
+        scope: String,
+    },
+    /// The dialect does not know this restriction.
+    #[error("unknown restriction `{name}`; this dialect has {known}")]
+    UnknownRestriction {
+        /// Its name.
+        name: String,
+        /// What there is, comma-separated.
+        known: String,
+    },
+    /// A restriction without values would be a key that can do nothing.
+    #[error("the restriction `{name}` names nothing; list at least one value or leave it out")]
+    EmptyRestriction {
+        /// Its name.
+        name: String,
+    },
+    /// The end lies in the past.
+    #[error("the expiry must lie in the future")]
+    ExpiryInPast,
+    /// The dialect does not offer this lifetime.
+    #[error("this dialect's keys live {choices}")]
+    UnsupportedLifetime {
+        /// What it offers.
+        choices: String,
+    },
+    /// The dialect replaces keys, not secrets.
+    #[error("{advice}")]
+    RotationUnsupported {
+        /// What to do instead.
+        advice: String,
+    },
+    /// The grace is longer than the dialect allows.
+    #[error("the grace may be at most {longest_seconds} seconds")]
+    GraceTooLong {
+        /// The longest one.
+        longest_seconds: i64,
+    },
+    /// A change that changes nothing was asked for.
+    #[error("name at least one property to change")]
+    NothingToChange,
+}

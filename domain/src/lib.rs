@@ -1,0 +1,16 @@
+//! The rules of Nexus, pure: aggregates, events, dialects and verification.
+//!
+//! Nothing here reads a clock, draws a random number or does IO. What a decision needs comes in
+//! its command; what it decides goes out as events. [`verification::verdict`] is the one function
+//! that API nodes, validating nodes and tests ask whether a credential may do something.
+
+pub mod credential;
+pub mod dialect;
+pub mod duration;
+pub mod ids;
+pub mod key;
+pub mod scope;
+pub mod tenant;
+pub mod usage;
+pub mod validity;
+pub mod verification;

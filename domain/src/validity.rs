@@ -1,0 +1,241 @@
+//! What a validating node must know of a key and a tenant to decide alone: the entries that API
+//! nodes send and nodes hold. An entry carries the whole state, so that applying a later one
+//! twice, or without the ones before it, does no harm.
+
+use serde::{Deserialize, Serialize};
+
+use crate::credential::Digest;
+use crate::dialect::{Dialect, KeyType};
+use crate::ids::{KeyId, TenantId};
+use crate::key::KeyState;
+use crate::scope::ScopeSet;
+use crate::verification::{Restrictions, Rights, SecretStatus};
+
+/// A key as nodes know it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyEntry {
+    /// The key.
+    pub key_id: KeyId,
+    /// Its owner, whose own entry comes before this one.
+    pub tenant_id: TenantId,
+    /// Its name.
+    pub name: String,
+    /// Secret or publishable.
+    pub key_type: KeyType,
+    /// The environment's name.
+    pub environment: String,
+    /// What it may do.
+    pub scopes: ScopeSet,
+    /// From where; empty: from anywhere.
+    pub ip_allowlist: Vec<ipnet::IpNet>,
+    /// To what it is restricted.
+    pub restrictions: Restrictions,
+    /// Its public client id.
+    pub client_id: Option<String>,
+    /// Its secrets, also those that are no longer valid.
+    pub secrets: Vec<SecretEntry>,
+}
+
+/// One secret of a key as nodes know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretEntry {
+    /// SHA-256 of the secret.
+    pub digest: Digest,
+    /// 1 for the key's first secret.
+    pub version: u32,
+    /// Whether it can be used, apart from time.
+    pub status: SecretStatus,
+    /// Unix time in microseconds from which it is refused; `i64::MAX`: never.
+    pub not_after: i64,
+}
+
+/// A tenant as nodes know it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantEntry {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The dialect of its keys.
+    pub dialect: String,
+    /// Whether its keys are refused for now.
+    pub suspended: bool,
+}
+
+/// One piece of state for a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entry {
+    /// A tenant.
+    Tenant(TenantEntry),
+    /// A key.
+    Key(Box<KeyEntry>),
+}
+
+impl KeyEntry {
+    /// The entry of a key in this state.
+    #[must_use]
+    pub fn of(key_id: KeyId, key: &KeyState) -> Self {
+        let secrets = key.versions.iter().map(|version| {
+            let (status, not_after) = key.standing(version);
+            SecretEntry { digest: version.digest, version: version.number, status, not_after }
+        });
+        Self {
+            key_id,
+            tenant_id: key.tenant_id,
+            name: key.name.clone(),
+            key_type: key.key_type,
+            environment: key.environment.clone(),
+            scopes: key.scopes.clone(),
+            ip_allowlist: key.ip_allowlist.clone(),
+            restrictions: key.restrictions.clone(),
+            client_id: key.client_id.clone(),
+            secrets: secrets.collect(),
+        }
+    }
+
+    /// What the key may do in its dialect, worked out once.
+    #[must_use]
+    pub fn rights(&self, dialect: &Dialect) -> Rights {
+        Rights {
+            key_type: self.key_type,
+            environment: self.environment.clone(),
+            granted: self.scopes.iter().map(ToString::to_string).collect(),
+            scopes: dialect.effective_scopes(&self.scopes),
+            ip_allowlist: self.ip_allowlist.clone(),
+            restrictions: self.restrictions.clone(),
+            client_id: self.client_id.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta, Utc};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::key::{RevocationReason, SecretVersion};
+
+    fn noon() -> DateTime<Utc> {
+        "2026-03-01T12:00:00Z".parse().unwrap()
+    }
+
+    fn version(number: u32, superseded_until: Option<DateTime<Utc>>) -> SecretVersion {
+        let digest = Digest::of(&number.to_string());
+        SecretVersion { number, hint: "nx_live_aaaa".into(), digest, created_at: noon(), superseded_until }
+    }
+
+    fn key() -> KeyState {
+        KeyState {
+            tenant_id: TenantId::new(Uuid::from_u128(1)),
+            dialect: "nexus".into(),
+            name: "Production Backend".into(),
+            key_type: KeyType::Publishable,
+            environment: "staging".into(),
+            scopes: ["read:users".parse().unwrap(), "read:messages".parse().unwrap()].into(),
+            ip_allowlist: vec!["192.0.2.0/24".parse().unwrap()],
+            restrictions: [("brand".to_owned(), ["acme".to_owned()].into())].into(),
+            expires_at: None,
+            client_id: Some("c_1".into()),
+            versions: vec![version(1, Some(noon() + TimeDelta::hours(24))), version(2, None)],
+            issued_at: noon(),
+            revoked: None,
+            expiry_recorded: false,
+        }
+    }
+
+    fn entry(key: &KeyState) -> KeyEntry {
+        KeyEntry::of(KeyId::new(Uuid::from_u128(7)), key)
+    }
+
+    fn standings(key: &KeyState) -> Vec<(u32, SecretStatus, i64)> {
+        entry(key).secrets.iter().map(|secret| (secret.version, secret.status, secret.not_after)).collect()
+    }
+
+    #[test]
+    fn an_entry_carries_what_a_verdict_needs_of_the_key() {
+        let key = key();
+        let expected = KeyEntry {
+            key_id: KeyId::new(Uuid::from_u128(7)),
+            tenant_id: key.tenant_id,
+            name: key.name.clone(),
+            key_type: KeyType::Publishable,
+            environment: "staging".into(),
+            scopes: key.scopes.clone(),
+            ip_allowlist: key.ip_allowlist.clone(),
+            restrictions: key.restrictions.clone(),
+            client_id: Some("c_1".into()),
+            secrets: vec![
+                SecretEntry {
+                    digest: Digest::of("1"),
+                    version: 1,
+                    status: SecretStatus::Superseded,
+                    not_after: (noon() + TimeDelta::hours(24)).timestamp_micros(),
+                },
+                SecretEntry {
+                    digest: Digest::of("2"),
+                    version: 2,
+                    status: SecretStatus::Current,
+                    not_after: i64::MAX,
+                },
+            ],
+        };
+        assert_eq!(entry(&key), expected);
+    }
+
+    #[test]
+    fn no_secret_outlives_its_key() {
+        for hours in [1, 24, 48] {
+            let end = noon() + TimeDelta::hours(hours);
+            let key = KeyState { expires_at: Some(end), ..key() };
+            for (_, _, not_after) in standings(&key) {
+                assert!(not_after <= end.timestamp_micros());
+            }
+        }
+        let end = noon() + TimeDelta::hours(1);
+        let short = standings(&KeyState { expires_at: Some(end), ..key() });
+        assert!(
+            short.iter().all(|(_, status, not_after)| (*status, *not_after)
+                == (SecretStatus::Current, end.timestamp_micros()))
+        );
+    }
+
+    #[test]
+    fn the_secrets_of_a_revoked_key_stay_in_its_entry_as_revoked() {
+        let at = noon() + TimeDelta::hours(1);
+        let key =
+            KeyState { revoked: Some((at, RevocationReason::Unused)), expires_at: Some(noon()), ..key() };
+        let revoked = |number| (number, SecretStatus::Revoked, at.timestamp_micros());
+        assert_eq!(standings(&key), [revoked(1), revoked(2)]);
+    }
+
+    #[test]
+    fn rights_are_worked_out_with_everything_that_the_scopes_contain() {
+        let text = include_str!("../../infrastructure/dialects/management.toml");
+        let management = Dialect::parse("management.toml", text).unwrap();
+        let key = KeyState {
+            scopes: ["keys:write".parse().unwrap(), "audit:read".parse().unwrap()].into(),
+            ..key()
+        };
+        let rights = entry(&key).rights(&management);
+        assert_eq!(rights.granted, ["audit:read", "keys:write"]);
+        assert!(rights.scopes.allow("keys:read") && rights.scopes.allow("audit:read"));
+        assert!(!rights.scopes.allow("tenants:read") && !rights.scopes.allow("admin:all"));
+        assert_eq!((rights.key_type, rights.environment.as_str()), (KeyType::Publishable, "staging"));
+        assert_eq!((rights.ip_allowlist, rights.restrictions), (key.ip_allowlist, key.restrictions));
+        assert_eq!(rights.client_id.as_deref(), Some("c_1"));
+    }
+
+    #[test]
+    fn entries_come_back_from_the_wire_as_they_were() {
+        let tenant = TenantEntry { tenant_id: key().tenant_id, dialect: "nexus".into(), suspended: true };
+        let revoked = KeyState { revoked: Some((noon(), RevocationReason::Compromised)), ..key() };
+        for sent in [
+            Entry::Tenant(tenant),
+            Entry::Key(Box::new(entry(&key()))),
+            Entry::Key(Box::new(entry(&revoked))),
+        ] {
+            let text = serde_json::to_string(&sent).unwrap();
+            assert_eq!(serde_json::from_str::<Entry>(&text).unwrap(), sent, "{text}");
+        }
+    }
+}

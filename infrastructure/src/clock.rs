@@ -1,0 +1,137 @@
+//! Time as a port: everything that needs the time holds a [`SharedClock`], and tests hand in a [`ManualClock`].
+//! Nothing outside this file reads the machine's clocks.
+
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+
+/// A clock that is handed around.
+pub type SharedClock = Arc<dyn Clock>;
+
+/// Where the time comes from.
+pub trait Clock: Send + Sync + 'static {
+    /// The time of day, truncated to microseconds: the databases keep no more, and an event that is read back must
+    /// equal the one that was written. It may step back when the machine's clock is corrected.
+    fn now(&self) -> DateTime<Utc>;
+
+    /// The time since an arbitrary origin, the same for all clocks of a process; it never goes back. For waits and
+    /// time limits. It may stand still while the machine is suspended, so it measures no validating node's lease.
+    fn monotonic(&self) -> Duration;
+}
+
+/// The machine's clocks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl SystemClock {
+    /// The machine's clocks, ready to hand around.
+    #[must_use]
+    pub fn shared() -> SharedClock {
+        Arc::new(Self)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the port's one real implementation")]
+impl Clock for SystemClock {
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now().trunc_subsecs(6)
+    }
+
+    fn monotonic(&self) -> Duration {
+        static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        // The origin first: taken second, the first reading of all would lie before it.
+        let origin = *ORIGIN;
+        Instant::now().saturating_duration_since(origin)
+    }
+}
+
+/// A clock that moves only when a test moves it.
+#[derive(Debug)]
+pub struct ManualClock {
+    readings: Mutex<Readings>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Readings {
+    now: DateTime<Utc>,
+    monotonic: Duration,
+}
+
+impl ManualClock {
+    /// A clock that shows `now`, its monotonic reading being zero.
+    #[must_use]
+    pub fn new(now: DateTime<Utc>) -> Self {
+        let readings = Readings { now: now.trunc_subsecs(6), monotonic: Duration::ZERO };
+        Self { readings: Mutex::new(readings) }
+    }
+
+    /// Lets `time` pass: both readings move by it.
+    pub fn advance(&self, time: Duration) {
+        let mut readings = self.readings();
+        readings.monotonic = readings.monotonic.saturating_add(time);
+        readings.now = TimeDelta::from_std(time)
+            .ok()
+            .and_then(|delta| readings.now.checked_add_signed(delta))
+            .map_or(DateTime::<Utc>::MAX_UTC, |moved| moved.trunc_subsecs(6));
+    }
+
+    /// Corrects the time of day, also backwards, as an administrator or NTP would; no time passes.
+    pub fn set(&self, now: DateTime<Utc>) {
+        self.readings().now = now.trunc_subsecs(6);
+    }
+
+    fn readings(&self) -> MutexGuard<'_, Readings> {
+        self.readings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.readings().now
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.readings().monotonic
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noon() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_700_000_000, 123_456_789).unwrap()
+    }
+
+    #[test]
+    fn the_time_of_day_has_whole_microseconds() {
+        assert_eq!(SystemClock.now().timestamp_subsec_nanos() % 1_000, 0);
+        assert_eq!(ManualClock::new(noon()).now().timestamp_subsec_nanos(), 123_456_000);
+    }
+
+    #[test]
+    fn the_monotonic_reading_never_goes_back() {
+        let readings: Vec<_> = (0..1_000).map(|_| SystemClock.monotonic()).collect();
+        assert!(readings.is_sorted());
+    }
+
+    #[test]
+    fn a_correction_moves_the_time_of_day_alone() {
+        let clock = ManualClock::new(noon());
+        clock.advance(Duration::from_secs(10));
+        assert_eq!(clock.now(), noon().trunc_subsecs(6) + TimeDelta::seconds(10));
+        assert_eq!(clock.monotonic(), Duration::from_secs(10));
+
+        clock.set(noon() - TimeDelta::hours(1));
+        assert_eq!(clock.now(), noon().trunc_subsecs(6) - TimeDelta::hours(1));
+        assert_eq!(clock.monotonic(), Duration::from_secs(10));
+    }
+
+    #[test]
+    fn advancing_beyond_all_time_stops_at_its_end() {
+        let clock = ManualClock::new(noon());
+        clock.advance(Duration::MAX);
+        assert_eq!(clock.now(), DateTime::<Utc>::MAX_UTC);
+    }
+}

@@ -1,0 +1,222 @@
+//! The configuration: `nexus.toml` of an API node ([`NexusConfig`]) and `validator.toml` of a validating node
+//! ([`ValidatorConfig`]). Every value can be overridden by an environment variable `NEXUS__SECTION__KEY`, and every
+//! complaint is one line that names the place and what to do. `nexus.example.toml` documents the keys.
+
+mod address;
+mod read;
+mod source;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+pub use self::address::{Secret, ServiceUrl};
+pub use self::source::Place;
+
+/// Why there is no configuration. The messages are single lines and hold no secrets.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is not there.
+    #[error("{} does not exist: copy nexus.example.toml to it and edit it, or name another file with --config", path.display())]
+    Absent {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is there and cannot be read.
+    #[error("{} cannot be read", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is no TOML.
+    #[error("{place}: not valid TOML: {message}")]
+    Syntax {
+        /// Where it stops being TOML.
+        place: Place,
+        /// What is wrong there.
+        message: String,
+    },
+    /// A key that means nothing.
+    #[error("{place}: unknown key `{key}`: did you mean `{nearest}`?")]
+    UnknownKey {
+        /// The key with its section.
+        key: String,
+        /// Where it stands.
+        place: Place,
+        /// The known key, or variable, that is most like it.
+        nearest: String,
+    },
+    /// A value that its key does not take.
+    #[error("{place}: {key}: {message}")]
+    Invalid {
+        /// The key with its section.
+        key: &'static str,
+        /// Where the value stands.
+        place: Place,
+        /// What it must be.
+        message: String,
+    },
+    /// A value that must be given.
+    #[error("{key} is missing: set it in the configuration file or as {variable}: {message}")]
+    Missing {
+        /// The key with its section.
+        key: &'static str,
+        /// The variable that sets it.
+        variable: String,
+        /// What it must be.
+        message: String,
+    },
+}
+
+/// An API node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NexusConfig {
+    /// `[server]`
+    pub server: ServerConfig,
+    /// `[database]`
+    pub database: DatabaseConfig,
+    /// `[bus]`
+    pub bus: BusConfig,
+    /// `[security]`
+    pub security: SecurityConfig,
+    /// `[dialects]`
+    pub dialects: DialectsConfig,
+    /// `[node]`: the validating node that an API node holds within.
+    pub node: NodeConfig,
+    /// `[usage]`
+    pub usage: UsageConfig,
+    /// `[log]`
+    pub log: LogConfig,
+}
+
+/// A validating node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValidatorConfig {
+    /// `[server]`
+    pub server: ServerConfig,
+    /// `[control]`
+    pub control: ControlConfig,
+    /// `[bus]`
+    pub bus: BusConfig,
+    /// `[node]`
+    pub node: NodeConfig,
+    /// `[node] dialects`: the names of those that it answers for; `None` is all.
+    pub dialects: Option<Vec<String>>,
+    /// `[log]`
+    pub log: LogConfig,
+}
+
+/// `[server]`: where and how the process answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// The address and port to listen on.
+    pub listen: SocketAddr,
+    /// What users reach it as, `http://` or `https://`, without a slash at the end.
+    pub public_url: String,
+    /// The proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Answer with TLS; `None` is plain HTTP.
+    pub tls: Option<TlsConfig>,
+    /// Worker threads; `None` is one a core.
+    pub workers: Option<u32>,
+}
+
+/// `server.tls`: PEM files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// The certificate and its chain.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// `[database]`: the event store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseConfig {
+    /// `postgres://`, `postgresql://` or `sqlite://`.
+    pub url: ServiceUrl,
+    /// Bring the schema up to date at start.
+    pub migrate: bool,
+    /// The most connections that this process holds.
+    pub max_connections: u32,
+}
+
+/// `[bus]`: the message broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BusConfig {
+    /// `amqp://` or `amqps://`; `None` is the bus in the process.
+    pub url: Option<ServiceUrl>,
+}
+
+/// `[security]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecurityConfig {
+    /// The master key's file, made at the first start; see [`crate::vault::Vault::open_or_create`].
+    pub master_key_file: PathBuf,
+}
+
+/// `[dialects]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DialectsConfig {
+    /// The folder of their files; `None` is the built-in five.
+    pub path: Option<PathBuf>,
+}
+
+/// `[node]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeConfig {
+    /// The folder of the usage journal and the node's id, of one process alone.
+    pub data: PathBuf,
+}
+
+/// `[control]`: how a validating node reaches the API nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlConfig {
+    /// The API nodes, one or more, `http://` or `https://`, without slashes at their ends.
+    pub urls: Vec<String>,
+    /// The node's credential, from `nexus nodes create`.
+    pub credential: Secret,
+}
+
+/// `[usage]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageConfig {
+    /// What is kept of each request.
+    pub detail: UsageDetail,
+    /// The longest time whose uses of one key are counted in one event, a whole number of seconds from 1 s to 1 h.
+    pub window: Duration,
+}
+
+/// `usage.detail`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UsageDetail {
+    /// Time, method, path, address, request id, client version and verdict of each request.
+    Requests,
+    /// Numbers by outcome alone.
+    Counts,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// One JSON object a line, or text for people.
+    pub format: LogFormat,
+    /// A level, or directives such as `info,nexus_api=debug`.
+    pub level: String,
+}
+
+/// `log.format`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// Text for people.
+    Text,
+}

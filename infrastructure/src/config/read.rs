@@ -1,0 +1,258 @@
+//! Reads each key into its type, with its default. A new key belongs in the list, in its section's function below, and
+//! in `nexus.example.toml`; tests fail where one of them is left out.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::address::network;
+use super::source::Source;
+use super::{
+    BusConfig, ConfigError, ControlConfig, DatabaseConfig, DialectsConfig, LogConfig, LogFormat, NexusConfig,
+    NodeConfig, Secret, SecurityConfig, ServerConfig, ServiceUrl, TlsConfig, UsageConfig, UsageDetail,
+    ValidatorConfig,
+};
+
+/// The keys of `nexus.toml`.
+pub(super) const NEXUS_KEYS: &[&str] = &[
+    "server.listen",
+    "server.public_url",
+    "server.trusted_proxies",
+    "server.tls.certificate",
+    "server.tls.key",
+    "server.workers",
+    "database.url",
+    "database.migrate",
+    "database.max_connections",
+    "bus.url",
+    "security.master_key_file",
+    "dialects.path",
+    "node.data",
+    "usage.detail",
+    "usage.window",
+    "log.format",
+    "log.level",
+];
+
+/// The keys of `validator.toml`.
+pub(super) const VALIDATOR_KEYS: &[&str] = &[
+    "server.listen",
+    "server.public_url",
+    "server.trusted_proxies",
+    "server.tls.certificate",
+    "server.tls.key",
+    "server.workers",
+    "control.urls",
+    "control.credential",
+    "bus.url",
+    "node.data",
+    "node.dialects",
+    "log.format",
+    "log.level",
+];
+
+const DATABASES: &[&str] = &["postgres", "postgresql", "sqlite"];
+const BROKERS: &[&str] = &["amqp", "amqps"];
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+impl NexusConfig {
+    /// Reads this file, if one is named, and the variables over it. Pass `std::env::vars()`, or what a test needs.
+    /// Paths stay as they are written, so relative ones start at the process's working directory.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, unknown keys before wrong values.
+    pub fn load(
+        path: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut source = Source::read(path, environment, NEXUS_KEYS, VALIDATOR_KEYS)?;
+        let config = Self::read(&mut source);
+        source.finish().map(|()| config)
+    }
+
+    /// What a complaint was made about has its default here, or a place-holder: nobody gets to see it.
+    fn read(source: &mut Source) -> Self {
+        Self {
+            server: server(source, SocketAddr::from(([127, 0, 0, 1], 8080))),
+            database: database(source),
+            bus: bus(source),
+            security: SecurityConfig {
+                master_key_file: folder(source, "security.master_key_file", "nexus.key"),
+            },
+            dialects: DialectsConfig { path: source.text("dialects.path").map(PathBuf::from) },
+            node: NodeConfig { data: folder(source, "node.data", "nexus-data") },
+            usage: usage(source),
+            log: log(source),
+        }
+    }
+}
+
+impl ValidatorConfig {
+    /// As [`NexusConfig::load`].
+    ///
+    /// # Errors
+    /// As [`NexusConfig::load`].
+    pub fn load(
+        path: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut source = Source::read(path, environment, VALIDATOR_KEYS, NEXUS_KEYS)?;
+        let config = Self::read(&mut source);
+        source.finish().map(|()| config)
+    }
+
+    fn read(source: &mut Source) -> Self {
+        Self {
+            server: server(source, SocketAddr::from(([127, 0, 0, 1], 9090))),
+            control: control(source),
+            bus: bus(source),
+            node: NodeConfig { data: folder(source, "node.data", "nexus-node") },
+            dialects: source.list("node.dialects"),
+            log: log(source),
+        }
+    }
+}
+
+fn server(source: &mut Source, listen: SocketAddr) -> ServerConfig {
+    let listen = source
+        .parsed("server.listen", |text| {
+            text.parse().map_err(|_| {
+                format!("`{text}` is not an address and a port, such as 127.0.0.1:8080 or [::]:8080 (a name will not do)")
+            })
+        })
+        .unwrap_or(listen);
+    let public_url = source.parsed("server.public_url", web_url);
+    let proxies = source.list("server.trusted_proxies").unwrap_or_default();
+    let trusted_proxies =
+        proxies.iter().map(|text| network(text)).collect::<Result<_, _>>().unwrap_or_else(|message| {
+            source.reject("server.trusted_proxies", message);
+            Vec::new()
+        });
+    let certificate = source.text("server.tls.certificate").map(PathBuf::from);
+    let key = source.text("server.tls.key").map(PathBuf::from);
+    let tls = match (certificate, key) {
+        (Some(certificate), Some(key)) => Some(TlsConfig { certificate, key }),
+        (None, None) => None,
+        (Some(_), None) => {
+            source.reject("server.tls.key", "the certificate's private key, a PEM file".to_owned());
+            None
+        }
+        (None, Some(_)) => {
+            source.reject("server.tls.certificate", "the private key's certificate, a PEM file".to_owned());
+            None
+        }
+    };
+    let public_url = public_url.unwrap_or_else(|| own_url(listen, tls.is_some()));
+    ServerConfig {
+        listen,
+        public_url,
+        trusted_proxies,
+        tls,
+        workers: source.integer("server.workers", 1, 1_024),
+    }
+}
+
+/// What a process is reached as from its own machine. An unspecified address is listened on, not connected to.
+fn own_url(listen: SocketAddr, tls: bool) -> String {
+    let scheme = if tls { "https" } else { "http" };
+    if listen.ip().is_unspecified() {
+        format!("{scheme}://localhost:{}", listen.port())
+    } else {
+        format!("{scheme}://{listen}")
+    }
+}
+
+fn database(source: &mut Source) -> DatabaseConfig {
+    let example = "such as postgres://user:password@host/nexus or sqlite://nexus.db";
+    DatabaseConfig {
+        url: service_url(source, "database.url", DATABASES).unwrap_or_else(|| {
+            source.reject("database.url", example.to_owned());
+            ServiceUrl::nowhere()
+        }),
+        migrate: source.boolean("database.migrate").unwrap_or(true),
+        max_connections: source.integer("database.max_connections", 1, 10_000).unwrap_or(20),
+    }
+}
+
+fn bus(source: &mut Source) -> BusConfig {
+    BusConfig { url: service_url(source, "bus.url", BROKERS) }
+}
+
+fn control(source: &mut Source) -> ControlConfig {
+    let urls = source.list("control.urls").unwrap_or_default();
+    if urls.is_empty() {
+        source.reject("control.urls", "the URLs of one API node or more".to_owned());
+    }
+    let urls = urls.iter().map(|url| web_url(url)).collect::<Result<_, _>>().unwrap_or_else(|message| {
+        source.reject("control.urls", message);
+        Vec::new()
+    });
+    let credential = source.text("control.credential").unwrap_or_default();
+    if credential.is_empty() {
+        source.reject("control.credential", "what `nexus nodes create` gave".to_owned());
+    }
+    ControlConfig { urls, credential: Secret::new(credential) }
+}
+
+fn usage(source: &mut Source) -> UsageConfig {
+    let detail = source.parsed("usage.detail", |text| match text {
+        "requests" => Ok(UsageDetail::Requests),
+        "counts" => Ok(UsageDetail::Counts),
+        _ => Err(format!("`{text}` is neither \"requests\" nor \"counts\"")),
+    });
+    let window = source.parsed("usage.window", |text| {
+        let window = nexus_domain::duration::parse(text).map_err(|error| error.to_string())?;
+        window
+            .to_std()
+            .ok()
+            .filter(|window| (1..=3_600).contains(&window.as_secs()))
+            .ok_or_else(|| format!("`{text}` is not from 1s to 1h"))
+    });
+    UsageConfig {
+        detail: detail.unwrap_or(UsageDetail::Requests),
+        window: window.unwrap_or(Duration::from_secs(60)),
+    }
+}
+
+fn log(source: &mut Source) -> LogConfig {
+    let format = source.parsed("log.format", |text| match text {
+        "json" => Ok(LogFormat::Json),
+        "text" => Ok(LogFormat::Text),
+        _ => Err(format!("`{text}` is neither \"json\" nor \"text\"")),
+    });
+    let level = source.parsed("log.level", |text| {
+        let known = |level: &str| LEVELS.contains(&level.to_ascii_lowercase().as_str());
+        let wrong =
+            text.split(',').find(|part| !part.rsplit('=').next().is_some_and(|level| known(level.trim())));
+        match wrong {
+            None => Ok(text.to_owned()),
+            Some(wrong) => Err(format!(
+                "`{wrong}` is not {}, or one of them for a part, such as nexus_api=debug",
+                LEVELS.join(", ")
+            )),
+        }
+    });
+    LogConfig { format: format.unwrap_or(LogFormat::Json), level: level.unwrap_or_else(|| "info".to_owned()) }
+}
+
+fn folder(source: &mut Source, key: &'static str, default: &str) -> PathBuf {
+    source.text(key).unwrap_or_else(|| default.to_owned()).into()
+}
+
+fn service_url(source: &mut Source, key: &'static str, schemes: &[&str]) -> Option<ServiceUrl> {
+    source.parsed(key, |text| ServiceUrl::parse(text, schemes))
+}
+
+fn web_url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let fits = rest.is_some_and(|rest| {
+        !rest.is_empty()
+            && !rest.starts_with(['/', ':'])
+            && !rest.contains(|c: char| c.is_whitespace() || c.is_control() || "?#@".contains(c))
+    });
+    if fits {
+        Ok(text.trim_end_matches('/').to_owned())
+    } else {
+        Err("it must be a URL such as https://nexus.example.com, without user, query or fragment".to_owned())
+    }
+}

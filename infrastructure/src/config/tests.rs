@@ -1,0 +1,333 @@
+//! What the configuration takes, what it says to mistakes, and that the example file tells the truth.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use super::read::{NEXUS_KEYS, VALIDATOR_KEYS};
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../../nexus.example.toml");
+const DATABASE: &str = "[database]\nurl = \"sqlite://nexus.db\"\n";
+
+fn variables(pairs: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> {
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+fn with_file<T>(text: &str, load: impl FnOnce(&Path) -> T) -> T {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("nexus.toml");
+    std::fs::write(&path, text).unwrap();
+    load(&path)
+}
+
+fn nexus(text: &str, pairs: &[(&str, &str)]) -> Result<NexusConfig, ConfigError> {
+    with_file(text, |path| NexusConfig::load(Some(path), variables(pairs)))
+}
+
+fn validator(text: &str, pairs: &[(&str, &str)]) -> Result<ValidatorConfig, ConfigError> {
+    with_file(text, |path| ValidatorConfig::load(Some(path), variables(pairs)))
+}
+
+/// The message from the file's name on.
+fn complaint<T: std::fmt::Debug>(result: Result<T, ConfigError>) -> String {
+    let message = result.unwrap_err().to_string();
+    assert_eq!(message.lines().count(), 1, "{message}");
+    message.split_once("/nexus.toml").map_or(message.clone(), |(_, rest)| format!("nexus.toml{rest}"))
+}
+
+#[test]
+fn a_database_is_enough() {
+    let config = nexus(DATABASE, &[]).unwrap();
+    assert_eq!(config.server.listen, "127.0.0.1:8080".parse().unwrap());
+    assert_eq!(config.server.public_url, "http://127.0.0.1:8080");
+    assert!(config.database.migrate);
+    assert_eq!(config.bus.url, None);
+    assert_eq!(config.security.master_key_file, Path::new("nexus.key"));
+    assert_eq!(config.dialects.path, None);
+    assert_eq!(config.node.data, Path::new("nexus-data"));
+    assert_eq!(config.usage.detail, UsageDetail::Requests);
+    assert_eq!(config.log.format, LogFormat::Json);
+    let from_variables = NexusConfig::load(None, variables(&[("NEXUS__DATABASE__URL", "sqlite://nexus.db")]));
+    assert_eq!(from_variables.unwrap(), config);
+}
+
+#[test]
+fn every_key_is_taken_from_the_file() {
+    let config = nexus(
+        r#"
+        [server]
+        listen = "[::1]:443"
+        public_url = "https://nexus.example.com/"
+        trusted_proxies = ["10.0.0.0/8", "192.0.2.1"]
+        tls = { certificate = "cert.pem", key = "key.pem" }
+        workers = 4
+        [database]
+        url = "postgresql://nexus:secret@db/nexus"
+        migrate = false
+        max_connections = 0x40
+        [bus]
+        url = "amqps://nexus:secret@mq/%2f"
+        [security]
+        master_key_file = "/etc/nexus/nexus.key"
+        [dialects]
+        path = "dialects"
+        [node]
+        data = "/var/lib/nexus"
+        [usage]
+        detail = "counts"
+        window = "5m"
+        [log]
+        format = "text"
+        level = "warn,nexus_api=debug"
+        "#,
+        &[],
+    )
+    .unwrap();
+    assert_eq!(config.server.listen, "[::1]:443".parse().unwrap());
+    assert_eq!(config.server.public_url, "https://nexus.example.com");
+    assert!(config.server.trusted_proxies[0].contains("10.1.2.3".parse().unwrap()));
+    assert_eq!(config.server.trusted_proxies[1].to_string(), "192.0.2.1/32");
+    let tls = config.server.tls.as_ref().unwrap();
+    assert_eq!((tls.certificate.as_path(), tls.key.as_path()), (Path::new("cert.pem"), Path::new("key.pem")));
+    assert_eq!(config.server.workers, Some(4));
+    assert_eq!(config.database.url.scheme(), "postgresql");
+    assert!(!config.database.migrate);
+    assert_eq!(config.database.max_connections, 64);
+    assert_eq!(config.bus.url.as_ref().unwrap().expose(), "amqps://nexus:secret@mq/%2f");
+    assert_eq!(config.security.master_key_file, Path::new("/etc/nexus/nexus.key"));
+    assert_eq!(config.dialects.path.as_deref(), Some(Path::new("dialects")));
+    assert_eq!(config.node.data, Path::new("/var/lib/nexus"));
+    assert_eq!(config.usage, UsageConfig { detail: UsageDetail::Counts, window: Duration::from_secs(300) });
+    assert_eq!(config.log, LogConfig { format: LogFormat::Text, level: "warn,nexus_api=debug".to_owned() });
+    assert!(!format!("{config:?}").contains("secret"), "{config:?}");
+}
+
+#[test]
+fn every_key_is_taken_from_a_variable() {
+    let config = nexus(
+        "[server]\nworkers = 2\n[database]\nurl = \"sqlite://nexus.db\"",
+        &[
+            ("NEXUS__SERVER__LISTEN", "0.0.0.0:80"),
+            ("NEXUS__SERVER__TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1"),
+            ("NEXUS__SERVER__TLS__CERTIFICATE", "cert.pem"),
+            ("NEXUS__SERVER__TLS__KEY", "key.pem"),
+            ("NEXUS__SERVER__WORKERS", "8"),
+            ("NEXUS__DATABASE__URL", "postgres://db/nexus"),
+            ("NEXUS__DATABASE__MIGRATE", "false"),
+            ("NEXUS__DATABASE__MAX_CONNECTIONS", "7"),
+            ("NEXUS__SECURITY__MASTER_KEY_FILE", "1234"),
+            ("NEXUS__CONTROL__URLS", "for another kind of process"),
+            ("NEXUS__BUS__URL", ""),
+            ("NEXUS_URL", "another program's"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.server.public_url, "https://localhost:80");
+    assert_eq!(config.server.trusted_proxies.len(), 2);
+    assert_eq!(config.server.workers, Some(8));
+    assert_eq!(config.database.url.expose(), "postgres://db/nexus");
+    assert!(!config.database.migrate);
+    assert_eq!(config.database.max_connections, 7);
+    assert_eq!(config.security.master_key_file, Path::new("1234"));
+    assert_eq!(config.bus.url, None);
+
+    let file = "[server]\ntrusted_proxies = [\"10.0.0.0/8\"]\n[database]\nurl = \"sqlite://nexus.db\"";
+    let proxies =
+        |value| nexus(file, &[("NEXUS__SERVER__TRUSTED_PROXIES", value)]).unwrap().server.trusted_proxies;
+    assert_eq!(proxies("[]").len(), 0);
+    assert_eq!(proxies("[\"10.0.0.0/8\", \"::1\"]").len(), 2);
+}
+
+#[test]
+fn unknown_keys_are_told_the_nearest_known_one() {
+    for (text, says) in [
+        (
+            "[server]\nlisten = \"127.0.0.1:1\"\n[database]\nulr = \"x\"\n",
+            "nexus.toml:4: unknown key `database.ulr`: did you mean `database.url`?",
+        ),
+        ("[sever]\nlisten = \"x\"\n", "nexus.toml:1: unknown key `sever`: did you mean `server.listen`?"),
+        (
+            "[server]\nmax_connections = 3\n",
+            "nexus.toml:2: unknown key `server.max_connections`: did you mean `database.max_connections`?",
+        ),
+        (
+            "[server.tls]\ncertificat = \"x\"\n",
+            "nexus.toml:2: unknown key `server.tls.certificat`: did you mean `server.tls.certificate`?",
+        ),
+        ("[control]\nurls = []\n", "nexus.toml:1: unknown key `control`: did you mean"),
+    ] {
+        let complaint = complaint(nexus(text, &[]));
+        assert!(complaint.starts_with(says), "{complaint}");
+    }
+    assert_eq!(
+        complaint(nexus(DATABASE, &[("NEXUS__SERVER__LISTN", "x")])),
+        "NEXUS__SERVER__LISTN: unknown key `server.listn`: did you mean `NEXUS__SERVER__LISTEN`?"
+    );
+}
+
+#[test]
+fn wrong_values_are_told_what_is_right() {
+    for (text, says) in [
+        (
+            "[server]\nworkers = \"four\"",
+            "nexus.toml:2: server.workers: it must be a whole number, not the text `four`",
+        ),
+        ("[server]\nworkers = 0", "nexus.toml:2: server.workers: 0 is not from 1 to 1024"),
+        (
+            "[server]\nworkers = 1.5",
+            "nexus.toml:2: server.workers: it must be a whole number, not a fraction",
+        ),
+        ("\n\n[server]\nlisten = 8080", "nexus.toml:4: server.listen: it must be a text, not 8080"),
+        (
+            "[server]\nlisten = \"localhost:8080\"",
+            "nexus.toml:2: server.listen: `localhost:8080` is not an address and a port, such as",
+        ),
+        (
+            "[server]\npublic_url = \"nexus.example.com\"",
+            "nexus.toml:2: server.public_url: it must be a URL such as https://nexus.example.com",
+        ),
+        (
+            "[server]\ntrusted_proxies = \"10.0.0.0/8\"",
+            "nexus.toml:2: server.trusted_proxies: it must be a list of texts, not the text `10.0.0.0/8`",
+        ),
+        (
+            "[server]\ntrusted_proxies = [\"proxy\"]",
+            "nexus.toml:2: server.trusted_proxies: `proxy` is not a network or an address",
+        ),
+        (
+            "[server]\ntls = { certificate = \"c\" }",
+            "server.tls.key is missing: set it in the configuration file or as NEXUS__SERVER__TLS__KEY: the certificate's",
+        ),
+        ("[server]\ntls = true", "nexus.toml:2: unknown key `server.tls`: did you mean `server.tls."),
+        ("[database]\nurl = { secret = 1 }", "nexus.toml:2: database.url: it must be a text, not a section"),
+        (
+            "[database]\nurl = \"mysql://u:secret@db\"",
+            "nexus.toml:2: database.url: it must be a URL that begins with postgres://, postgresql:// or sqlite://",
+        ),
+        (
+            "[database]\nurl = \"sqlite://nexus.db\"\nmigrate = \"yes\"",
+            "nexus.toml:3: database.migrate: it must be true or false, not the text `yes`",
+        ),
+        (
+            "[bus]\nurl = \"http://u:secret@mq\"",
+            "nexus.toml:2: bus.url: it must be a URL that begins with amqp:// or amqps://",
+        ),
+        (
+            "[usage]\ndetail = \"all\"",
+            "nexus.toml:2: usage.detail: `all` is neither \"requests\" nor \"counts\"",
+        ),
+        ("[usage]\nwindow = \"2h\"", "nexus.toml:2: usage.window: `2h` is not from 1s to 1h"),
+        ("[usage]\nwindow = \"soon\"", "nexus.toml:2: usage.window: `soon` is not a duration"),
+        ("[log]\nlevel = \"loud\"", "nexus.toml:2: log.level: `loud` is not off, error"),
+        ("[server]\nlisten = ", "nexus.toml:2: not valid TOML: "),
+        ("[server]\nworkers = 1\nworkers = 2", "nexus.toml:3: not valid TOML: "),
+        (
+            "",
+            "database.url is missing: set it in the configuration file or as NEXUS__DATABASE__URL: such as postgres://",
+        ),
+    ] {
+        // A section that the text lacks comes from a variable, so that each text has one mistake.
+        let database = if text.contains("[database]") || text.is_empty() { "" } else { "sqlite://nexus.db" };
+        let complaint = complaint(nexus(text, &[("NEXUS__DATABASE__URL", database)]));
+        assert!(complaint.starts_with(says), "{complaint}\n{says}");
+        assert!(!complaint.contains("secret"), "{complaint}");
+    }
+    assert_eq!(
+        complaint(nexus(DATABASE, &[("NEXUS__SERVER__WORKERS", "many")])),
+        "NEXUS__SERVER__WORKERS: server.workers: it must be a whole number, not the text `many`"
+    );
+}
+
+#[test]
+fn a_missing_file_says_what_to_do() {
+    let message =
+        NexusConfig::load(Some(Path::new("absent.toml")), std::iter::empty()).unwrap_err().to_string();
+    assert_eq!(
+        message,
+        "absent.toml does not exist: copy nexus.example.toml to it and edit it, or name another file with --config"
+    );
+}
+
+#[test]
+fn a_validating_node_needs_to_know_its_api_nodes() {
+    let text = "[control]\nurls = [\"http://127.0.0.1:8080/\"]\ncredential = \"secret\"\n[node]\ndialects = [\"nexus\"]";
+    // A database for other processes of the same environment does no harm.
+    let config = validator(text, &[("NEXUS__DATABASE__URL", "postgres://db")]).unwrap();
+    assert_eq!(config.server.listen, "127.0.0.1:9090".parse().unwrap());
+    assert_eq!(config.control.urls, ["http://127.0.0.1:8080"]);
+    assert_eq!(config.control.credential.expose(), "secret");
+    assert_eq!(config.node.data, Path::new("nexus-node"));
+    assert_eq!(config.dialects, Some(vec!["nexus".to_owned()]));
+    assert!(!format!("{config:?}").contains("secret"), "{config:?}");
+
+    assert!(complaint(validator("", &[])).starts_with("control.urls is missing"));
+    let without = "[control]\nurls = [\"http://127.0.0.1:8080\"]\n";
+    assert!(complaint(validator(without, &[])).starts_with("control.credential is missing"));
+    assert!(complaint(validator(DATABASE, &[])).starts_with("nexus.toml:1: unknown key `database`"));
+}
+
+/// The example as it stands, each commented setting (`#key = value`) being its default, and its part for `validator.toml`.
+#[test]
+fn the_example_holds_the_defaults() {
+    let defaults = nexus(DATABASE, &[]).unwrap();
+    assert_eq!(nexus(EXAMPLE, &[]).unwrap(), defaults);
+
+    let without_default =
+        ["server.tls.certificate", "server.tls.key", "server.workers", "bus.url", "dialects.path"];
+    let mut section = String::new();
+    let mut seen = BTreeSet::from(["database.url".to_owned()]);
+    for line in nexus_part().lines() {
+        if let Some(name) = line.trim_start_matches('#').strip_prefix('[') {
+            section = name.trim_end_matches(']').to_owned();
+        }
+        let Some((name, value)) = line.strip_prefix('#').and_then(|setting| setting.split_once(" = ")) else {
+            continue;
+        };
+        if name.contains(' ') {
+            continue;
+        }
+        let key = format!("{section}.{name}");
+        if !without_default.contains(&key.as_str()) {
+            let variable = source::variable(&key);
+            let config = nexus(DATABASE, &[(&variable, value.trim().trim_matches('"'))]);
+            assert_eq!(config.unwrap(), defaults, "{key}");
+        }
+        seen.insert(key);
+    }
+    assert_eq!(seen, NEXUS_KEYS.iter().map(|key| (*key).to_owned()).collect());
+}
+
+#[test]
+fn the_example_with_every_setting_uncommented_is_valid() {
+    let uncommented: String = nexus_part()
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(setting) if !setting.starts_with(' ') => format!("{setting}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let config = nexus(&uncommented, &[]).unwrap();
+    assert!(config.server.tls.is_some() && config.bus.url.is_some() && config.dialects.path.is_some());
+}
+
+#[test]
+fn the_example_has_a_valid_validator_toml() {
+    let (_, part) = EXAMPLE.split_once("validator.toml:\n").unwrap();
+    let text: String =
+        part.lines().filter_map(|line| line.strip_prefix("#   ")).map(|line| format!("{line}\n")).collect();
+    validator(&text, &[]).unwrap();
+    for key in VALIDATOR_KEYS {
+        let own = !NEXUS_KEYS.contains(key);
+        let name = key.rsplit('.').next().unwrap();
+        assert!(!own || text.contains(&format!("{name} = ")), "{key}");
+    }
+}
+
+fn nexus_part() -> &'static str {
+    EXAMPLE.split_once("validator.toml:\n").unwrap().0
+}

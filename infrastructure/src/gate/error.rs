@@ -1,0 +1,103 @@
+//! Why an operation did not happen.
+
+use nexus_domain::key::KeyRefusal;
+use nexus_domain::tenant::TenantRefusal;
+use nexus_domain::usage::UsageRefusal;
+
+use crate::database::DatabaseError;
+use crate::journal::AppendError;
+use crate::personal_data::PersonalDataError;
+
+/// A decision of the domain against the command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// About a key.
+    #[error("{0}")]
+    Key(#[from] KeyRefusal),
+    /// About a tenant.
+    #[error("{0}")]
+    Tenant(#[from] TenantRefusal),
+}
+
+impl From<UsageRefusal> for Refusal {
+    fn from(never: UsageRefusal) -> Self {
+        match never {}
+    }
+}
+
+/// An operation failed, and nothing of it happened unless the variant says otherwise.
+#[derive(Debug, thiserror::Error)]
+pub enum GateError {
+    /// The caller lacks a scope.
+    #[error("the credential lacks the scope `{0}`")]
+    Forbidden(&'static str),
+    /// The caller would hand out powers that it does not have.
+    #[error("a credential cannot give away scopes that it does not hold itself")]
+    Escalation,
+    /// No such tenant, as far as the caller can tell.
+    #[error("there is no such tenant")]
+    TenantNotFound,
+    /// The tenant's dialect is not among those that this process serves.
+    #[error("the dialect `{0}` is not served here; add its file to `dialects.path`")]
+    DialectNotServed(String),
+    /// The dialect that was named does not exist.
+    #[error("there is no dialect `{asked}`; choose one of {known}")]
+    UnknownDialect {
+        /// What was asked for.
+        asked: String,
+        /// What there is.
+        known: String,
+    },
+    /// The domain decided against it.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The tenant has as many active keys as it may.
+    #[error("the tenant has {limit} active keys, the most its dialect allows; revoke one first")]
+    QuotaExceeded {
+        /// The most.
+        limit: u32,
+    },
+    /// The idempotency key was used for another request.
+    #[error("this idempotency key was used for another request; use a new one")]
+    IdempotencyMismatch,
+    /// The same request is still running.
+    #[error("a request with this idempotency key is still running; ask again in a moment")]
+    InFlight,
+    /// Other writers were faster each time.
+    #[error("too many writers at once; try again")]
+    Contended,
+    /// The store did not answer. Whether the operation happened is not known; with an idempotency
+    /// key it can be repeated safely.
+    #[error("the store is not available; try again")]
+    Unavailable(#[source] DatabaseError),
+    /// A mistake of ours.
+    #[error("internal error")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl GateError {
+    pub(super) fn append(error: AppendError) -> Self {
+        match error {
+            AppendError::QuotaExceeded { limit, .. } => Self::QuotaExceeded { limit },
+            AppendError::Unavailable(cause) => Self::Unavailable(cause),
+            AppendError::Conflict => Self::Contended,
+            AppendError::IdempotencyTaken => Self::InFlight,
+            error @ (AppendError::ClaimTaken { .. } | AppendError::Invalid(_) | AppendError::Closed) => {
+                Self::Internal(Box::new(error))
+            }
+        }
+    }
+
+    pub(super) fn encode(error: serde_json::Error) -> Self {
+        Self::Internal(Box::new(error))
+    }
+}
+
+impl From<PersonalDataError> for GateError {
+    fn from(error: PersonalDataError) -> Self {
+        match error {
+            PersonalDataError::Store(cause) => Self::Unavailable(cause),
+            PersonalDataError::Vault(cause) => Self::Internal(Box::new(cause)),
+        }
+    }
+}

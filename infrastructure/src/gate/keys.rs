@@ -1,0 +1,382 @@
+//! Operations on keys.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use ipnet::IpNet;
+use nexus_domain::credential::{RANDOM_BYTES, Secret};
+use nexus_domain::dialect::{Dialect, KeyType};
+use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::key::{
+    ChangeKey, ExpireKey, IssueKey, KeyCommand, KeyEvent, KeyRefusal, KeyState, Lifespan, RevocationReason,
+    RevokeKey, RotateKey,
+};
+use nexus_domain::scope::ScopeSet;
+use nexus_domain::verification::Restrictions;
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::gate::{Call, Done, Gate, GateError, PLATFORM_TENANT, Refusal, Reservations, Target};
+use crate::journal::{Slot, SlotAction};
+
+/// What a new key shall be.
+#[derive(Debug, Clone)]
+pub struct Issue {
+    /// A name for people.
+    pub name: String,
+    /// Secret or publishable.
+    pub key_type: KeyType,
+    /// Name or alias of an environment; absent: the dialect's first.
+    pub environment: Option<String>,
+    /// What it may do.
+    pub scopes: ScopeSet,
+    /// From where; empty: from anywhere.
+    pub ip_allowlist: Vec<IpNet>,
+    /// To what it is restricted.
+    pub restrictions: Restrictions,
+    /// How long it lives.
+    pub lifespan: Lifespan,
+}
+
+/// What of a key shall change; what is absent stays.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// Another name.
+    pub name: Option<String>,
+    /// Other scopes.
+    pub scopes: Option<ScopeSet>,
+    /// Another allow list.
+    pub ip_allowlist: Option<Vec<IpNet>>,
+    /// Other restrictions.
+    pub restrictions: Option<Restrictions>,
+    /// Another lifetime, counted from now.
+    pub lifespan: Option<Lifespan>,
+}
+
+/// How a secret shall be replaced.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rotate {
+    /// How long the old one stays valid; absent: the dialect's default.
+    pub grace: Option<TimeDelta>,
+}
+
+/// Why a key shall be revoked.
+#[derive(Debug, Clone)]
+pub struct Revoke {
+    /// The reason.
+    pub reason: RevocationReason,
+    /// What people note about it.
+    pub note: Option<String>,
+}
+
+/// A key with a secret that is shown this once.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Issued {
+    /// The key's id.
+    pub key_id: KeyId,
+    /// Its state after the operation.
+    pub key: KeyState,
+    /// The new secret.
+    pub secret: ShownSecret,
+}
+
+/// A secret on its way to the one answer that shows it, and to the encrypted copy that repeats
+/// that answer.
+#[derive(Clone, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+pub struct ShownSecret(String);
+
+impl ShownSecret {
+    pub(super) fn of(secret: &Secret) -> Self {
+        Self(secret.expose().to_owned())
+    }
+
+    /// The secret in clear.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for ShownSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ShownSecret(redacted)")
+    }
+}
+
+impl Gate {
+    /// Creates a key and shows its secret.
+    ///
+    /// # Errors
+    /// [`GateError`]; needs `keys:write`, and in the platform's own tenant the scopes that are
+    /// given away.
+    pub async fn issue_key(
+        &self,
+        call: &Call<'_>,
+        tenant: TenantId,
+        issue: Issue,
+    ) -> Result<Done<Issued>, GateError> {
+        require(call, "keys:write")?;
+        let (owner, dialect) = self.visible_tenant(call, tenant).await?;
+        check_escalation(call, tenant, &dialect, &issue.scopes)?;
+        let key_id = KeyId::new(self.entropy.uuid_v7(call.now));
+        let (command, secret) = self.issue_command(call, tenant, owner.suspended, &dialect, issue);
+        let done = self
+            .execute(
+                &self.keys,
+                call,
+                Target { tenant, aggregate_id: &key_id.to_string() },
+                command,
+                |_, events| slots(key_id, tenant, &dialect, events),
+                |key| key.state().cloned().map(|key| issued(key_id, key, &secret)),
+            )
+            .await?;
+        existing(done)
+    }
+
+    /// The command that creates a key, and the secret that goes with it.
+    pub(super) fn issue_command(
+        &self,
+        call: &Call<'_>,
+        tenant_id: TenantId,
+        tenant_suspended: bool,
+        dialect: &Arc<Dialect>,
+        issue: Issue,
+    ) -> (KeyCommand, Secret) {
+        let environment = issue
+            .environment
+            .or_else(|| dialect.default_environment().map(|environment| environment.name.clone()))
+            .unwrap_or_default();
+        let prefix = dialect
+            .environment(&environment)
+            .and_then(|environment| dialect.prefix_for(issue.key_type, environment))
+            .map_or("", |prefix| prefix.text.as_str());
+        // Without a prefix the domain refuses, and this secret is never shown.
+        let secret = self.mint(prefix);
+        let client_id = dialect
+            .client_id_prefix
+            .as_ref()
+            .map(|prefix| format!("{prefix}{}", self.entropy.uuid_v7(call.now).simple()));
+        let command = KeyCommand::Issue(Box::new(IssueKey {
+            tenant_id,
+            tenant_suspended,
+            dialect: Arc::clone(dialect),
+            name: issue.name,
+            key_type: issue.key_type,
+            environment,
+            scopes: issue.scopes,
+            ip_allowlist: issue.ip_allowlist,
+            restrictions: issue.restrictions,
+            lifespan: issue.lifespan,
+            client_id,
+            hint: secret.hint(dialect.hint_length),
+            digest: secret.digest(),
+            now: call.now,
+        }));
+        (command, secret)
+    }
+
+    /// Changes a key's properties.
+    ///
+    /// # Errors
+    /// [`GateError`]; needs `keys:write`.
+    pub async fn change_key(
+        &self,
+        call: &Call<'_>,
+        tenant: TenantId,
+        key: KeyId,
+        change: Change,
+    ) -> Result<Done<KeyState>, GateError> {
+        require(call, "keys:write")?;
+        let (_, dialect) = self.visible_tenant(call, tenant).await?;
+        self.check_reach(call, tenant, key, &dialect).await?;
+        if let Some(scopes) = &change.scopes {
+            check_escalation(call, tenant, &dialect, scopes)?;
+        }
+        let command = KeyCommand::Change(ChangeKey {
+            tenant_id: tenant,
+            dialect: Arc::clone(&dialect),
+            name: change.name,
+            scopes: change.scopes,
+            ip_allowlist: change.ip_allowlist,
+            restrictions: change.restrictions,
+            lifespan: change.lifespan,
+            now: call.now,
+        });
+        self.on_key(call, tenant, key, &dialect, command).await
+    }
+
+    /// Gives a key a new secret and shows it.
+    ///
+    /// # Errors
+    /// [`GateError`]; needs `keys:write`, and in the platform's own tenant the key's scopes.
+    pub async fn rotate_key(
+        &self,
+        call: &Call<'_>,
+        tenant: TenantId,
+        key: KeyId,
+        rotate: Rotate,
+    ) -> Result<Done<Issued>, GateError> {
+        require(call, "keys:write")?;
+        let (owner, dialect) = self.visible_tenant(call, tenant).await?;
+        let known = self.check_reach(call, tenant, key, &dialect).await?;
+        let prefix = known
+            .as_ref()
+            .and_then(|known| dialect.prefix_for(known.key_type, dialect.environment(&known.environment)?))
+            .map_or("", |prefix| prefix.text.as_str());
+        let secret = self.mint(prefix);
+        let command = KeyCommand::Rotate(RotateKey {
+            tenant_id: tenant,
+            tenant_suspended: owner.suspended,
+            dialect: Arc::clone(&dialect),
+            grace: rotate.grace,
+            hint: secret.hint(dialect.hint_length),
+            digest: secret.digest(),
+            now: call.now,
+        });
+        let done = self
+            .execute(
+                &self.keys,
+                call,
+                Target { tenant, aggregate_id: &key.to_string() },
+                command,
+                |_, events| slots(key, tenant, &dialect, events),
+                |state| state.state().cloned().map(|state| issued(key, state, &secret)),
+            )
+            .await?;
+        existing(done)
+    }
+
+    /// Revokes a key, for ever. Asking twice is no error.
+    ///
+    /// # Errors
+    /// [`GateError`]; needs `keys:write`.
+    pub async fn revoke_key(
+        &self,
+        call: &Call<'_>,
+        tenant: TenantId,
+        key: KeyId,
+        revoke: Revoke,
+    ) -> Result<Done<KeyState>, GateError> {
+        require(call, "keys:write")?;
+        let (_, dialect) = self.visible_tenant(call, tenant).await?;
+        let command = KeyCommand::Revoke(RevokeKey {
+            tenant_id: tenant,
+            reason: revoke.reason,
+            note: revoke.note,
+            now: call.now,
+        });
+        self.on_key(call, tenant, key, &dialect, command).await
+    }
+
+    /// Puts the end of a key's life on record, where it has come.
+    ///
+    /// # Errors
+    /// [`GateError`]
+    pub async fn expire_key(
+        &self,
+        call: &Call<'_>,
+        tenant: TenantId,
+        key: KeyId,
+    ) -> Result<Done<KeyState>, GateError> {
+        let (_, dialect) = self.visible_tenant(call, tenant).await?;
+        self.on_key(call, tenant, key, &dialect, KeyCommand::Expire(ExpireKey { now: call.now })).await
+    }
+
+    async fn on_key(
+        &self,
+        call: &Call<'_>,
+        tenant: TenantId,
+        key: KeyId,
+        dialect: &Dialect,
+        command: KeyCommand,
+    ) -> Result<Done<KeyState>, GateError> {
+        let done = self
+            .execute(
+                &self.keys,
+                call,
+                Target { tenant, aggregate_id: &key.to_string() },
+                command,
+                |_, events| slots(key, tenant, dialect, events),
+                |key| key.state().cloned(),
+            )
+            .await?;
+        existing(done)
+    }
+
+    /// In the platform's own tenant nobody touches a key that is mightier than their own: a new
+    /// secret for it would be theirs.
+    async fn check_reach(
+        &self,
+        call: &Call<'_>,
+        tenant: TenantId,
+        key: KeyId,
+        dialect: &Dialect,
+    ) -> Result<Option<KeyState>, GateError> {
+        let (loaded, _) = self.keys.load(&key.to_string()).await.map_err(GateError::Unavailable)?;
+        let known = loaded.state().filter(|known| known.tenant_id == tenant).cloned();
+        if let Some(known) = &known {
+            check_escalation(call, tenant, dialect, &known.scopes)?;
+        }
+        Ok(known)
+    }
+
+    fn mint(&self, prefix: &str) -> Secret {
+        let random = zeroize::Zeroizing::new(self.entropy.array::<RANDOM_BYTES>());
+        Secret::mint(prefix, &random)
+    }
+}
+
+pub(super) fn require(call: &Call<'_>, scope: &'static str) -> Result<(), GateError> {
+    if call.principal.scopes.allow(scope) { Ok(()) } else { Err(GateError::Forbidden(scope)) }
+}
+
+fn check_escalation(
+    call: &Call<'_>,
+    tenant: TenantId,
+    dialect: &Dialect,
+    scopes: &ScopeSet,
+) -> Result<(), GateError> {
+    if tenant == PLATFORM_TENANT && !call.principal.scopes.cover(&dialect.effective_scopes(scopes)) {
+        return Err(GateError::Escalation);
+    }
+    Ok(())
+}
+
+fn issued(key_id: KeyId, key: KeyState, secret: &Secret) -> Issued {
+    Issued { key_id, key, secret: ShownSecret::of(secret) }
+}
+
+/// After a decision the key exists: an absent one was refused.
+fn existing<T>(done: Done<Option<T>>) -> Result<Done<T>, GateError> {
+    let answer = done.answer.ok_or(GateError::Refused(Refusal::Key(KeyRefusal::NotFound)))?;
+    Ok(Done { answer, position: done.position })
+}
+
+/// Places among the tenant's active keys. An expired key gives its place back by itself.
+pub(super) fn slots(key: KeyId, tenant: TenantId, dialect: &Dialect, events: &[KeyEvent]) -> Reservations {
+    let limit = dialect.active_keys.unwrap_or(u32::MAX);
+    let expiry = |end: Option<chrono::DateTime<chrono::Utc>>| end.map(|end| end.timestamp_micros());
+    let mut slots = Vec::new();
+    for event in events {
+        let action = match event {
+            KeyEvent::KeyIssued(issued) => {
+                Some(SlotAction::Take { limit, expires_at: expiry(issued.expires_at) })
+            }
+            KeyEvent::KeyChanged(changed) => changed.changes.iter().find_map(|change| match change {
+                nexus_domain::key::Change::ExpiresAt(end) => {
+                    Some(SlotAction::Extend { limit, expires_at: expiry(*end) })
+                }
+                nexus_domain::key::Change::Name(_)
+                | nexus_domain::key::Change::Scopes(_)
+                | nexus_domain::key::Change::IpAllowlist(_)
+                | nexus_domain::key::Change::Restrictions(_) => None,
+            }),
+            KeyEvent::KeyRevoked(_) => Some(SlotAction::Release),
+            KeyEvent::KeyRotated(_) | KeyEvent::KeyExpired(_) => None,
+        };
+        if let Some(action) = action {
+            slots.push(Slot { quota: format!("active-keys/{tenant}"), holder: key.to_string(), action });
+        }
+    }
+    Reservations { claims: Vec::new(), slots }
+}

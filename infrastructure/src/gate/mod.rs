@@ -1,0 +1,258 @@
+//! The gate: authorise, load, decide, append. The only way to change anything.
+//!
+//! Every operation takes a [`Call`] (who asks, from where, when) and answers with what the outside
+//! may know. A conflict with another writer is retried here: load, decide, append again.
+
+mod admission;
+mod bootstrap;
+mod call;
+mod error;
+mod idempotency;
+mod keys;
+mod tenants;
+mod usage;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cqrs_es::event_sink::EventSink;
+use cqrs_es::{Aggregate, DomainEvent};
+use nexus_domain::dialect::{Dialect, Dialects};
+use nexus_domain::ids::TenantId;
+use nexus_domain::key::Key;
+use nexus_domain::tenant::{Tenant, TenantState};
+
+pub use self::bootstrap::PLATFORM_TENANT;
+pub use self::call::{Call, IdempotencyKey, Principal};
+pub use self::error::{GateError, Refusal};
+pub use self::keys::{Change, Issue, Issued, Revoke, Rotate, ShownSecret};
+pub use self::tenants::IdentifiedTenant;
+use crate::clock::SharedClock;
+use crate::entropy::SharedEntropy;
+use crate::journal::{
+    Append, AppendError, Claim, Expected, Journal, JournalStore, NewEvent, Slot, StreamAppend,
+};
+use crate::personal_data::PersonalData;
+use crate::vault::Vault;
+
+/// How often a command that lost a race is decided anew before the caller is told to try again.
+const ATTEMPTS: usize = 32;
+
+/// The gate of a process. Shared by reference.
+pub struct Gate {
+    journal: Journal,
+    keys: JournalStore<Key>,
+    tenants: JournalStore<Tenant>,
+    dialects: Arc<Dialects>,
+    clock: SharedClock,
+    entropy: SharedEntropy,
+    vault: Arc<Vault>,
+    personal_data: PersonalData,
+    in_flight: idempotency::InFlight,
+}
+
+/// What is taken or given back together with the events.
+#[derive(Debug, Default)]
+struct Reservations {
+    claims: Vec<Claim>,
+    slots: Vec<Slot>,
+}
+
+/// An operation that is done, or was done before.
+#[derive(Debug, Clone)]
+pub struct Done<T> {
+    /// What the caller is told.
+    pub answer: T,
+    /// The position of its last event; absent: nothing had to happen.
+    pub position: Option<u64>,
+}
+
+impl Gate {
+    /// Puts a gate together.
+    #[must_use]
+    pub fn new(
+        journal: Journal,
+        dialects: Arc<Dialects>,
+        clock: SharedClock,
+        entropy: SharedEntropy,
+        vault: Arc<Vault>,
+    ) -> Self {
+        let personal_data =
+            PersonalData::new(journal.database().clone(), Arc::clone(&vault), Arc::clone(&entropy));
+        Self {
+            keys: JournalStore::new(journal.clone()),
+            tenants: JournalStore::new(journal.clone()),
+            journal,
+            dialects,
+            clock,
+            entropy,
+            vault,
+            personal_data,
+            in_flight: idempotency::InFlight::default(),
+        }
+    }
+
+    /// The log behind the gate.
+    #[must_use]
+    pub const fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The dialects that are served.
+    #[must_use]
+    pub const fn dialects(&self) -> &Arc<Dialects> {
+        &self.dialects
+    }
+
+    /// The clock of the process.
+    #[must_use]
+    pub const fn clock(&self) -> &SharedClock {
+        &self.clock
+    }
+
+    /// Randomness of the process.
+    #[must_use]
+    pub const fn entropy(&self) -> &SharedEntropy {
+        &self.entropy
+    }
+
+    /// Encryption of personal data.
+    #[must_use]
+    pub const fn personal_data(&self) -> &PersonalData {
+        &self.personal_data
+    }
+
+    /// The state of a key as the log has it, for feeding validating nodes.
+    ///
+    /// # Errors
+    /// [`GateError::Unavailable`]
+    pub async fn key(&self, id: &str) -> Result<Key, GateError> {
+        Ok(self.keys.load(id).await.map_err(GateError::Unavailable)?.0)
+    }
+
+    /// The state of a tenant as the log has it, for feeding validating nodes.
+    ///
+    /// # Errors
+    /// [`GateError::Unavailable`]
+    pub async fn tenant(&self, id: &str) -> Result<Tenant, GateError> {
+        Ok(self.tenants.load(id).await.map_err(GateError::Unavailable)?.0)
+    }
+
+    /// A tenant that the caller may see, with its dialect. A foreign one and an absent one are the
+    /// same.
+    async fn visible_tenant(
+        &self,
+        call: &Call<'_>,
+        tenant: TenantId,
+    ) -> Result<(TenantState, Arc<Dialect>), GateError> {
+        if !call.principal.sees(tenant) {
+            return Err(GateError::TenantNotFound);
+        }
+        let (loaded, _) = self.tenants.load(&tenant.to_string()).await.map_err(GateError::Unavailable)?;
+        let state = loaded.state().cloned().ok_or(GateError::TenantNotFound)?;
+        let dialect = self
+            .dialects
+            .get(&state.dialect)
+            .cloned()
+            .ok_or_else(|| GateError::DialectNotServed(state.dialect.clone()))?;
+        Ok((state, dialect))
+    }
+
+    /// Loads, decides and appends until no other writer was faster. `answer` sees the new state.
+    async fn execute<A, T>(
+        &self,
+        store: &JournalStore<A>,
+        call: &Call<'_>,
+        target: Target<'_>,
+        command: A::Command,
+        reserve: impl Fn(&A, &[A::Event]) -> Reservations,
+        answer: impl Fn(&A) -> T,
+    ) -> Result<Done<T>, GateError>
+    where
+        A: Aggregate<Services = ()> + 'static,
+        A::Command: Clone,
+        A::Error: Into<Refusal>,
+        T: serde::Serialize + serde::de::DeserializeOwned,
+    {
+        let _guard = match self.admit::<T>(call).await? {
+            admission::Admission::Replay(done) => return Ok(*done),
+            admission::Admission::Go(guard) => guard,
+        };
+        for _ in 0..ATTEMPTS {
+            let (mut aggregate, sequence) =
+                store.load(target.aggregate_id).await.map_err(GateError::Unavailable)?;
+            let sink = EventSink::default();
+            aggregate
+                .handle(command.clone(), &(), &sink)
+                .await
+                .map_err(|refusal| GateError::Refused(refusal.into()))?;
+            let events = sink.collect().await;
+            let answer = answer(&aggregate);
+            if events.is_empty() {
+                return Ok(Done { answer, position: None });
+            }
+            let reservations = reserve(&aggregate, &events);
+            let stream = StreamAppend {
+                aggregate_type: A::TYPE.to_owned(),
+                aggregate_id: target.aggregate_id.to_owned(),
+                expected: Expected::Exactly(sequence),
+                events: self.envelopes::<A>(call, target.tenant, &events).await?,
+            };
+            let append = Append {
+                streams: vec![stream],
+                idempotency: self.remember(call, &answer)?,
+                claims: reservations.claims,
+                slots: reservations.slots,
+                now: call.now.timestamp_micros(),
+            };
+            match self.journal.append(append).await {
+                Ok(appended) => return Ok(Done { answer, position: Some(appended.last) }),
+                Err(AppendError::Conflict) => {}
+                // Another node was faster with the same idempotency key: its answer counts.
+                Err(AppendError::IdempotencyTaken) => {
+                    return self.replay(call).await?.ok_or(GateError::InFlight);
+                }
+                Err(error) => return Err(GateError::append(error)),
+            }
+        }
+        Err(GateError::Contended)
+    }
+
+    /// Events with their circumstances: tenant, actor, request, causation, time, address.
+    async fn envelopes<A: Aggregate>(
+        &self,
+        call: &Call<'_>,
+        tenant: TenantId,
+        events: &[A::Event],
+    ) -> Result<Vec<NewEvent>, GateError> {
+        let mut circumstances = HashMap::from([
+            ("tenant_id", tenant.to_string()),
+            ("actor", call.principal.actor.clone()),
+            ("request_id", call.request_id.to_owned()),
+            ("causation_id", call.request_id.to_owned()),
+            ("time", call.now.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)),
+        ]);
+        if let Some(ip) = call.ip {
+            let sealed = self.personal_data.seal(&call.principal.actor, &ip.to_string()).await?;
+            circumstances.insert("ip", sealed);
+        }
+        let mut envelopes = Vec::with_capacity(events.len());
+        for event in events {
+            circumstances.insert("event_id", self.entropy.uuid_v7(call.now).to_string());
+            envelopes.push(NewEvent {
+                event_type: event.event_type(),
+                event_version: event.event_version(),
+                payload: serde_json::to_value(event).map_err(GateError::encode)?,
+                metadata: serde_json::to_value(&circumstances).map_err(GateError::encode)?,
+            });
+        }
+        Ok(envelopes)
+    }
+}
+
+/// The aggregate that a command is for.
+#[derive(Debug, Clone, Copy)]
+struct Target<'a> {
+    tenant: TenantId,
+    aggregate_id: &'a str,
+}

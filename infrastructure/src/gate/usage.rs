@@ -1,0 +1,72 @@
+//! Taking usage over from nodes into the log, each batch once.
+
+use chrono::TimeDelta;
+use cqrs_es::{Aggregate, DomainEvent};
+use nexus_domain::usage::{Usage, UsageEvent};
+use serde_json::json;
+
+use crate::gate::{Gate, GateError, PLATFORM_TENANT};
+use crate::journal::{Append, AppendError, Expected, Idempotency, NewEvent, StreamAppend};
+
+/// How long a batch is recognised when a node sends it again.
+const RECOGNISED: TimeDelta = TimeDelta::days(400);
+
+impl Gate {
+    /// Appends a node's batch, all of it or nothing. A batch that is there already, recognised by
+    /// its number, is left as it is: nothing is counted twice.
+    ///
+    /// # Errors
+    /// [`GateError::Unavailable`]: the batch must be sent again.
+    pub async fn record_usage(
+        &self,
+        node: &str,
+        number: u64,
+        events: Vec<(String, UsageEvent)>,
+    ) -> Result<(), GateError> {
+        let now = self.clock.now();
+        let mut streams = Vec::with_capacity(events.len());
+        for (stream, event) in events {
+            let tenant = match &event {
+                UsageEvent::KeyUsed(used) => used.tenant_id,
+                UsageEvent::UnattributedRefusals(_) => PLATFORM_TENANT,
+            };
+            let metadata = json!({
+                "event_id": self.entropy.uuid_v7(now).to_string(),
+                "tenant_id": tenant.to_string(),
+                "actor": format!("node-{node}"),
+                "request_id": format!("usage-{number}"),
+                "causation_id": format!("usage-{number}"),
+                "time": now.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
+            });
+            streams.push(StreamAppend {
+                aggregate_type: Usage::TYPE.to_owned(),
+                aggregate_id: stream,
+                // Usage is not decided upon: it goes behind whatever is there, without a load.
+                expected: Expected::Any,
+                events: vec![NewEvent {
+                    event_type: event.event_type(),
+                    event_version: event.event_version(),
+                    payload: serde_json::to_value(&event).map_err(GateError::encode)?,
+                    metadata,
+                }],
+            });
+        }
+        let append = Append {
+            streams,
+            idempotency: Some(Idempotency {
+                scope: format!("usage/{node}"),
+                key: number.to_string(),
+                fingerprint: Vec::new(),
+                result: Vec::new(),
+                expires_at: (now + RECOGNISED).timestamp_micros(),
+            }),
+            claims: Vec::new(),
+            slots: Vec::new(),
+            now: now.timestamp_micros(),
+        };
+        match self.journal.append(append).await {
+            Ok(_) | Err(AppendError::IdempotencyTaken) => Ok(()),
+            Err(error) => Err(GateError::append(error)),
+        }
+    }
+}

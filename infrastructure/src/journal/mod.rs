@@ -1,0 +1,266 @@
+//! The journal: one ordered log of all events, appended to through one lane per process and read by position.
+//! Positions are dense and in commit order, so a reader that remembers the last one misses nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::AbortHandle;
+
+use crate::database::{Database, DatabaseError, Value};
+
+mod append;
+mod lane;
+mod postgres;
+mod sqlite;
+mod store;
+mod subscription;
+#[cfg(test)]
+mod tests;
+
+pub use append::{
+    Append, AppendError, Appended, Claim, ClaimAction, Expected, Idempotency, MAX_NAME, NewEvent, Slot,
+    SlotAction, StreamAppend,
+};
+pub use store::JournalStore;
+pub use subscription::Subscription;
+
+use append::Prepared;
+use lane::{Lane, Message, QUEUE, Request, Writer};
+
+/// How often the head is read, to notice appends of which no notification came.
+const POLL: Duration = Duration::from_secs(1);
+/// Most rows that one statement of [`Journal::purge_expired`] removes.
+const PURGE: i64 = 1000;
+
+/// How the journal works.
+#[derive(Debug, Clone)]
+pub struct JournalOptions {
+    /// How long the lane waits for PostgreSQL to commit a batch before it reports [`AppendError::Unavailable`] and takes
+    /// another connection.
+    pub append_timeout: Duration,
+}
+
+impl Default for JournalOptions {
+    fn default() -> Self {
+        Self { append_timeout: Duration::from_secs(10) }
+    }
+}
+
+/// An event with its place in the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordedEvent {
+    /// Its place in the whole log, from 1, without gaps.
+    pub position: u64,
+    /// The aggregate's type.
+    pub aggregate_type: String,
+    /// The aggregate's id.
+    pub aggregate_id: String,
+    /// Its place in its aggregate's stream, from 1.
+    pub sequence: u64,
+    /// The event's type.
+    pub event_type: String,
+    /// The version of its schema.
+    pub event_version: String,
+    /// The event itself.
+    pub payload: serde_json::Value,
+    /// Tenant, actor, request and causation.
+    pub metadata: serde_json::Value,
+    /// [`Append::now`] of the command, in unix microseconds. It need not rise with the position.
+    pub created_at: i64,
+}
+
+/// What a repeated request is answered with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredResult {
+    /// SHA-256 of the first request.
+    pub fingerprint: Vec<u8>,
+    /// Its answer, encrypted by the caller.
+    pub result: Vec<u8>,
+}
+
+impl std::fmt::Debug for StoredResult {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("StoredResult").finish_non_exhaustive()
+    }
+}
+
+/// The log. Cheap to clone; when the last clone is dropped, what is queued is still committed.
+#[derive(Clone)]
+pub struct Journal(Arc<Inner>);
+
+struct Inner {
+    database: Database,
+    lane: mpsc::Sender<Message>,
+    head: watch::Sender<u64>,
+    watchers: Vec<AbortHandle>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        for watcher in &self.watchers {
+            watcher.abort();
+        }
+    }
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Journal").field("head", &*self.0.head.borrow()).finish_non_exhaustive()
+    }
+}
+
+impl Journal {
+    /// Opens the log and starts its lane, on the runtime that this is called from.
+    ///
+    /// Fails with [`DatabaseError::OlderSchema`] or [`DatabaseError::NewerSchema`] if the schema is not this program's.
+    pub async fn open(database: Database, options: JournalOptions) -> Result<Self, DatabaseError> {
+        database.require_current_schema().await?;
+        let position = read_head(&database).await?;
+        let head = watch::Sender::new(position);
+        let (sender, requests) = mpsc::channel(QUEUE);
+        let mut watchers = vec![tokio::spawn(poll(database.clone(), head.clone())).abort_handle()];
+        let writer = match &database {
+            Database::Postgres(pool) => {
+                watchers.push(tokio::spawn(postgres::listen(pool.clone(), head.clone())).abort_handle());
+                Writer::Postgres(postgres::PostgresWriter::new(pool, options.append_timeout))
+            }
+            Database::Sqlite(sqlite) => Writer::Sqlite(sqlite::SqliteWriter::new(sqlite.clone())),
+        };
+        tokio::spawn(Lane { writer, requests, head: head.clone() }.run());
+        Ok(Self(Arc::new(Inner { database, lane: sender, head, watchers })))
+    }
+
+    /// The store that the log is in.
+    pub fn database(&self) -> &Database {
+        &self.0.database
+    }
+
+    /// Appends, all or nothing, and returns once it is durable. Dropping the future does not take it back.
+    pub async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+        self.submit(Prepared::new(append)?).await
+    }
+
+    async fn submit(&self, append: Prepared) -> Result<Appended, AppendError> {
+        let (reply, outcome) = oneshot::channel();
+        let message = Message::Append(Request { append: Box::new(append), reply });
+        self.0.lane.send(message).await.map_err(|_| AppendError::Closed)?;
+        outcome.await.unwrap_or(Err(AppendError::Closed))
+    }
+
+    /// The last committed position, 0 for an empty log, read from the database.
+    pub async fn head(&self) -> Result<u64, DatabaseError> {
+        read_head(&self.0.database).await
+    }
+
+    /// The events behind position `after`, at most `limit`, in order.
+    pub async fn read(&self, after: u64, limit: u32) -> Result<Vec<RecordedEvent>, DatabaseError> {
+        let (after, limit) = (i64::try_from(after).unwrap_or(i64::MAX), i64::from(limit));
+        match &self.0.database {
+            Database::Postgres(pool) => postgres::read(pool, after, limit).await,
+            Database::Sqlite(sqlite) => sqlite::read(sqlite, after, limit).await,
+        }
+    }
+
+    /// What was stored under an idempotency key that has not run out at `now` (unix microseconds).
+    pub async fn idempotent_result(
+        &self,
+        scope: &str,
+        key: &str,
+        now: i64,
+    ) -> Result<Option<StoredResult>, DatabaseError> {
+        let sql =
+            "SELECT fingerprint, result FROM idempotency WHERE scope = $1 AND key = $2 AND expires_at > $3";
+        let rows = self.0.database.query(sql, &[scope.into(), key.into(), now.into()]).await?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        Ok(Some(StoredResult { fingerprint: row.blob(0)?.to_vec(), result: row.blob(1)?.to_vec() }))
+    }
+
+    /// Removes idempotency keys and quota slots that have run out at `now` (unix microseconds), at most 1000 of each, and
+    /// returns how many. Nothing depends on it but the size of the tables.
+    pub async fn purge_expired(&self, now: i64) -> Result<u64, DatabaseError> {
+        let mut removed = 0;
+        for (table, key) in [("idempotency", "scope, key"), ("slot", "quota, holder")] {
+            // A row that an append is about to overwrite is skipped, for waiting both ways round would be a deadlock.
+            let lock = if self.0.database.is_postgres() { "FOR UPDATE SKIP LOCKED" } else { "" };
+            let sql = format!(
+                "DELETE FROM {table} WHERE ({key}) IN \
+                 (SELECT {key} FROM {table} WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 {lock})"
+            );
+            removed += self.0.database.execute(&sql, &[now.into(), Value::from(PURGE)]).await?;
+        }
+        Ok(removed)
+    }
+
+    /// The highest position known to be committed. Appends of this process move it before they return; those of others
+    /// move it by notification on PostgreSQL, and in any case within about a second.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.0.head.subscribe()
+    }
+
+    /// Lets the lane commit what is queued, then stops it. Later appends, through any clone, are [`AppendError::Closed`].
+    pub async fn close(self) {
+        let (closed, done) = oneshot::channel();
+        if self.0.lane.send(Message::Close(closed)).await.is_ok() {
+            // The lane drops the sender when it is gone already, which is just as well.
+            let _ = done.await;
+        }
+    }
+}
+
+async fn read_head(database: &Database) -> Result<u64, DatabaseError> {
+    match database {
+        Database::Postgres(pool) => postgres::head(pool).await,
+        Database::Sqlite(sqlite) => sqlite::head(sqlite).await,
+    }
+}
+
+/// Moves the known head by looking, until it is aborted. Errors are left to those who read events.
+async fn poll(database: Database, head: watch::Sender<u64>) {
+    loop {
+        tokio::time::sleep(POLL).await;
+        if let Ok(position) = read_head(&database).await {
+            lane::advance(&head, position);
+        }
+    }
+}
+
+fn quota_exceeded(slot: Option<&Slot>) -> AppendError {
+    let limit = match slot.map(|slot| slot.action) {
+        Some(SlotAction::Take { limit, .. } | SlotAction::Extend { limit, .. }) => limit,
+        Some(SlotAction::Release) | None => 0,
+    };
+    AppendError::QuotaExceeded { quota: slot.map(|slot| slot.quota.clone()).unwrap_or_default(), limit }
+}
+
+/// The columns of a recorded event, in the order in which both stores select them.
+#[derive(sqlx::FromRow)]
+struct EventColumns {
+    position: i64,
+    aggregate_type: String,
+    aggregate_id: String,
+    sequence: i64,
+    event_type: String,
+    event_version: String,
+    payload: serde_json::Value,
+    metadata: serde_json::Value,
+    created_at: i64,
+}
+
+impl From<EventColumns> for RecordedEvent {
+    fn from(columns: EventColumns) -> Self {
+        Self {
+            position: columns.position.unsigned_abs(),
+            aggregate_type: columns.aggregate_type,
+            aggregate_id: columns.aggregate_id,
+            sequence: columns.sequence.unsigned_abs(),
+            event_type: columns.event_type,
+            event_version: columns.event_version,
+            payload: columns.payload,
+            metadata: columns.metadata,
+            created_at: columns.created_at,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Following the log.
+
+use std::time::Duration;
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn each_event_is_seen_once_in_order_while_others_append() {
+    for test in databases().await {
+        let reader = open(test.reconnect().await).await;
+        let mut subscription = Subscription::from(reader, 0);
+        let writers = (0..4).map(|writer| {
+            let database = test.reconnect();
+            async move {
+                let journal = open(database.await).await;
+                for number in 0..50 {
+                    journal
+                        .append(append(&format!("{writer}-{number}"), Expected::Exactly(0), 2))
+                        .await
+                        .unwrap();
+                }
+            }
+        });
+        let writing = async { futures::future::join_all(writers).await };
+        let reading = async {
+            let mut seen = 0;
+            while seen < 400 {
+                for event in subscription.next(37).await.unwrap() {
+                    seen += 1;
+                    assert_eq!(event.position, seen);
+                }
+            }
+        };
+        tokio::join!(writing, reading);
+        assert_eq!(subscription.position(), 400);
+    }
+}
+
+#[tokio::test]
+async fn an_append_wakes_the_readers_of_its_process_at_once() {
+    for test in databases().await {
+        let journal = open(test.database.clone()).await;
+        let mut subscription = Subscription::from(journal.clone(), 0);
+        for number in 1..=20 {
+            let (events, _) = tokio::join!(subscription.next(10), async {
+                journal.append(new(&format!("{number}"))).await.unwrap()
+            });
+            assert_eq!(events.unwrap()[0].position, number);
+        }
+        // Twenty polls would have taken twenty seconds.
+        let quiet = tokio::time::timeout(Duration::from_millis(200), subscription.next(10)).await;
+        assert!(quiet.is_err(), "there is nothing more");
+    }
+}
+
+#[tokio::test]
+async fn another_process_is_noticed() {
+    for test in databases().await {
+        let (one, other) = (open(test.database.clone()).await, open(test.reconnect().await).await);
+        let mut head = one.watch();
+        other.append(new("a")).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(5), head.wait_for(|head| *head == 1))
+            .await
+            .unwrap()
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn notifications_are_faster_than_the_poll() {
+    let Some(test) = TestDatabase::postgres().await else { return };
+    let (one, other) = (open(test.database.clone()).await, open(test.reconnect().await).await);
+    other.append(new("first")).await.unwrap();
+    let mut head = one.watch();
+    head.wait_for(|head| *head == 1).await.unwrap();
+    // By now it listens; ten polls would take ten seconds.
+    let ten = async {
+        for number in 2..=11 {
+            other.append(new(&format!("{number}"))).await.unwrap();
+            head.wait_for(|head| *head == number).await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), ten).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_gap_is_an_error() {
+    for test in databases().await {
+        let journal = open(test.database.clone()).await;
+        journal.append(append("a", Expected::Exactly(0), 3)).await.unwrap();
+        let table = if test.database.is_postgres() { "events" } else { "event_log" };
+        test.database.execute(&format!("DELETE FROM {table} WHERE position = 2"), &[]).await.unwrap();
+        let mut subscription = Subscription::from(journal, 0);
+        for _ in 0..2 {
+            let outcome = subscription.next(10).await;
+            assert!(matches!(outcome, Err(DatabaseError::Gap { expected: 2, found: 3 })), "{outcome:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_subscription_outlives_the_connections() {
+    let Some(test) = TestDatabase::postgres().await else { return };
+    let (reader, writer) = (open(test.reconnect().await).await, open(test.reconnect().await).await);
+    let mut subscription = Subscription::from(reader, 0);
+    writer.append(new("a")).await.unwrap();
+    assert_eq!(subscription.next(10).await.unwrap().len(), 1);
+    let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    test.database.query(kill, &[]).await.unwrap();
+    while writer.append(new("b")).await.is_err() {}
+    let mut errors = 0;
+    let events = loop {
+        match subscription.next(10).await {
+            Ok(events) => break events,
+            Err(error) => {
+                assert!(error.is_transient(), "{error:?}");
+                errors += 1;
+                assert!(errors < 10);
+            }
+        }
+    };
+    assert_eq!((events[0].position, events[0].aggregate_id.as_str()), (2, "b"));
+}

@@ -1,0 +1,15 @@
+//! What surrounds the domain: the journal and the gate to it, the message bus, clock, entropy,
+//! encryption, configuration.
+
+pub mod bus;
+pub mod clock;
+pub mod config;
+pub mod database;
+pub mod dialects;
+pub mod entropy;
+pub mod gate;
+pub mod journal;
+pub mod personal_data;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod vault;

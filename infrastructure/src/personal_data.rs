@@ -1,0 +1,138 @@
+//! Personal data in events: encrypted with a key per subject, so that erasing a subject's key makes
+//! it unreadable everywhere, in backups too, while the log stays whole.
+//!
+//! A sealed text reads `subject:base64url`; the subject is an id and no personal data itself.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::database::{Database, DatabaseError, Value};
+use crate::entropy::SharedEntropy;
+use crate::vault::{DataKey, Vault, VaultError};
+
+/// How many subjects' keys are kept in memory.
+const KEPT: usize = 10_000;
+
+/// Personal data cannot be sealed or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum PersonalDataError {
+    /// The store of subject keys did not answer.
+    #[error("the subject's key cannot be fetched")]
+    Store(#[from] DatabaseError),
+    /// The key or the text is damaged, or belongs to another master key.
+    #[error("the subject's data cannot be decrypted")]
+    Vault(#[from] VaultError),
+}
+
+/// Encryption of personal data, a key per subject.
+#[derive(Clone)]
+pub struct PersonalData {
+    database: Database,
+    vault: Arc<Vault>,
+    entropy: SharedEntropy,
+    keys: Arc<RwLock<HashMap<String, Cipher>>>,
+}
+
+/// Seals for one subject.
+#[derive(Debug, Clone)]
+pub struct Cipher {
+    subject: Arc<str>,
+    key: DataKey,
+    vault: Arc<Vault>,
+}
+
+impl Cipher {
+    /// Encrypts a text.
+    ///
+    /// # Errors
+    /// [`VaultError::TooLarge`]
+    pub fn seal(&self, text: &str) -> Result<String, VaultError> {
+        let sealed = self.vault.seal_with(&self.key, self.subject.as_bytes(), text.as_bytes())?;
+        Ok(format!("{}:{}", self.subject, URL_SAFE_NO_PAD.encode(sealed)))
+    }
+
+    fn open(&self, sealed: &str) -> Option<String> {
+        let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let clear = self.vault.open_with(&self.key, self.subject.as_bytes(), &bytes).ok()?;
+        String::from_utf8(clear.to_vec()).ok()
+    }
+}
+
+impl PersonalData {
+    /// Encryption with keys kept in `database`, wrapped by `vault`.
+    #[must_use]
+    pub fn new(database: Database, vault: Arc<Vault>, entropy: SharedEntropy) -> Self {
+        Self { database, vault, entropy, keys: Arc::default() }
+    }
+
+    /// The cipher of a subject, whose key is made where it has none yet.
+    ///
+    /// # Errors
+    /// [`PersonalDataError`]
+    pub async fn cipher(&self, subject: &str) -> Result<Cipher, PersonalDataError> {
+        if let Some(cipher) = self.cached(subject) {
+            return Ok(cipher);
+        }
+        if let Some(cipher) = self.fetch(subject).await? {
+            return Ok(cipher);
+        }
+        let key = DataKey::generate(&*self.entropy);
+        let wrapped = self.vault.wrap_key(subject.as_bytes(), &key)?;
+        // Another node may have been faster: the row that is there counts.
+        self.database
+            .execute(
+                "INSERT INTO subject_key (subject, wrapped) VALUES ($1, $2) ON CONFLICT (subject) DO NOTHING",
+                &[Value::from(subject), Value::from(wrapped)],
+            )
+            .await?;
+        self.fetch(subject).await?.ok_or(PersonalDataError::Vault(VaultError::UnknownFormat))
+    }
+
+    /// Encrypts a text for a subject.
+    ///
+    /// # Errors
+    /// [`PersonalDataError`]
+    pub async fn seal(&self, subject: &str, text: &str) -> Result<String, PersonalDataError> {
+        Ok(self.cipher(subject).await?.seal(text)?)
+    }
+
+    /// Decrypts a sealed text; `None` where the subject was erased or the text is none of ours.
+    ///
+    /// # Errors
+    /// [`PersonalDataError`]
+    pub async fn open(&self, sealed: &str) -> Result<Option<String>, PersonalDataError> {
+        let Some((subject, text)) = sealed.rsplit_once(':') else {
+            return Ok(None);
+        };
+        let cipher = match self.cached(subject) {
+            Some(cipher) => Some(cipher),
+            None => self.fetch(subject).await?,
+        };
+        Ok(cipher.and_then(|cipher| cipher.open(text)))
+    }
+
+    fn cached(&self, subject: &str) -> Option<Cipher> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).get(subject).cloned()
+    }
+
+    async fn fetch(&self, subject: &str) -> Result<Option<Cipher>, PersonalDataError> {
+        let rows = self
+            .database
+            .query("SELECT wrapped FROM subject_key WHERE subject = $1", &[Value::from(subject)])
+            .await?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let key = self.vault.unwrap_key(subject.as_bytes(), row.blob(0)?)?;
+        let cipher = Cipher { subject: subject.into(), key, vault: Arc::clone(&self.vault) };
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= KEPT {
+            keys.clear();
+        }
+        keys.insert(subject.to_owned(), cipher.clone());
+        Ok(Some(cipher))
+    }
+}

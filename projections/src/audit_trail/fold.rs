@@ -1,0 +1,269 @@
+//! The fold behind the audit trail: one row per event.
+
+use chrono::{DateTime, Utc};
+use cqrs_es::Aggregate;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use ipnet::IpNet;
+use nexus_domain::dialect::KeyType;
+use nexus_domain::key::{Change, Key, KeyEvent, RevocationReason};
+use nexus_domain::scope::ScopeSet;
+use nexus_domain::tenant::{Tenant, TenantEvent};
+use nexus_domain::usage::{Counts, Usage, UsageEvent};
+use nexus_domain::verification::{Code, Restrictions};
+use nexus_infrastructure::database::ColumnType::{Int, Text};
+use nexus_infrastructure::database::{ColumnType, Transaction, Value};
+use serde::Serialize;
+
+use crate::bulk;
+use crate::error::FoldError;
+use crate::event::{Body, Event};
+use crate::projection::{Build, Projection, Table};
+
+use super::NAME;
+
+/// The fold.
+pub(crate) struct Fold;
+
+impl Projection for Fold {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn schema_version(&self) -> u32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [Table] {
+        const {
+            &[Table {
+                name: "audit_trail",
+                columns: "position BIGINT PRIMARY KEY, event_id TEXT, at BIGINT NOT NULL, tenant_id TEXT, actor TEXT, \
+                          action TEXT NOT NULL, key_id TEXT, ip TEXT, outcome TEXT NOT NULL, request_id TEXT, \
+                          details TEXT NOT NULL",
+                indexes: &[
+                    ("tenant", "(tenant_id, position)"),
+                    ("key", "(key_id, position) WHERE key_id IS NOT NULL"),
+                    ("actor", "(actor, position)"),
+                    ("action", "(action, position)"),
+                    ("ip", "(ip, position) WHERE ip IS NOT NULL"),
+                    ("outcome", "(outcome, position) WHERE outcome <> 'success'"),
+                    ("at", "(at)"),
+                ],
+            }]
+        }
+    }
+
+    fn consumes(&self) -> &'static [&'static str] {
+        &[Key::TYPE, Tenant::TYPE, Usage::TYPE]
+    }
+
+    fn ignores(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn fold<'a>(
+        &'a self,
+        transaction: &'a mut Transaction,
+        build: Build,
+        events: &'a [Event],
+    ) -> BoxFuture<'a, Result<(), FoldError>> {
+        async move {
+            let mut rows = Vec::with_capacity(events.len());
+            for event in events {
+                if let Some(entry) = Entry::of(event) {
+                    rows.push(row(event, entry)?);
+                }
+            }
+            let head = format!(
+                "INSERT INTO audit_trail_{build} (position, event_id, at, tenant_id, actor, action, key_id, ip, outcome, \
+                 request_id, details)"
+            );
+            const COLUMNS: [ColumnType; 11] = [Int, Text, Int, Text, Text, Text, Text, Text, Text, Text, Text];
+            bulk::insert(transaction, &head, &COLUMNS, rows, "").await?;
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+fn row(event: &Event, entry: Entry<'_>) -> Result<Vec<Value>, FoldError> {
+    let circumstances = &event.circumstances;
+    Ok(vec![
+        event.position.into(),
+        circumstances.event_id.as_ref().into(),
+        event.recorded_at.into(),
+        entry.tenant.or_else(|| circumstances.tenant_id.clone()).into(),
+        circumstances.actor.as_ref().into(),
+        entry.action.into(),
+        entry.key.into(),
+        circumstances.ip.as_ref().into(),
+        entry.outcome.into(),
+        circumstances.request_id.as_ref().into(),
+        serde_json::to_string(&entry.details)?.into(),
+    ])
+}
+
+/// What the trail says of an event.
+struct Entry<'a> {
+    action: &'static str,
+    tenant: Option<String>,
+    key: Option<String>,
+    outcome: &'static str,
+    details: Details<'a>,
+}
+
+/// The particulars, without digests.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Details<'a> {
+    Issued {
+        name: &'a str,
+        #[serde(rename = "type")]
+        key_type: KeyType,
+        environment: &'a str,
+        scopes: &'a ScopeSet,
+        ip_allowlist: &'a [IpNet],
+        restrictions: &'a Restrictions,
+        expires_at: Option<DateTime<Utc>>,
+        client_id: Option<&'a str>,
+        prefix: &'a str,
+    },
+    Changed {
+        changes: &'a [Change],
+    },
+    Rotated {
+        version: u32,
+        prefix: &'a str,
+        previous_valid_until: DateTime<Utc>,
+    },
+    Revoked {
+        reason: RevocationReason,
+        note: Option<&'a str>,
+    },
+    Expired {
+        expired_at: DateTime<Utc>,
+    },
+    Created {
+        name: &'a str,
+        dialect: &'a str,
+    },
+    Renamed {
+        name: &'a str,
+    },
+    Suspended {
+        note: Option<&'a str>,
+    },
+    Resumed {},
+    Used {
+        node: &'a str,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        counts: &'a Counts,
+    },
+}
+
+const SUCCESS: &str = "success";
+
+impl<'a> Entry<'a> {
+    fn of(event: &'a Event) -> Option<Self> {
+        match &event.body {
+            Body::Key(key, change) => {
+                let (action, details) = key_details(change);
+                Some(Self {
+                    action,
+                    tenant: Some(change.tenant_id().to_string()),
+                    key: Some(key.to_string()),
+                    outcome: SUCCESS,
+                    details,
+                })
+            }
+            Body::Tenant(tenant, change) => {
+                let (action, details) = tenant_details(change);
+                Some(Self { action, tenant: Some(tenant.to_string()), key: None, outcome: SUCCESS, details })
+            }
+            Body::Usage(UsageEvent::KeyUsed(used)) => Some(Self {
+                action: "key.used",
+                tenant: Some(used.tenant_id.to_string()),
+                key: Some(used.key_id.to_string()),
+                outcome: outcome(&used.counts),
+                details: Details::Used {
+                    node: &used.node,
+                    from: used.from,
+                    to: used.to,
+                    counts: &used.counts,
+                },
+            }),
+            Body::Usage(UsageEvent::UnattributedRefusals(refused)) => Some(Self {
+                action: "credential.refused",
+                tenant: None,
+                key: None,
+                outcome: outcome(&refused.counts),
+                details: Details::Used {
+                    node: &refused.node,
+                    from: refused.from,
+                    to: refused.to,
+                    counts: &refused.counts,
+                },
+            }),
+            Body::Foreign | Body::Undecodable(_) => None,
+        }
+    }
+}
+
+fn key_details(change: &KeyEvent) -> (&'static str, Details<'_>) {
+    match change {
+        KeyEvent::KeyIssued(issued) => (
+            "key.issued",
+            Details::Issued {
+                name: &issued.name,
+                key_type: issued.key_type,
+                environment: &issued.environment,
+                scopes: &issued.scopes,
+                ip_allowlist: &issued.ip_allowlist,
+                restrictions: &issued.restrictions,
+                expires_at: issued.expires_at,
+                client_id: issued.client_id.as_deref(),
+                prefix: &issued.hint,
+            },
+        ),
+        KeyEvent::KeyChanged(changed) => ("key.changed", Details::Changed { changes: &changed.changes }),
+        KeyEvent::KeyRotated(rotated) => (
+            "key.rotated",
+            Details::Rotated {
+                version: rotated.version,
+                prefix: &rotated.hint,
+                previous_valid_until: rotated.previous_valid_until,
+            },
+        ),
+        KeyEvent::KeyRevoked(revoked) => {
+            ("key.revoked", Details::Revoked { reason: revoked.reason, note: revoked.note.as_deref() })
+        }
+        KeyEvent::KeyExpired(expired) => ("key.expired", Details::Expired { expired_at: expired.expired_at }),
+    }
+}
+
+fn tenant_details(change: &TenantEvent) -> (&'static str, Details<'_>) {
+    match change {
+        TenantEvent::TenantCreated(created) => {
+            ("tenant.created", Details::Created { name: &created.name, dialect: &created.dialect })
+        }
+        TenantEvent::TenantRenamed(renamed) => ("tenant.renamed", Details::Renamed { name: &renamed.name }),
+        TenantEvent::TenantSuspended(suspended) => {
+            ("tenant.suspended", Details::Suspended { note: suspended.note.as_deref() })
+        }
+        TenantEvent::TenantResumed(_) => ("tenant.resumed", Details::Resumed {}),
+    }
+}
+
+/// Success where every decision was one; else the refusal that most requests met, the first in the order of codes among equals.
+fn outcome(counts: &Counts) -> &'static str {
+    let mut most: Option<(Code, u64)> = None;
+    for (code, count) in counts {
+        let refused = *code != Code::Valid && *count > 0;
+        if refused && most.is_none_or(|(_, highest)| *count > highest) {
+            most = Some((*code, *count));
+        }
+    }
+    most.map_or(SUCCESS, |(code, _)| code.as_str())
+}

@@ -1,0 +1,256 @@
+//! The audit trail: who did what to which key of which tenant, from where, when, and with what outcome.
+
+mod fold;
+
+use chrono::{DateTime, Utc};
+use nexus_domain::ids::{KeyId, TenantId};
+use nexus_infrastructure::database::{Row, Value};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+pub(crate) use self::fold::Fold;
+use crate::cursor::{self, Page};
+use crate::error::QueryError;
+use crate::reader::{Reader, instant};
+
+/// The projection's name.
+pub const NAME: &str = "audit_trail";
+
+/// Rows on a page of an export.
+const EXPORT_PAGE: u32 = 1000;
+
+/// One entry of the trail.
+#[derive(Debug, Clone, Serialize)]
+pub struct AuditItem {
+    /// The event's place in the log.
+    pub position: u64,
+    /// The event's own id.
+    pub event_id: Option<String>,
+    /// When it was recorded.
+    pub time: DateTime<Utc>,
+    /// The tenant.
+    pub tenant_id: Option<TenantId>,
+    /// Who.
+    pub actor: Option<String>,
+    /// What, such as `key.revoked`.
+    pub action: String,
+    /// To which key.
+    pub key_id: Option<KeyId>,
+    /// From where, sealed: opaque here.
+    pub ip: Option<String>,
+    /// `success`, or the refusal that most requests met, such as `EXPIRED`.
+    pub outcome: String,
+    /// At whose request.
+    pub request_id: Option<String>,
+    /// The particulars, a JSON object.
+    pub details: Box<RawValue>,
+}
+
+/// Which entries are asked for: those that meet all conditions that are given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Who, exactly.
+    pub actor: Option<String>,
+    /// What, exactly.
+    pub action: Option<String>,
+    /// To which key.
+    pub key: Option<KeyId>,
+    /// Of which tenant.
+    pub tenant: Option<TenantId>,
+    /// From where, as it is sealed in the log.
+    pub ip: Option<String>,
+    /// With what outcome, exactly.
+    pub outcome: Option<String>,
+    /// Recorded at or after this instant.
+    pub from: Option<DateTime<Utc>>,
+    /// Recorded before this instant.
+    pub to: Option<DateTime<Utc>>,
+    /// A part of action, actor, key or details, whatever its case in ASCII.
+    pub q: Option<String>,
+}
+
+/// In which order an export goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// As it happened.
+    OldestFirst,
+    /// As lists go.
+    NewestFirst,
+}
+
+/// Asks for the trail.
+#[derive(Clone)]
+pub struct AuditTrail {
+    reader: Reader,
+}
+
+impl AuditTrail {
+    pub(crate) const fn new(reader: Reader) -> Self {
+        Self { reader }
+    }
+
+    /// A page of entries, newest first. `limit` is held between 1 and [`crate::LONGEST_PAGE`].
+    ///
+    /// # Errors
+    /// [`QueryError`]
+    pub async fn list(
+        &self,
+        filter: &AuditFilter,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<AuditItem>, QueryError> {
+        let limit = cursor::bounded(limit);
+        let before = match cursor {
+            Some(cursor) => {
+                let [before] = cursor::read("audit", cursor)?;
+                cursor::number(&before)?
+            }
+            None => i64::MAX,
+        };
+        let mut conditions = Conditions::of(filter);
+        conditions.add("position < ?", before);
+        let items = self.fetch(conditions, Order::NewestFirst, limit + 1).await?;
+        Ok(Page::of(items, limit, |last: &AuditItem| cursor::write("audit", &[&last.position])))
+    }
+
+    /// All entries as they stand now, in pages that are read one at a time. What comes later is left out, so that an export
+    /// of a busy log ends.
+    ///
+    /// # Errors
+    /// [`QueryError`]
+    pub async fn export(&self, filter: AuditFilter, order: Order) -> Result<AuditExport, QueryError> {
+        let end = i64::try_from(self.reader.live().await?.checkpoint).unwrap_or(i64::MAX);
+        Ok(AuditExport { trail: self.clone(), filter, order, rest: Some((0, end)) })
+    }
+
+    async fn fetch(
+        &self,
+        conditions: Conditions,
+        order: Order,
+        limit: u32,
+    ) -> Result<Vec<AuditItem>, QueryError> {
+        let direction = match order {
+            Order::OldestFirst => "ASC",
+            Order::NewestFirst => "DESC",
+        };
+        let Conditions { sql: conditions, mut args } = conditions;
+        args.push(limit.into());
+        let last = args.len();
+        let sql = |build| {
+            format!(
+                "SELECT position, event_id, at, tenant_id, actor, action, key_id, ip, outcome, request_id, details \
+                 FROM audit_trail_{build} WHERE {conditions} ORDER BY position {direction} LIMIT ${last}"
+            )
+        };
+        self.reader.query(sql, &args).await?.iter().map(item).collect()
+    }
+}
+
+/// An export on its way.
+pub struct AuditExport {
+    trail: AuditTrail,
+    filter: AuditFilter,
+    order: Order,
+    /// The positions still to be looked at, the first excluded and the last included; nothing at the end.
+    rest: Option<(i64, i64)>,
+}
+
+impl AuditExport {
+    /// The next page, never an empty one; nothing at the end.
+    ///
+    /// # Errors
+    /// [`QueryError`]; another call tries the same page again.
+    pub async fn next(&mut self) -> Result<Option<Vec<AuditItem>>, QueryError> {
+        let Some((after, end)) = self.rest else { return Ok(None) };
+        let mut conditions = Conditions::of(&self.filter);
+        conditions.add("position > ?", after);
+        conditions.add("position <= ?", end);
+        let items = self.trail.fetch(conditions, self.order, EXPORT_PAGE).await?;
+        let last = items.last().and_then(|item| i64::try_from(item.position).ok());
+        self.rest = match (last, self.order) {
+            (None, _) => None,
+            (Some(last), Order::OldestFirst) => Some((last, end)),
+            (Some(last), Order::NewestFirst) => Some((after, last - 1)),
+        };
+        Ok(Some(items).filter(|items| !items.is_empty()))
+    }
+}
+
+/// Conditions that must all hold, with their arguments.
+struct Conditions {
+    sql: String,
+    args: Vec<Value>,
+}
+
+impl Conditions {
+    fn of(filter: &AuditFilter) -> Self {
+        let mut conditions = Self { sql: "1 = 1".to_owned(), args: Vec::new() };
+        let texts = [
+            ("actor = ?", filter.actor.clone()),
+            ("action = ?", filter.action.clone()),
+            ("key_id = ?", filter.key.map(|key| key.to_string())),
+            ("tenant_id = ?", filter.tenant.map(|tenant| tenant.to_string())),
+            ("ip = ?", filter.ip.clone()),
+            ("outcome = ?", filter.outcome.clone()),
+        ];
+        for (condition, value) in texts {
+            if let Some(value) = value {
+                conditions.add(condition, value);
+            }
+        }
+        if filter.outcome.as_deref().is_some_and(|outcome| outcome != "success") {
+            // Said twice, so that the index on refusals can be used.
+            conditions.sql.push_str(" AND outcome <> 'success'");
+        }
+        if let Some(from) = filter.from {
+            conditions.add("at >= ?", from.timestamp_micros());
+        }
+        if let Some(to) = filter.to {
+            conditions.add("at < ?", to.timestamp_micros());
+        }
+        if let Some(part) = &filter.q {
+            conditions.add(
+                "(action LIKE ? ESCAPE '\\' OR lower(actor) LIKE ? ESCAPE '\\' OR key_id LIKE ? ESCAPE '\\' \
+                 OR lower(details) LIKE ? ESCAPE '\\')",
+                format!("%{}%", escaped(&part.to_ascii_lowercase())),
+            );
+        }
+        conditions
+    }
+
+    /// Adds a condition; every `?` stands for the value.
+    fn add(&mut self, condition: &str, value: impl Into<Value>) {
+        self.args.push(value.into());
+        self.sql.push_str(" AND ");
+        self.sql.push_str(&condition.replace('?', &format!("${}", self.args.len())));
+    }
+}
+
+/// Text for LIKE, in which nothing is a wildcard.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped
+}
+
+fn item(row: &Row) -> Result<AuditItem, QueryError> {
+    let owned = |column| Ok::<_, QueryError>(row.opt_text(column)?.map(str::to_owned));
+    Ok(AuditItem {
+        position: row.uint(0)?,
+        event_id: owned(1)?,
+        time: instant(row.int(2)?)?,
+        tenant_id: row.opt_text(3)?.map(str::parse).transpose().map_err(QueryError::row)?,
+        actor: owned(4)?,
+        action: row.text(5)?.to_owned(),
+        key_id: row.opt_text(6)?.map(str::parse).transpose().map_err(QueryError::row)?,
+        ip: owned(7)?,
+        outcome: row.text(8)?.to_owned(),
+        request_id: owned(9)?,
+        details: RawValue::from_string(row.text(10)?.to_owned()).map_err(QueryError::row)?,
+    })
+}

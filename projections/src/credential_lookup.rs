@@ -1,0 +1,305 @@
+//! The credential lookup: the folded state of every key and tenant, from which a validating node is filled.
+//!
+//! [`CredentialLookup::snapshot`] hands out everything as of one position of the log; the node then applies what the log
+//! says behind it.
+
+use cqrs_es::Aggregate;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::key::{Key, KeyEvent, KeyState};
+use nexus_domain::tenant::{Tenant, TenantEvent, TenantState};
+use nexus_domain::usage::Usage;
+use nexus_domain::validity::{Entry, KeyEntry, TenantEntry};
+use nexus_infrastructure::database::{ColumnType, Database, DatabaseError, Transaction};
+use sqlx::{Postgres, Sqlite};
+
+use crate::bulk;
+use crate::documents::{self, Document, Step, replacing};
+use crate::error::{FoldError, QueryError};
+use crate::event::{Body, Event};
+use crate::projection::{Build, Projection, Table};
+use crate::reader::{Reader, is_missing_table};
+
+/// The projection's name.
+pub const NAME: &str = "credential_lookup";
+
+/// Keys that are read at once while a snapshot is taken.
+const PAGE: i64 = 2000;
+
+/// The fold.
+pub(crate) struct Fold;
+
+impl Document for Key {
+    type Change = KeyEvent;
+
+    fn apply(&mut self, _: &Event, change: &KeyEvent) {
+        Aggregate::apply(self, change.clone());
+    }
+}
+
+impl Document for Tenant {
+    type Change = TenantEvent;
+
+    fn apply(&mut self, _: &Event, change: &TenantEvent) {
+        Aggregate::apply(self, change.clone());
+    }
+}
+
+impl Projection for Fold {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn schema_version(&self) -> u32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [Table] {
+        const {
+            &[
+                Table {
+                    name: "credential_lookup_key",
+                    columns: "key_id TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL",
+                    indexes: &[],
+                },
+                Table {
+                    name: "credential_lookup_tenant",
+                    columns: "tenant_id TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL",
+                    indexes: &[],
+                },
+            ]
+        }
+    }
+
+    fn consumes(&self) -> &'static [&'static str] {
+        &[Key::TYPE, Tenant::TYPE]
+    }
+
+    fn ignores(&self) -> &'static [&'static str] {
+        &[Usage::TYPE]
+    }
+
+    fn fold<'a>(
+        &'a self,
+        transaction: &'a mut Transaction,
+        build: Build,
+        events: &'a [Event],
+    ) -> BoxFuture<'a, Result<(), FoldError>> {
+        async move {
+            write::<Key>(transaction, &format!("credential_lookup_key_{build}"), "key_id", key_steps(events))
+                .await?;
+            let table = format!("credential_lookup_tenant_{build}");
+            write::<Tenant>(transaction, &table, "tenant_id", tenant_steps(events)).await
+        }
+        .boxed()
+    }
+}
+
+/// The events of keys, in order.
+pub(crate) fn key_steps(events: &[Event]) -> Vec<Step<'_, KeyEvent>> {
+    let steps = events.iter().filter_map(|event| match &event.body {
+        Body::Key(key, change) => {
+            let first = matches!(change, KeyEvent::KeyIssued(_));
+            Some(Step { id: key.to_string(), first, event, change })
+        }
+        Body::Tenant(..) | Body::Usage(_) | Body::Foreign | Body::Undecodable(_) => None,
+    });
+    steps.collect()
+}
+
+/// The events of tenants, in order.
+pub(crate) fn tenant_steps(events: &[Event]) -> Vec<Step<'_, TenantEvent>> {
+    let steps = events.iter().filter_map(|event| match &event.body {
+        Body::Tenant(tenant, change) => {
+            let first = matches!(change, TenantEvent::TenantCreated(_));
+            Some(Step { id: tenant.to_string(), first, event, change })
+        }
+        Body::Key(..) | Body::Usage(_) | Body::Foreign | Body::Undecodable(_) => None,
+    });
+    steps.collect()
+}
+
+async fn write<D: Document>(
+    transaction: &mut Transaction,
+    table: &str,
+    id: &str,
+    steps: Vec<Step<'_, D::Change>>,
+) -> Result<(), FoldError> {
+    let states = documents::fold::<D>(transaction, table, id, "state", steps).await?;
+    let mut rows = Vec::with_capacity(states.len());
+    for (id, state) in states {
+        rows.push(vec![id.into(), serde_json::to_string(&state)?.into()]);
+    }
+    let head = format!("INSERT INTO {table} ({id}, state)");
+    let tail = replacing(id, &["state"]);
+    bulk::insert(transaction, &head, &[ColumnType::Text, ColumnType::Text], rows, &tail).await?;
+    Ok(())
+}
+
+/// Asks for the state of keys and tenants.
+#[derive(Clone)]
+pub struct CredentialLookup {
+    reader: Reader,
+}
+
+impl CredentialLookup {
+    pub(crate) const fn new(reader: Reader) -> Self {
+        Self { reader }
+    }
+
+    /// The folded state of a key.
+    ///
+    /// # Errors
+    /// [`QueryError`]
+    pub async fn key(&self, key: KeyId) -> Result<Option<KeyState>, QueryError> {
+        let sql = |build| format!("SELECT state FROM credential_lookup_key_{build} WHERE key_id = $1");
+        let rows = self.reader.query(sql, &[key.to_string().into()]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        serde_json::from_str(row.text(0)?).map_err(QueryError::row)
+    }
+
+    /// The folded state of a tenant.
+    ///
+    /// # Errors
+    /// [`QueryError`]
+    pub async fn tenant(&self, tenant: TenantId) -> Result<Option<TenantState>, QueryError> {
+        let sql = |build| format!("SELECT state FROM credential_lookup_tenant_{build} WHERE tenant_id = $1");
+        let rows = self.reader.query(sql, &[tenant.to_string().into()]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        serde_json::from_str(row.text(0)?).map_err(QueryError::row)
+    }
+
+    /// Everything as of one position, in pages: all tenants first, then all keys. It reads within one read-only
+    /// transaction, so what is folded meanwhile does not show.
+    ///
+    /// # Errors
+    /// [`QueryError`]
+    pub async fn snapshot(&self) -> Result<Snapshot, QueryError> {
+        let live = self.reader.live().await?;
+        match Snapshot::begin(self.reader.database(), live.build).await {
+            // Replaced meanwhile.
+            Ok(None) => {}
+            Ok(Some(snapshot)) => return Ok(snapshot),
+            Err(error) if is_missing_table(&error) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let live = self.reader.reread().await?;
+        Snapshot::begin(self.reader.database(), live.build).await?.ok_or(QueryError::NotBuilt(NAME))
+    }
+}
+
+/// All entries as of one position. Holds a connection until it is dropped.
+pub struct Snapshot {
+    transaction: ReadTransaction,
+    build: Build,
+    position: u64,
+    /// The last id handed out of the table that is being read.
+    after: String,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy)]
+enum Stage {
+    Tenants,
+    Keys,
+    End,
+}
+
+enum ReadTransaction {
+    Postgres(sqlx::Transaction<'static, Postgres>),
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+}
+
+impl Snapshot {
+    /// Nothing where the build is not live, as the transaction sees it.
+    async fn begin(database: &Database, build: Build) -> Result<Option<Self>, DatabaseError> {
+        let mut transaction = match database {
+            Database::Postgres(pool) => {
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                ReadTransaction::Postgres(pool.begin_with(begin).await?)
+            }
+            Database::Sqlite(sqlite) => ReadTransaction::Sqlite(sqlite.read.begin().await?),
+        };
+        let sql = "SELECT checkpoint FROM projection WHERE name = $1 AND version = $2 AND live = 1";
+        let position: Option<i64> = match &mut transaction {
+            ReadTransaction::Postgres(tx) => {
+                sqlx::query_scalar(sql).bind(NAME).bind(build.number()).fetch_optional(&mut **tx).await?
+            }
+            ReadTransaction::Sqlite(tx) => {
+                sqlx::query_scalar(sql).bind(NAME).bind(build.number()).fetch_optional(&mut **tx).await?
+            }
+        };
+        let Some(position) = position else { return Ok(None) };
+        let mut snapshot = Self {
+            transaction,
+            build,
+            position: position.unsigned_abs(),
+            after: String::new(),
+            stage: Stage::Tenants,
+        };
+        // Holds the tables, so that they are not dropped before their turn comes.
+        for table in ["credential_lookup_tenant", "credential_lookup_key"] {
+            snapshot.rows(&format!("SELECT '', '' FROM {table}_{build} WHERE $1 = $1 LIMIT $2"), 0).await?;
+        }
+        Ok(Some(snapshot))
+    }
+
+    /// The position of the log for which the entries are exact.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The next page, never an empty one; nothing at the end.
+    ///
+    /// # Errors
+    /// [`QueryError`]; the snapshot is of no more use.
+    pub async fn next(&mut self) -> Result<Option<Vec<Entry>>, QueryError> {
+        loop {
+            let (table, id, following) = match self.stage {
+                Stage::Tenants => ("credential_lookup_tenant", "tenant_id", Stage::Keys),
+                Stage::Keys => ("credential_lookup_key", "key_id", Stage::End),
+                Stage::End => return Ok(None),
+            };
+            let build = self.build;
+            let sql =
+                format!("SELECT {id}, state FROM {table}_{build} WHERE {id} > $1 ORDER BY {id} LIMIT $2");
+            let rows = self.rows(&sql, PAGE).await?;
+            let read: Result<Vec<Entry>, QueryError> = match self.stage {
+                Stage::Tenants => rows.iter().map(|(id, state)| tenant_entry(id, state)).collect(),
+                Stage::Keys | Stage::End => rows.iter().map(|(id, state)| key_entry(id, state)).collect(),
+            };
+            if let Some((last, _)) = rows.into_iter().next_back() {
+                self.after = last;
+                return read.map(Some);
+            }
+            self.after = String::new();
+            self.stage = following;
+        }
+    }
+
+    async fn rows(&mut self, sql: &str, limit: i64) -> Result<Vec<(String, String)>, DatabaseError> {
+        let after = self.after.as_str();
+        Ok(match &mut self.transaction {
+            ReadTransaction::Postgres(tx) => {
+                sqlx::query_as(sql).bind(after).bind(limit).fetch_all(&mut **tx).await?
+            }
+            ReadTransaction::Sqlite(tx) => {
+                sqlx::query_as(sql).bind(after).bind(limit).fetch_all(&mut **tx).await?
+            }
+        })
+    }
+}
+
+fn tenant_entry(id: &str, state: &str) -> Result<Entry, QueryError> {
+    let tenant: TenantState = serde_json::from_str(state).map_err(QueryError::row)?;
+    let tenant_id = id.parse().map_err(QueryError::row)?;
+    Ok(Entry::Tenant(TenantEntry { tenant_id, dialect: tenant.dialect, suspended: tenant.suspended }))
+}
+
+fn key_entry(id: &str, state: &str) -> Result<Entry, QueryError> {
+    let key: KeyState = serde_json::from_str(state).map_err(QueryError::row)?;
+    let key_id = id.parse().map_err(QueryError::row)?;
+    Ok(Entry::Key(Box::new(KeyEntry::of(key_id, &key))))
+}

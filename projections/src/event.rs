@@ -1,0 +1,156 @@
+//! Events as projections see them: read and decoded once, then shared by all that fold them.
+
+use std::sync::Arc;
+
+use cqrs_es::{Aggregate, DomainEvent};
+use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::key::{Key, KeyEvent};
+use nexus_domain::tenant::{Tenant, TenantEvent};
+use nexus_domain::usage::{Usage, UsageEvent};
+use nexus_infrastructure::journal::RecordedEvent;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::FoldError;
+use crate::projection::Projection;
+
+/// Events in the order of their positions, without gaps.
+pub type Batch = Arc<[Event]>;
+
+/// A decoded event with its place in the log.
+#[derive(Debug)]
+pub struct Event {
+    /// Its place in the log, from 1.
+    pub position: u64,
+    /// The type of its aggregate, as the log says.
+    pub aggregate_type: String,
+    /// Its type, as the log says.
+    pub event_type: String,
+    /// When it was recorded, in unix microseconds.
+    pub recorded_at: i64,
+    /// Who, where and at whose request.
+    pub circumstances: Circumstances,
+    /// What happened.
+    pub body: Body,
+}
+
+/// Who did it, where and at whose request.
+#[derive(Debug, Default)]
+pub struct Circumstances {
+    /// The event's own id.
+    pub event_id: Option<String>,
+    /// The tenant whose trail it belongs to.
+    pub tenant_id: Option<String>,
+    /// Who.
+    pub actor: Option<String>,
+    /// The request.
+    pub request_id: Option<String>,
+    /// The caller's address, sealed: opaque here.
+    pub ip: Option<String>,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Body {
+    /// To a key.
+    Key(KeyId, KeyEvent),
+    /// To a tenant.
+    Tenant(TenantId, TenantEvent),
+    /// A node reported usage.
+    Usage(UsageEvent),
+    /// To an aggregate that nothing here decodes. Only projections that ignore its type pass over it.
+    Foreign,
+    /// Something that this program cannot read, and why. Stops the projections that consume its type.
+    Undecodable(String),
+}
+
+impl Event {
+    /// Decodes a recorded event. What cannot be decoded is kept as [`Body::Undecodable`], since only some projections care.
+    #[must_use]
+    pub fn decode(recorded: RecordedEvent) -> Self {
+        let RecordedEvent {
+            position,
+            aggregate_type,
+            aggregate_id,
+            event_type,
+            event_version,
+            payload,
+            metadata,
+            created_at,
+            ..
+        } = recorded;
+        let body = match aggregate_type.as_str() {
+            Key::TYPE => identified(&aggregate_id, payload, &event_version, Body::Key),
+            Tenant::TYPE => identified(&aggregate_id, payload, &event_version, Body::Tenant),
+            Usage::TYPE => decode(payload, &event_version).map(Body::Usage),
+            _ => Ok(Body::Foreign),
+        };
+        Self {
+            position,
+            aggregate_type,
+            event_type,
+            recorded_at: created_at,
+            circumstances: Circumstances::of(metadata),
+            body: body.unwrap_or_else(Body::Undecodable),
+        }
+    }
+
+    /// Whether `projection` can go over this event.
+    pub(crate) fn check(&self, projection: &dyn Projection) -> Result<(), FoldError> {
+        let kind = self.aggregate_type.as_str();
+        if projection.consumes().contains(&kind) {
+            return match &self.body {
+                Body::Undecodable(reason) => Err(FoldError::Undecodable {
+                    position: self.position,
+                    event_type: self.event_type.clone(),
+                    reason: reason.clone(),
+                }),
+                Body::Key(..) | Body::Tenant(..) | Body::Usage(_) | Body::Foreign => Ok(()),
+            };
+        }
+        if projection.ignores().contains(&kind) {
+            return Ok(());
+        }
+        Err(FoldError::UnknownAggregate { position: self.position, aggregate_type: kind.to_owned() })
+    }
+}
+
+impl Circumstances {
+    fn of(metadata: Value) -> Self {
+        let Value::Object(mut fields) = metadata else {
+            return Self::default();
+        };
+        let mut take = |name: &str| match fields.remove(name) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        };
+        Self {
+            event_id: take("event_id"),
+            tenant_id: take("tenant_id"),
+            actor: take("actor"),
+            request_id: take("request_id"),
+            ip: take("ip"),
+        }
+    }
+}
+
+fn identified<I, E>(
+    id: &str,
+    payload: Value,
+    version: &str,
+    body: impl FnOnce(I, E) -> Body,
+) -> Result<Body, String>
+where
+    I: std::str::FromStr<Err: std::fmt::Display>,
+    E: DomainEvent + DeserializeOwned,
+{
+    let id = id.parse().map_err(|error: I::Err| error.to_string())?;
+    Ok(body(id, decode(payload, version)?))
+}
+
+/// An event of another version may mean something else even where its fields happen to fit.
+fn decode<E: DomainEvent + DeserializeOwned>(payload: Value, version: &str) -> Result<E, String> {
+    let event: E = serde_json::from_value(payload).map_err(|error| error.to_string())?;
+    let known = event.event_version();
+    if known == version { Ok(event) } else { Err(format!("version {version}, known is {known}")) }
+}

@@ -1,0 +1,60 @@
+//! Reading the log once for all projections of a process: the last batch stays at hand, so that whoever comes second
+//! finds it read and decoded.
+
+use nexus_infrastructure::database::DatabaseError;
+use nexus_infrastructure::journal::Journal;
+use tokio::sync::Mutex;
+
+use crate::error::FoldError;
+use crate::event::{Batch, Event};
+
+/// Most events that a runner folds in one transaction.
+const BATCH: u32 = 2000;
+
+/// The shared reader.
+#[derive(Default)]
+pub(crate) struct Feed {
+    /// Locked while it is filled, so that readers who come together read once.
+    last: Mutex<Batch>,
+}
+
+impl Feed {
+    /// A batch that holds the events right behind `after`, and maybe some before. Empty where there are none.
+    pub(crate) async fn around(&self, journal: &Journal, after: u64) -> Result<Batch, FoldError> {
+        let mut last = self.last.lock().await;
+        if !rest(&last, after).is_empty() {
+            return Ok(last.clone());
+        }
+        let batch = read(journal, after, BATCH).await?;
+        if !batch.is_empty() {
+            *last = batch.clone();
+        }
+        Ok(batch)
+    }
+}
+
+/// Reads and decodes the events behind `after`, at most `limit`.
+pub(crate) async fn read(journal: &Journal, after: u64, limit: u32) -> Result<Batch, FoldError> {
+    let recorded = journal.read(after, limit).await?;
+    let mut expected = after + 1;
+    for event in &recorded {
+        if event.position != expected {
+            return Err(DatabaseError::Gap { expected, found: event.position }.into());
+        }
+        expected += 1;
+    }
+    Ok(recorded.into_iter().map(Event::decode).collect())
+}
+
+/// The part of a batch behind `after`, where the batch goes on right there; else nothing.
+pub(crate) fn rest(batch: &[Event], after: u64) -> &[Event] {
+    let Some(first) = batch.first() else {
+        return &[];
+    };
+    let Some(skipped) =
+        (after + 1).checked_sub(first.position).and_then(|skipped| usize::try_from(skipped).ok())
+    else {
+        return &[];
+    };
+    batch.get(skipped..).unwrap_or_default()
+}

@@ -1,0 +1,316 @@
+//! The list of a tenant's keys, with their versions and when each was last used. Whether a key is active or expired is worked
+//! out when it is asked for, from the asker's time.
+
+mod fold;
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use ipnet::IpNet;
+use nexus_domain::dialect::KeyType;
+use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::key::{KeyState, RevocationReason, SecretVersion};
+use nexus_domain::scope::ScopeSet;
+use nexus_domain::verification::Restrictions;
+use nexus_infrastructure::database::{Row, Value};
+use serde::Serialize;
+
+use self::fold::KeyDocument;
+pub(crate) use self::fold::{Fold, write_uses};
+use crate::bulk;
+use crate::cursor::{self, Page};
+use crate::error::QueryError;
+use crate::reader::{Reader, instant};
+
+/// The projection's name.
+pub const NAME: &str = "key_list";
+
+/// What a key's life is like. Revoked comes before expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyStatus {
+    /// It can be used.
+    Active,
+    /// It was revoked.
+    Revoked,
+    /// Its lifetime is over.
+    Expired,
+}
+
+/// Which keys to list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum StatusFilter {
+    /// Those that can be used.
+    Active,
+    /// Those that were revoked.
+    Revoked,
+    /// Those whose lifetime is over and that were not revoked.
+    Expired,
+    /// All.
+    #[default]
+    All,
+}
+
+/// A key, without anything secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeyItem {
+    /// The key.
+    pub id: KeyId,
+    /// Its owner.
+    pub tenant_id: TenantId,
+    /// Its name.
+    pub name: String,
+    /// The first characters of its newest secret.
+    pub prefix: String,
+    /// Secret or publishable.
+    #[serde(rename = "type")]
+    pub key_type: KeyType,
+    /// The environment's name.
+    pub environment: String,
+    /// What its life is like at the asker's time.
+    pub status: KeyStatus,
+    /// What it may do.
+    pub scopes: ScopeSet,
+    /// From where; empty: from anywhere.
+    pub ip_allowlist: Vec<IpNet>,
+    /// To what it is restricted.
+    pub restrictions: Restrictions,
+    /// Its public client id.
+    pub client_id: Option<String>,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+    /// Who created it.
+    pub created_by: Option<String>,
+    /// When it was last accepted anywhere, as far as nodes have reported.
+    pub last_used_at: Option<DateTime<Utc>>,
+    /// When it ends; absent: never.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it was revoked.
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// Why it was revoked.
+    pub revocation_reason: Option<RevocationReason>,
+    /// What was noted when it was revoked.
+    pub revocation_note: Option<String>,
+    /// Its secrets, oldest first.
+    pub versions: Vec<VersionItem>,
+}
+
+/// One secret of a key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VersionItem {
+    /// 1 for the first.
+    pub number: u32,
+    /// Its first characters.
+    pub prefix: String,
+    /// When it was minted.
+    pub created_at: DateTime<Utc>,
+    /// Until when it stays valid after being replaced; absent: it is the current one.
+    pub superseded_until: Option<DateTime<Utc>>,
+    /// When it was last accepted anywhere, as far as nodes have said which version it was.
+    pub last_used_at: Option<DateTime<Utc>>,
+}
+
+/// A key whose lifetime is over and not yet on record as such.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DueKey {
+    /// Its owner.
+    pub tenant_id: TenantId,
+    /// The key.
+    pub key_id: KeyId,
+    /// When its lifetime ended.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Asks for keys.
+#[derive(Clone)]
+pub struct KeyList {
+    reader: Reader,
+}
+
+impl KeyList {
+    pub(crate) const fn new(reader: Reader) -> Self {
+        Self { reader }
+    }
+
+    /// A page of a tenant's keys, newest first. `limit` is held between 1 and [`crate::LONGEST_PAGE`].
+    ///
+    /// # Errors
+    /// [`QueryError`]
+    pub async fn list(
+        &self,
+        tenant: TenantId,
+        status: StatusFilter,
+        cursor: Option<&str>,
+        limit: u32,
+        now: DateTime<Utc>,
+    ) -> Result<Page<KeyItem>, QueryError> {
+        let limit = cursor::bounded(limit);
+        let (before, id) = match cursor {
+            Some(cursor) => {
+                let [before, id] = cursor::read("keys", cursor)?;
+                (cursor::number(&before)?, id)
+            }
+            None => (i64::MAX, String::new()),
+        };
+        let condition = status.condition();
+        let sql = |build| {
+            format!(
+                "SELECT key_id, document FROM key_list_{build} \
+                 WHERE tenant_id = $1 AND (created_at, key_id) < ($2, $3) AND {condition} \
+                 ORDER BY created_at DESC, key_id DESC LIMIT $5"
+            )
+        };
+        let args = [
+            tenant.to_string().into(),
+            before.into(),
+            id.into(),
+            now.timestamp_micros().into(),
+            (limit + 1).into(),
+        ];
+        let rows = self.reader.query(sql, &args).await?;
+        let items = self.items(&rows, now).await?;
+        Ok(Page::of(items, limit, |last: &KeyItem| {
+            cursor::write("keys", &[&last.created_at.timestamp_micros(), &last.id])
+        }))
+    }
+
+    /// A tenant's key; nothing where the key is another tenant's.
+    ///
+    /// # Errors
+    /// [`QueryError`]
+    pub async fn get(
+        &self,
+        tenant: TenantId,
+        key: KeyId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<KeyItem>, QueryError> {
+        let sql = |build| {
+            format!("SELECT key_id, document FROM key_list_{build} WHERE key_id = $1 AND tenant_id = $2")
+        };
+        let rows = self.reader.query(sql, &[key.to_string().into(), tenant.to_string().into()]).await?;
+        Ok(self.items(&rows, now).await?.pop())
+    }
+
+    /// How many keys of a tenant can be used at `now`.
+    ///
+    /// # Errors
+    /// [`QueryError`]
+    pub async fn count_active(&self, tenant: TenantId, now: DateTime<Utc>) -> Result<u64, QueryError> {
+        let condition = StatusFilter::Active.condition().replace("$4", "$2");
+        let sql =
+            |build| format!("SELECT count(*) FROM key_list_{build} WHERE tenant_id = $1 AND {condition}");
+        let rows =
+            self.reader.query(sql, &[tenant.to_string().into(), now.timestamp_micros().into()]).await?;
+        Ok(rows.first().map(|row| row.uint(0)).transpose()?.unwrap_or(0))
+    }
+
+    /// Keys whose lifetime is over at `now`, neither revoked nor on record as expired; those that ended first come first.
+    ///
+    /// # Errors
+    /// [`QueryError`]
+    pub async fn due_for_expiry(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<DueKey>, QueryError> {
+        let sql = |build| {
+            format!(
+                "SELECT tenant_id, key_id, expires_at FROM key_list_{build} \
+                 WHERE expires_at IS NOT NULL AND revoked_at IS NULL AND expiry_recorded = 0 AND expires_at <= $1 \
+                 ORDER BY expires_at, key_id LIMIT $2"
+            )
+        };
+        let rows = self.reader.query(sql, &[now.timestamp_micros().into(), limit.into()]).await?;
+        let due = |row: &Row| {
+            Ok(DueKey {
+                tenant_id: row.text(0)?.parse().map_err(QueryError::row)?,
+                key_id: row.text(1)?.parse().map_err(QueryError::row)?,
+                expires_at: instant(row.int(2)?)?,
+            })
+        };
+        rows.iter().map(due).collect()
+    }
+
+    async fn items(&self, rows: &[Row], now: DateTime<Utc>) -> Result<Vec<KeyItem>, QueryError> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids = rows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()?;
+        let uses = self.uses(&ids).await?;
+        let none = HashMap::new();
+        rows.iter()
+            .zip(ids)
+            .map(|(row, id)| {
+                let document: KeyDocument = serde_json::from_str(row.text(1)?).map_err(QueryError::row)?;
+                item(id.parse().map_err(QueryError::row)?, document, uses.get(id).unwrap_or(&none), now)
+            })
+            .collect()
+    }
+
+    /// When keys and their versions were last used, by the key's id and then by version, 0 for the key as a whole.
+    async fn uses(&self, ids: &[&str]) -> Result<HashMap<String, HashMap<u32, DateTime<Utc>>>, QueryError> {
+        let among = bulk::one_of(self.reader.database().is_postgres(), "key_id", 1);
+        let sql = |build| format!("SELECT key_id, version, used_at FROM key_list_used_{build} WHERE {among}");
+        let args: [Value; 1] = [bulk::list(ids.iter().copied())];
+        let mut uses: HashMap<String, HashMap<u32, DateTime<Utc>>> = HashMap::new();
+        for row in self.reader.query(sql, &args).await? {
+            let version = u32::try_from(row.int(1)?).map_err(QueryError::row)?;
+            uses.entry(row.text(0)?.to_owned()).or_default().insert(version, instant(row.int(2)?)?);
+        }
+        Ok(uses)
+    }
+}
+
+impl StatusFilter {
+    /// The condition in SQL, with the asker's time in `$4`, which it always mentions.
+    const fn condition(self) -> &'static str {
+        match self {
+            Self::Active => "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $4)",
+            Self::Revoked => "revoked_at IS NOT NULL AND $4 = $4",
+            Self::Expired => "revoked_at IS NULL AND expires_at <= $4",
+            Self::All => "$4 = $4",
+        }
+    }
+}
+
+fn item(
+    id: KeyId,
+    document: KeyDocument,
+    uses: &HashMap<u32, DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<KeyItem, QueryError> {
+    let key: &KeyState = document.key.state().ok_or_else(|| QueryError::row(Empty(id)))?;
+    let version = |version: &SecretVersion| VersionItem {
+        number: version.number,
+        prefix: version.hint.clone(),
+        created_at: version.created_at,
+        superseded_until: version.superseded_until,
+        last_used_at: uses.get(&version.number).copied(),
+    };
+    let status = match key.revoked {
+        Some(_) => KeyStatus::Revoked,
+        None if key.expired(now) => KeyStatus::Expired,
+        None => KeyStatus::Active,
+    };
+    Ok(KeyItem {
+        id,
+        tenant_id: key.tenant_id,
+        name: key.name.clone(),
+        prefix: key.versions.last().map(|newest| newest.hint.clone()).unwrap_or_default(),
+        key_type: key.key_type,
+        environment: key.environment.clone(),
+        status,
+        scopes: key.scopes.clone(),
+        ip_allowlist: key.ip_allowlist.clone(),
+        restrictions: key.restrictions.clone(),
+        client_id: key.client_id.clone(),
+        created_at: key.issued_at,
+        created_by: document.created_by.clone(),
+        last_used_at: uses.get(&0).copied(),
+        expires_at: key.expires_at,
+        revoked_at: key.revoked.map(|(at, _)| at),
+        revocation_reason: key.revoked.map(|(_, reason)| reason),
+        revocation_note: document.note.clone(),
+        versions: key.versions.iter().map(version).collect(),
+    })
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the document of {0} is empty")]
+struct Empty(KeyId);

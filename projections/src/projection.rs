@@ -1,0 +1,120 @@
+//! What a projection is: names, tables and a fold. Everything else (reading, locking, checkpoints, rebuilding) is done
+//! for it.
+
+use std::fmt;
+
+use futures::future::BoxFuture;
+use nexus_infrastructure::database::Transaction;
+
+use crate::error::FoldError;
+use crate::event::Event;
+
+/// A fold of the log into tables of its own.
+pub trait Projection: Send + Sync + 'static {
+    /// Its name. The names of its tables begin with it, and no other projection's name begins with it.
+    fn name(&self) -> &'static str;
+
+    /// The version of its tables and its fold, from 1. Raising it makes the runner build new tables beside those of the
+    /// older program and use them once they are complete.
+    fn schema_version(&self) -> u32;
+
+    /// Its tables.
+    fn tables(&self) -> &'static [Table];
+
+    /// The aggregate types whose events it folds. One that cannot be decoded stops it.
+    fn consumes(&self) -> &'static [&'static str];
+
+    /// The aggregate types that it passes over. A type that is in neither list stops it.
+    fn ignores(&self) -> &'static [&'static str];
+
+    /// Folds events into the tables of a build, within the transaction that also moves the checkpoint. The events come in
+    /// the order of the log, each exactly once.
+    ///
+    /// # Errors
+    /// [`FoldError`]; the transaction is rolled back.
+    fn fold<'a>(
+        &'a self,
+        transaction: &'a mut Transaction,
+        build: Build,
+        events: &'a [Event],
+    ) -> BoxFuture<'a, Result<(), FoldError>>;
+}
+
+/// A table of a projection, in portable words: `TEXT` and `BIGINT`.
+#[derive(Debug, Clone, Copy)]
+pub struct Table {
+    /// Its name without the build; begins with the projection's name.
+    pub name: &'static str,
+    /// Columns and primary key, as between the parentheses of `CREATE TABLE`. The primary key is what the fold itself
+    /// needs; everything else is an index.
+    pub columns: &'static str,
+    /// Indexes that only queries need: a name, and what follows the table's name in `CREATE INDEX`. A rebuild makes them
+    /// after the load.
+    pub indexes: &'static [(&'static str, &'static str)],
+}
+
+/// The number of a set of tables: the schema version in millions, and a count of rebuilds. Displayed as the suffix of its
+/// tables' names, `v1000001`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Build(i64);
+
+const BUILDS_PER_SCHEMA: i64 = 1_000_000;
+
+impl Build {
+    pub(crate) const fn from_number(number: i64) -> Self {
+        Self(number)
+    }
+
+    pub(crate) fn first(schema: u32) -> Self {
+        Self(i64::from(schema) * BUILDS_PER_SCHEMA + 1)
+    }
+
+    pub(crate) const fn following(self) -> Self {
+        Self(self.0 + 1)
+    }
+
+    /// The number as it is stored.
+    #[must_use]
+    pub const fn number(self) -> i64 {
+        self.0
+    }
+
+    /// The schema version of its tables.
+    #[must_use]
+    pub const fn schema(self) -> i64 {
+        self.0 / BUILDS_PER_SCHEMA
+    }
+
+    /// Which build of this schema it is, from 1.
+    #[must_use]
+    pub const fn count(self) -> i64 {
+        self.0 % BUILDS_PER_SCHEMA
+    }
+}
+
+impl fmt::Display for Build {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "v{}", self.0)
+    }
+}
+
+impl Table {
+    /// The statement that makes the table.
+    pub(crate) fn create(&self, build: Build, postgres: bool) -> String {
+        // Ordered byte by byte, so that both stores page in the same order; and a lone INTEGER PRIMARY KEY is SQLite's row id.
+        let columns = if postgres {
+            self.columns.replace(" TEXT", " TEXT COLLATE \"C\"")
+        } else {
+            self.columns.replace(" BIGINT", " INTEGER")
+        };
+        format!("CREATE TABLE IF NOT EXISTS {}_{build} ({columns})", self.name)
+    }
+
+    /// The statements that make its indexes.
+    pub(crate) fn create_indexes(&self, build: Build) -> impl Iterator<Item = String> {
+        self.indexes.iter().map(move |(index, columns)| {
+            let table = self.name;
+            format!("CREATE INDEX IF NOT EXISTS {table}_{build}_{index} ON {table}_{build} {columns}")
+        })
+    }
+}

@@ -1,0 +1,280 @@
+//! Building tables anew beside the live ones: load in big transactions, then indexes, then the switch at lag zero. Several
+//! projections that are rebuilt together read the log once.
+//!
+//! Every transaction leaves the build's own checkpoint, so whoever comes next resumes where the last one stopped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexus_infrastructure::database::{DatabaseError, Transaction};
+use tokio::sync::{OwnedMutexGuard, mpsc};
+use tokio::task::JoinSet;
+
+use crate::builds::{self, Standing, State, Taken};
+use crate::error::{FoldError, RebuildError};
+use crate::event::Batch;
+use crate::feed;
+use crate::projection::Build;
+use crate::runner;
+use crate::shared::{Shared, Slot};
+
+/// Most events in a transaction on PostgreSQL, where nobody waits for it.
+const POSTGRES_BATCH: u32 = 10_000;
+/// Most events in a transaction on SQLite, where it keeps all other writers waiting.
+const SQLITE_BATCH: u32 = 2500;
+/// How often a drop is tried that readers are in the way of, and how long it rests in between. The keeper tries again later.
+const DROP_ATTEMPTS: u32 = 3;
+const DROP_PAUSE: Duration = Duration::from_millis(200);
+
+/// Drives the unfinished rebuilds of `slots` to their ends, as far as nobody else does; a projection without live tables
+/// counts as unfinished. One that fails does not hold up the others.
+///
+/// # Errors
+/// The first failure; all are logged.
+pub(crate) async fn drive(shared: &Arc<Shared>, slots: &[Arc<Slot>]) -> Result<(), RebuildError> {
+    let permit = permit(shared, slots).await.map_err(FoldError::from)?;
+    let mut tasks = JoinSet::new();
+    let mut readers = Vec::new();
+    let mut start = u64::MAX;
+    for slot in &permit.slots {
+        if let Some(target) = unfinished(shared, slot).await.map_err(FoldError::from)? {
+            start = start.min(target.checkpoint);
+            // One batch waits while one is folded: enough to keep reading and folding busy side by side.
+            let (sender, batches) = mpsc::channel(1);
+            readers.push(sender);
+            tasks.spawn(target.run(batches));
+        }
+    }
+    let mut outcome = read(shared, start, readers).await.map_err(RebuildError::from);
+    while let Some(ended) = tasks.join_next().await {
+        let ended = ended.unwrap_or(Err(RebuildError::Stopped));
+        if let Err(error) = &ended {
+            tracing::error!(error = error as &dyn std::error::Error, "a rebuild stopped");
+        }
+        outcome = outcome.and(ended);
+    }
+    outcome
+}
+
+/// The right to rebuild some projections, against other processes and other tasks of this one.
+struct Permit {
+    slots: Vec<Arc<Slot>>,
+    _local: Vec<OwnedMutexGuard<()>>,
+    /// Holds the locks. They end with its connection, so that a crashed process blocks nobody; and should the connection
+    /// break, the rows of the builds still let one fold at a time.
+    _remote: Option<Transaction>,
+}
+
+async fn permit(shared: &Shared, wanted: &[Arc<Slot>]) -> Result<Permit, DatabaseError> {
+    let mut remote =
+        if shared.database().is_postgres() { Some(shared.database().begin().await?) } else { None };
+    let (mut slots, mut local) = (Vec::new(), Vec::new());
+    for slot in wanted {
+        let Ok(guard) = slot.rebuilding.clone().try_lock_owned() else { continue };
+        if let Some(transaction) = &mut remote {
+            let sql = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))";
+            let rows =
+                transaction.query(sql, &[format!("projection/{}/rebuild", slot.name()).into()]).await?;
+            if rows.first().map(|row| row.int(0)).transpose()? != Some(1) {
+                continue;
+            }
+        }
+        slots.push(slot.clone());
+        local.push(guard);
+    }
+    Ok(Permit { slots, _local: local, _remote: remote })
+}
+
+/// What there is to do for a projection.
+async fn unfinished(shared: &Arc<Shared>, slot: &Arc<Slot>) -> Result<Option<Target>, DatabaseError> {
+    let projection = &*slot.projection;
+    let rows = builds::all(shared.database(), slot.name()).await?;
+    let row = match builds::own(&rows, projection, State::Building) {
+        Some(row) => row,
+        None if builds::own(&rows, projection, State::Live).is_some() => return Ok(None),
+        None => builds::open(shared.database(), projection).await?,
+    };
+    let (shared, slot) = (shared.clone(), slot.clone());
+    Ok(Some(Target { shared, slot, build: row.build, checkpoint: row.checkpoint }))
+}
+
+fn batch_size(shared: &Shared) -> u32 {
+    if shared.database().is_postgres() { POSTGRES_BATCH } else { SQLITE_BATCH }
+}
+
+/// Reads the log up to its end for all targets. Whoever has given up gets nothing more.
+async fn read(shared: &Shared, start: u64, mut readers: Vec<mpsc::Sender<Batch>>) -> Result<(), FoldError> {
+    let mut after = start;
+    while !readers.is_empty() && !shared.is_stopping() {
+        let batch = feed::read(&shared.journal, after, batch_size(shared)).await?;
+        let Some(last) = batch.last() else { break };
+        after = last.position;
+        let mut listening = Vec::with_capacity(readers.len());
+        for reader in readers {
+            if reader.send(batch.clone()).await.is_ok() {
+                listening.push(reader);
+            }
+        }
+        readers = listening;
+    }
+    Ok(())
+}
+
+/// How far a batch was folded.
+enum Folded {
+    All,
+    UpToUnreadable,
+    /// Not at all: the build is no longer being filled.
+    Gone,
+}
+
+/// A build being filled.
+struct Target {
+    shared: Arc<Shared>,
+    slot: Arc<Slot>,
+    build: Build,
+    checkpoint: u64,
+}
+
+impl Target {
+    async fn run(mut self, batches: mpsc::Receiver<Batch>) -> Result<(), RebuildError> {
+        let name = self.slot.name();
+        tracing::info!(projection = name, build = %self.build, from = self.checkpoint, "rebuild started");
+        let done = self.fill(batches).await.map_err(|source| RebuildError::Fold { name, source })?;
+        if !done {
+            return Err(RebuildError::Stopped);
+        }
+        tracing::info!(projection = name, build = %self.build, checkpoint = self.checkpoint, "rebuild finished");
+        Ok(())
+    }
+
+    /// True once the build is live, by this process or another one.
+    async fn fill(&mut self, mut batches: mpsc::Receiver<Batch>) -> Result<bool, FoldError> {
+        while let Some(batch) = batches.recv().await {
+            match self.fold(&batch).await? {
+                Folded::All => {}
+                // An event that nobody here can read stops the live build too: going live in front of it loses nothing.
+                Folded::UpToUnreadable => break,
+                Folded::Gone => return Ok(true),
+            }
+        }
+        drop(batches);
+        self.index().await?;
+        while !self.shared.is_stopping() {
+            if self.switch().await? {
+                self.retire().await;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Folds what of `batch` is behind the checkpoint.
+    async fn fold(&mut self, batch: &Batch) -> Result<Folded, FoldError> {
+        let mut transaction = self.shared.database().begin().await?;
+        builds::relax(&mut transaction).await?;
+        let name = self.slot.name();
+        let Taken::At(checkpoint) =
+            builds::take(&mut transaction, name, self.build, State::Building, true).await?
+        else {
+            return Ok(Folded::Gone);
+        };
+        let projection = &*self.slot.projection;
+        let (events, unreadable) = runner::readable(projection, feed::rest(batch, checkpoint));
+        self.checkpoint = runner::fold(projection, &mut transaction, self.build, checkpoint, events).await?;
+        transaction.commit().await?;
+        runner::count(&self.slot, events.len());
+        Ok(if unreadable.is_some() { Folded::UpToUnreadable } else { Folded::All })
+    }
+
+    async fn index(&self) -> Result<(), FoldError> {
+        for table in self.slot.projection.tables() {
+            let indexes: Vec<String> = table.create_indexes(self.build).collect();
+            for statement in indexes {
+                self.maintain(&statement).await?;
+            }
+            if self.shared.database().is_postgres() {
+                self.maintain(&format!("ANALYZE {}_{}", table.name, self.build)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn maintain(&self, statement: &str) -> Result<(), DatabaseError> {
+        let mut transaction = self.shared.database().begin().await?;
+        builds::relax(&mut transaction).await?;
+        if transaction.is_postgres() {
+            transaction.execute("SET LOCAL maintenance_work_mem = '256MB'", &[]).await?;
+        }
+        transaction.execute(statement, &[]).await?;
+        transaction.commit().await
+    }
+
+    /// Holds the live build where it is, folds what is missing, and exchanges the two. False where more came than one
+    /// transaction should fold, or another rebuild came first.
+    async fn switch(&mut self) -> Result<bool, FoldError> {
+        let database = self.shared.database();
+        let projection = &*self.slot.projection;
+        let name = self.slot.name();
+        let live = builds::live(database, projection).await?.map(|live| live.build);
+        let mut transaction = database.begin().await?;
+        let held = match live {
+            Some(build) => match builds::take(&mut transaction, name, build, State::Live, true).await? {
+                Taken::At(checkpoint) => checkpoint,
+                Taken::Busy | Taken::Gone => return Ok(false),
+            },
+            None => 0,
+        };
+        let Taken::At(checkpoint) =
+            builds::take(&mut transaction, name, self.build, State::Building, true).await?
+        else {
+            return Ok(true);
+        };
+        let limit = batch_size(&self.shared);
+        let batch = feed::read(&self.shared.journal, checkpoint, limit).await?;
+        let (events, unreadable) = runner::readable(projection, &batch);
+        let reached = runner::fold(projection, &mut transaction, self.build, checkpoint, events).await?;
+        let at_end = unreadable.is_some() || batch.len() < usize::try_from(limit).unwrap_or(usize::MAX);
+        let level = at_end && reached >= held;
+        match unreadable {
+            // The live build was moved past it by a newer program.
+            Some(error) if !level => return Err(error),
+            Some(_) | None => {}
+        }
+        if level {
+            if let Some(build) = live {
+                builds::set_state(&mut transaction, name, build, State::Retired).await?;
+            }
+            builds::set_state(&mut transaction, name, self.build, State::Live).await?;
+        }
+        transaction.commit().await?;
+        self.checkpoint = reached;
+        runner::count(&self.slot, events.len());
+        if level {
+            self.slot.set_live(Some(Standing { build: self.build, checkpoint: reached }));
+        }
+        Ok(level)
+    }
+
+    /// Drops what was replaced. Readers may be in the way for long; then the keeper does it later.
+    async fn retire(&self) {
+        for _ in 0..DROP_ATTEMPTS {
+            match drop_retired(&self.shared, &self.slot).await {
+                Ok(()) => return,
+                Err(_) => {
+                    self.shared.pause(DROP_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+/// Drops the tables of all builds that were replaced.
+pub(crate) async fn drop_retired(shared: &Shared, slot: &Slot) -> Result<(), DatabaseError> {
+    for row in builds::all(shared.database(), slot.name()).await? {
+        if row.state == State::Retired {
+            builds::drop_build(shared.database(), slot.name(), row.build).await?;
+        }
+    }
+    Ok(())
+}

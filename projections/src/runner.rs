@@ -1,0 +1,184 @@
+//! Following the log: one task per projection folds what is new into the live tables, rows and checkpoint in one
+//! transaction. Any number of processes may follow with the same tables; the checkpoint's row lets one fold at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexus_infrastructure::database::Transaction;
+use tokio::sync::watch;
+
+use crate::builds::{self, Standing, State, Taken};
+use crate::error::FoldError;
+use crate::event::Event;
+use crate::feed;
+use crate::projection::{Build, Projection};
+use crate::shared::{Shared, Slot};
+
+/// How long a quiet runner waits before it looks by itself, in case a wake-up was lost or the live build was switched.
+const IDLE: Duration = Duration::from_secs(1);
+/// How long a runner waits while another process folds.
+const BUSY: Duration = Duration::from_millis(15);
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(10);
+
+/// What a step came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// There may be more to do at once.
+    Moved,
+    /// Another process is at it.
+    Busy,
+    /// There is nothing to do.
+    Idle,
+}
+
+/// Runs until the process stops. An error is shown in the status, logged once, and tried again after a pause: what was
+/// unreadable stays so, but another node with a newer program may move the projection past it.
+pub(crate) async fn follow(shared: Arc<Shared>, slot: Arc<Slot>) {
+    let mut head = shared.journal.watch();
+    let mut retry = FIRST_RETRY;
+    while !shared.is_stopping() {
+        match step(&shared, &slot).await {
+            Ok(step) => {
+                slot.set_error(None);
+                retry = FIRST_RETRY;
+                show_lag(&slot, &head);
+                match step {
+                    Step::Moved => {}
+                    Step::Busy => {
+                        shared.pause(BUSY).await;
+                    }
+                    Step::Idle => wait(&shared, &slot, &mut head).await,
+                }
+            }
+            Err(error) => {
+                if slot.set_error(Some(describe(&error))) {
+                    tracing::error!(
+                        projection = slot.name(),
+                        error = &error as &dyn std::error::Error,
+                        "projection stands still"
+                    );
+                }
+                show_lag(&slot, &head);
+                shared.pause(retry).await;
+                retry = (retry * 2).min(LONGEST_RETRY);
+            }
+        }
+    }
+}
+
+/// Waits for events behind the checkpoint.
+async fn wait(shared: &Shared, slot: &Slot, head: &mut watch::Receiver<u64>) {
+    let checkpoint = slot.live().map_or(u64::MAX, |live| live.checkpoint);
+    let mut live = slot.watch();
+    tokio::select! {
+        () = until_beyond(head, checkpoint) => {}
+        // Set by a rebuild that finished in this process.
+        _ = live.changed() => {}
+        _ = shared.pause(IDLE) => {}
+    }
+    let quiet = *head.borrow() <= checkpoint;
+    if quiet {
+        // Nothing came: see whether the live build is still the live one.
+        let _ = shared.refresh(slot).await;
+    }
+}
+
+async fn until_beyond(head: &mut watch::Receiver<u64>, position: u64) {
+    if head.wait_for(|head| *head > position).await.is_err() {
+        // The journal is gone; what other processes append is still found by looking.
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn step(shared: &Shared, slot: &Slot) -> Result<Step, FoldError> {
+    let live = match slot.live() {
+        Some(live) => live,
+        None => match shared.refresh(slot).await? {
+            Some(live) => live,
+            None => return Ok(Step::Idle),
+        },
+    };
+    let batch = shared.feed.around(&shared.journal, live.checkpoint).await?;
+    let (events, unreadable) = readable(&*slot.projection, feed::rest(&batch, live.checkpoint));
+    if events.is_empty() {
+        return unreadable.map_or(Ok(Step::Idle), Err);
+    }
+    let mut transaction = shared.database().begin().await?;
+    builds::relax(&mut transaction).await?;
+    let checkpoint = match builds::take(&mut transaction, slot.name(), live.build, State::Live, false).await?
+    {
+        Taken::At(checkpoint) => checkpoint,
+        Taken::Busy => {
+            transaction.rollback().await?;
+            shared.refresh(slot).await?;
+            return Ok(Step::Busy);
+        }
+        Taken::Gone => {
+            transaction.rollback().await?;
+            slot.set_live(builds::live(shared.database(), &*slot.projection).await?);
+            return Ok(Step::Moved);
+        }
+    };
+    let events = feed::rest(events, checkpoint);
+    let reached = fold(&*slot.projection, &mut transaction, live.build, checkpoint, events).await?;
+    transaction.commit().await?;
+    count(slot, events.len());
+    // Only now: whoever waits for the position asks the tables next.
+    slot.set_live(Some(Standing { build: live.build, checkpoint: reached }));
+    Ok(Step::Moved)
+}
+
+/// The events up to the first one that the projection cannot go over, and why it cannot.
+pub(crate) fn readable<'a>(
+    projection: &dyn Projection,
+    events: &'a [Event],
+) -> (&'a [Event], Option<FoldError>) {
+    for (number, event) in events.iter().enumerate() {
+        if let Err(error) = event.check(projection) {
+            return (events.get(..number).unwrap_or_default(), Some(error));
+        }
+    }
+    (events, None)
+}
+
+/// Folds events and moves the checkpoint of the build whose row the transaction has. Answers the new checkpoint.
+pub(crate) async fn fold(
+    projection: &dyn Projection,
+    transaction: &mut Transaction,
+    build: Build,
+    checkpoint: u64,
+    events: &[Event],
+) -> Result<u64, FoldError> {
+    let Some(last) = events.last() else {
+        return Ok(checkpoint);
+    };
+    projection.fold(transaction, build, events).await?;
+    builds::advance(transaction, projection.name(), build, last.position).await?;
+    Ok(last.position)
+}
+
+pub(crate) fn count(slot: &Slot, events: usize) {
+    let events = u64::try_from(events).unwrap_or(u64::MAX);
+    metrics::counter!("nexus_projection_events_total", "projection" => slot.name()).increment(events);
+}
+
+fn show_lag(slot: &Slot, head: &watch::Receiver<u64>) {
+    let head = *head.borrow();
+    let checkpoint = slot.live().map_or(0, |live| live.checkpoint);
+    // A gauge is a floating-point number; a lag beyond 2^53 events does not occur.
+    #[expect(clippy::cast_precision_loss, reason = "the metric's own type")]
+    metrics::gauge!("nexus_projection_lag", "projection" => slot.name())
+        .set(head.saturating_sub(checkpoint) as f64);
+}
+
+/// An error with its causes, for the status.
+pub(crate) fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

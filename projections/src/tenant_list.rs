@@ -1,0 +1,153 @@
+//! The list of tenants.
+
+use chrono::{DateTime, Utc};
+use cqrs_es::Aggregate;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use nexus_domain::ids::TenantId;
+use nexus_domain::key::Key;
+use nexus_domain::tenant::{Tenant, TenantState};
+use nexus_domain::usage::Usage;
+use nexus_infrastructure::database::{ColumnType, Row, Transaction};
+use serde::Serialize;
+
+use crate::bulk;
+use crate::credential_lookup::tenant_steps;
+use crate::cursor::{self, Page};
+use crate::documents::{self, replacing};
+use crate::error::{FoldError, QueryError};
+use crate::event::Event;
+use crate::projection::{Build, Projection, Table};
+use crate::reader::Reader;
+
+/// The projection's name.
+pub const NAME: &str = "tenant_list";
+
+/// The fold.
+pub(crate) struct Fold;
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TenantItem {
+    /// The tenant.
+    pub id: TenantId,
+    /// Its name.
+    pub name: String,
+    /// The dialect of its keys.
+    pub dialect: String,
+    /// Whether its keys are refused for now.
+    pub suspended: bool,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+}
+
+impl Projection for Fold {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn schema_version(&self) -> u32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [Table] {
+        const {
+            &[Table {
+                name: "tenant_list",
+                columns: "tenant_id TEXT NOT NULL PRIMARY KEY, created_at BIGINT NOT NULL, state TEXT NOT NULL",
+                indexes: &[("created_at", "(created_at, tenant_id)")],
+            }]
+        }
+    }
+
+    fn consumes(&self) -> &'static [&'static str] {
+        &[Tenant::TYPE]
+    }
+
+    fn ignores(&self) -> &'static [&'static str] {
+        &[Key::TYPE, Usage::TYPE]
+    }
+
+    fn fold<'a>(
+        &'a self,
+        transaction: &'a mut Transaction,
+        build: Build,
+        events: &'a [Event],
+    ) -> BoxFuture<'a, Result<(), FoldError>> {
+        async move {
+            let table = format!("tenant_list_{build}");
+            let steps = tenant_steps(events);
+            let tenants = documents::fold::<Tenant>(transaction, &table, "tenant_id", "state", steps).await?;
+            let mut rows = Vec::with_capacity(tenants.len());
+            for (id, tenant) in tenants {
+                let created_at = tenant.state().map_or(0, |state| state.created_at.timestamp_micros());
+                rows.push(vec![id.into(), created_at.into(), serde_json::to_string(&tenant)?.into()]);
+            }
+            let head = format!("INSERT INTO {table} (tenant_id, created_at, state)");
+            let tail = replacing("tenant_id", &["created_at", "state"]);
+            let columns = [ColumnType::Text, ColumnType::Int, ColumnType::Text];
+            bulk::insert(transaction, &head, &columns, rows, &tail).await?;
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+/// Asks for tenants.
+#[derive(Clone)]
+pub struct TenantList {
+    reader: Reader,
+}
+
+impl TenantList {
+    pub(crate) const fn new(reader: Reader) -> Self {
+        Self { reader }
+    }
+
+    /// A page of all tenants, newest first. `limit` is held between 1 and [`crate::LONGEST_PAGE`].
+    ///
+    /// # Errors
+    /// [`QueryError`]
+    pub async fn list(&self, cursor: Option<&str>, limit: u32) -> Result<Page<TenantItem>, QueryError> {
+        let limit = cursor::bounded(limit);
+        let (before, id) = match cursor {
+            Some(cursor) => {
+                let [before, id] = cursor::read("tenants", cursor)?;
+                (cursor::number(&before)?, id)
+            }
+            None => (i64::MAX, String::new()),
+        };
+        let sql = |build| {
+            format!(
+                "SELECT tenant_id, state FROM tenant_list_{build} WHERE (created_at, tenant_id) < ($1, $2) \
+                 ORDER BY created_at DESC, tenant_id DESC LIMIT $3"
+            )
+        };
+        let rows = self.reader.query(sql, &[before.into(), id.into(), (limit + 1).into()]).await?;
+        let items = rows.iter().map(item).collect::<Result<_, _>>()?;
+        Ok(Page::of(items, limit, |last: &TenantItem| {
+            cursor::write("tenants", &[&last.created_at.timestamp_micros(), &last.id])
+        }))
+    }
+
+    /// One tenant.
+    ///
+    /// # Errors
+    /// [`QueryError`]
+    pub async fn get(&self, tenant: TenantId) -> Result<Option<TenantItem>, QueryError> {
+        let sql = |build| format!("SELECT tenant_id, state FROM tenant_list_{build} WHERE tenant_id = $1");
+        let rows = self.reader.query(sql, &[tenant.to_string().into()]).await?;
+        rows.first().map(item).transpose()
+    }
+}
+
+fn item(row: &Row) -> Result<TenantItem, QueryError> {
+    let state: TenantState = serde_json::from_str(row.text(1)?).map_err(QueryError::row)?;
+    Ok(TenantItem {
+        id: row.text(0)?.parse().map_err(QueryError::row)?,
+        name: state.name,
+        dialect: state.dialect,
+        suspended: state.suspended,
+        created_at: state.created_at,
+    })
+}

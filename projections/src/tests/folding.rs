@@ -1,0 +1,257 @@
+//! What each projection makes of a scripted life.
+
+use chrono::TimeDelta;
+use nexus_domain::key::{Change, KeyChanged, KeyEvent, KeyExpired, RevocationReason};
+use nexus_domain::tenant::{TenantEvent, TenantRenamed, TenantSuspended};
+use nexus_domain::usage::{UnattributedRefusals, UsageEvent};
+use nexus_domain::validity::Entry;
+use nexus_domain::verification::{Code, SecretStatus};
+use nexus_infrastructure::testing::databases;
+
+use super::*;
+use crate::audit_trail::{AuditFilter, Order};
+use crate::key_list::{KeyStatus, StatusFilter};
+use crate::usage::Of;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_s_life_shows_in_the_key_list() {
+    for database in databases().await {
+        let mut log = Log::open(&database.database).await;
+        let projections = Projections::start(log.journal.clone());
+        let (owner, id) = (tenant(1), key(1));
+        log.tenant(owner, created("Acme", 0)).await;
+        let position = log.key(id, issued(owner, "orders", 10)).await;
+        level(&projections, position).await;
+        let list = projections.key_list();
+        let item = list.get(owner, id, at(20)).await.unwrap().unwrap();
+        assert_eq!(
+            (item.name.as_str(), item.status, item.prefix.as_str()),
+            ("orders", KeyStatus::Active, "nx_live_1")
+        );
+        assert_eq!(item.created_by.as_deref(), Some("member:Ann"));
+        assert_eq!((item.created_at, item.expires_at, item.last_used_at), (at(10), Some(at(10_000)), None));
+        assert_eq!(
+            list.get(tenant(2), id, at(20)).await.unwrap(),
+            None,
+            "a foreign key is as good as absent"
+        );
+        assert_eq!(list.get(owner, id, at(10_000)).await.unwrap().unwrap().status, KeyStatus::Expired);
+        assert_eq!(list.due_for_expiry(at(9_999), 10).await.unwrap(), []);
+        assert_eq!(list.due_for_expiry(at(10_000), 10).await.unwrap()[0].key_id, id);
+
+        let changes = vec![Change::Name("invoices".to_owned()), Change::ExpiresAt(Some(at(500)))];
+        log.key(id, KeyEvent::KeyChanged(KeyChanged { tenant_id: owner, changes, changed_at: at(30) })).await;
+        log.key(id, rotated(owner, 2, 100)).await;
+        let detail = vec![request(110, Code::Valid, Some(1)), request(112, Code::Valid, Some(2))];
+        let position = log.usage(used(owner, id, 110, &[(Code::Valid, 2)], detail)).await;
+        level(&projections, position).await;
+        let item = list.get(owner, id, at(200)).await.unwrap().unwrap();
+        assert_eq!((item.name.as_str(), item.prefix.as_str()), ("invoices", "nx_live_2"));
+        assert_eq!(item.last_used_at, Some(at(112)));
+        let versions: Vec<_> =
+            item.versions.iter().map(|v| (v.number, v.superseded_until, v.last_used_at)).collect();
+        assert_eq!(versions, [(1, Some(at(160)), Some(at(110))), (2, None, Some(at(112)))]);
+        assert_eq!(list.count_active(owner, at(200)).await.unwrap(), 1);
+        assert_eq!(list.count_active(owner, at(500)).await.unwrap(), 0);
+
+        let expired = KeyEvent::KeyExpired(KeyExpired { tenant_id: owner, expired_at: at(500) });
+        let position = log.key(id, expired).await;
+        level(&projections, position).await;
+        assert_eq!(list.due_for_expiry(at(600), 10).await.unwrap(), []);
+
+        let position = log.key(id, revoked(owner, 700)).await;
+        level(&projections, position).await;
+        let item = list.get(owner, id, at(800)).await.unwrap().unwrap();
+        assert_eq!(
+            (item.status, item.revoked_at),
+            (KeyStatus::Revoked, Some(at(700))),
+            "revoked comes before expired"
+        );
+        assert_eq!(item.revocation_reason, Some(RevocationReason::Compromised));
+        assert_eq!(item.revocation_note.as_deref(), Some("seen in a repository"));
+        for (filter, found) in [
+            (StatusFilter::All, 1),
+            (StatusFilter::Active, 0),
+            (StatusFilter::Expired, 0),
+            (StatusFilter::Revoked, 1),
+        ] {
+            let page = list.list(owner, filter, None, 10, at(800)).await.unwrap();
+            assert_eq!(page.data.len(), found, "{filter:?}");
+        }
+        projections.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_snapshot_holds_everything_as_of_its_position() {
+    for database in databases().await {
+        let mut log = Log::open(&database.database).await;
+        let head = log.script().await;
+        let projections = Projections::start(log.journal.clone());
+        level(&projections, head).await;
+        let lookup = projections.credential_lookup();
+        let mut snapshot = lookup.snapshot().await.unwrap();
+        assert_eq!(snapshot.position(), head);
+        // What is folded from here on does not show.
+        let suspended = TenantEvent::TenantSuspended(TenantSuspended { note: None, suspended_at: at(900) });
+        log.tenant(tenant(1), suspended).await;
+        let position = log.key(key(99), issued(tenant(1), "late", 901)).await;
+        level(&projections, position).await;
+        let mut entries = Vec::new();
+        while let Some(page) = snapshot.next().await.unwrap() {
+            entries.extend(page);
+        }
+        assert_eq!(entries.len(), 14);
+        assert!(entries[..2].iter().all(|entry| matches!(entry, Entry::Tenant(tenant) if !tenant.suspended)));
+        let statuses = |number: u128| {
+            let found = entries.iter().find_map(|entry| match entry {
+                Entry::Key(entry) if entry.key_id == key(number) => Some(entry),
+                Entry::Key(_) | Entry::Tenant(_) => None,
+            });
+            found.unwrap().secrets.iter().map(|secret| secret.status).collect::<Vec<_>>()
+        };
+        assert_eq!(statuses(1), [SecretStatus::Current]);
+        assert_eq!(statuses(2), [SecretStatus::Superseded, SecretStatus::Current]);
+        assert_eq!(statuses(4), [SecretStatus::Revoked, SecretStatus::Revoked]);
+        drop(snapshot);
+        assert!(lookup.tenant(tenant(1)).await.unwrap().unwrap().suspended);
+        assert_eq!(lookup.key(key(99)).await.unwrap().unwrap().name, "late");
+        assert!(lookup.key(key(100)).await.unwrap().is_none());
+        projections.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tenants_are_listed_as_they_are() {
+    for database in databases().await {
+        let mut log = Log::open(&database.database).await;
+        log.tenant(tenant(1), created("Acme", 0)).await;
+        log.tenant(
+            tenant(1),
+            TenantEvent::TenantRenamed(TenantRenamed { name: "ACME".to_owned(), renamed_at: at(1) }),
+        )
+        .await;
+        let suspended = TenantEvent::TenantSuspended(TenantSuspended { note: None, suspended_at: at(2) });
+        let head = log.tenant(tenant(1), suspended).await;
+        let projections = Projections::start(log.journal.clone());
+        level(&projections, head).await;
+        let item = projections.tenant_list().get(tenant(1)).await.unwrap().unwrap();
+        assert_eq!((item.name.as_str(), item.suspended, item.created_at), ("ACME", true, at(0)));
+        assert_eq!(projections.tenant_list().get(tenant(2)).await.unwrap(), None);
+        projections.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_trail_tells_who_did_what() {
+    for database in databases().await {
+        let mut log = Log::open(&database.database).await;
+        log.script().await;
+        let refusals = UnattributedRefusals {
+            node: "node-1".to_owned(),
+            from: at(400),
+            to: at(401),
+            counts: [(Code::Unknown, 5), (Code::Malformed, 2)].into(),
+            requests: vec![request(400, Code::Unknown, None)],
+        };
+        let head = log.usage(UsageEvent::UnattributedRefusals(refusals)).await;
+        let projections = Projections::start(log.journal.clone());
+        level(&projections, head).await;
+        let trail = projections.audit_trail();
+        let find = async |filter: AuditFilter| trail.list(&filter, None, 200).await.unwrap().data;
+
+        let revocations =
+            find(AuditFilter { action: Some("key.revoked".to_owned()), ..AuditFilter::default() }).await;
+        assert_eq!(
+            revocations.iter().map(|item| item.key_id).collect::<Vec<_>>(),
+            [Some(key(12)), Some(key(8)), Some(key(4))]
+        );
+        let item = &revocations[0];
+        assert_eq!(item.actor.as_deref(), Some("member:Ann"));
+        assert_eq!((item.tenant_id, item.outcome.as_str()), (Some(tenant(2)), "success"));
+        assert_eq!(item.ip.as_deref(), Some("sealed-address"));
+        assert_eq!(item.details.get(), r#"{"reason":"compromised","note":"seen in a repository"}"#);
+
+        let of = |outcome: &str| AuditFilter { outcome: Some(outcome.to_owned()), ..AuditFilter::default() };
+        assert_eq!(find(of("EXPIRED")).await.len(), 12);
+        let refused = find(of("UNKNOWN")).await;
+        assert_eq!(
+            (refused.len(), refused[0].action.as_str(), refused[0].key_id),
+            (1, "credential.refused", None)
+        );
+        assert_eq!(refused[0].position, head);
+
+        let trails = [
+            (AuditFilter { key: Some(key(4)), ..AuditFilter::default() }, 5),
+            (AuditFilter { q: Some("REPOSITORY".to_owned()), ..AuditFilter::default() }, 3),
+            (AuditFilter { q: Some("%".to_owned()), ..AuditFilter::default() }, 0),
+            (
+                AuditFilter { q: Some("member:ann".to_owned()), key: Some(key(1)), ..AuditFilter::default() },
+                3,
+            ),
+            (AuditFilter { actor: Some("nobody".to_owned()), ..AuditFilter::default() }, 0),
+            (AuditFilter { from: Some(at(1)), to: Some(at(3)), ..AuditFilter::default() }, 2),
+            (
+                AuditFilter {
+                    tenant: Some(tenant(2)),
+                    action: Some("key.issued".to_owned()),
+                    ..AuditFilter::default()
+                },
+                4,
+            ),
+        ];
+        for (filter, found) in trails {
+            assert_eq!(find(filter.clone()).await.len(), found, "{filter:?}");
+        }
+        for item in find(AuditFilter::default()).await {
+            assert!(!item.details.get().contains("digest"));
+        }
+
+        let mut exported = Vec::new();
+        let mut export = trail.export(AuditFilter::default(), Order::OldestFirst).await.unwrap();
+        while let Some(page) = export.next().await.unwrap() {
+            exported.extend(page.into_iter().map(|item| item.position));
+        }
+        assert_eq!(exported, (1..=head).collect::<Vec<_>>());
+        projections.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn usage_adds_up() {
+    for database in databases().await {
+        let mut log = Log::open(&database.database).await;
+        let head = log.script().await;
+        let projections = Projections::start(log.journal.clone());
+        level(&projections, head).await;
+        let usage = projections.usage();
+        assert_eq!(usage.totals().await.unwrap(), [(Code::Valid, 60), (Code::Expired, 12)].into());
+        assert_eq!(
+            usage.tenant_totals(Of::One(tenant(2))).await.unwrap(),
+            [(Code::Valid, 20), (Code::Expired, 4)].into()
+        );
+        assert_eq!(usage.tenant_totals(Of::Nobody).await.unwrap(), [].into());
+        assert_eq!(usage.key_totals(key(1)).await.unwrap(), [(Code::Valid, 5), (Code::Expired, 1)].into());
+
+        // 1,700,000,000 is twenty seconds into a minute, so 200 s later falls into minute 3 and the two requests into 4 each.
+        let steps = usage.by_key(key(1), at(0), at(600), TimeDelta::minutes(1)).await.unwrap();
+        let counts: Vec<_> = steps.iter().map(|step| (step.start, step.counts.clone())).collect();
+        assert_eq!(
+            counts,
+            [(at(160), [(Code::Valid, 3), (Code::Expired, 1)].into()), (at(220), [(Code::Valid, 2)].into())]
+        );
+        let day = usage.by_key(key(1), at(0), at(600), TimeDelta::days(1)).await.unwrap();
+        assert_eq!(day.len(), 1);
+        assert_eq!(day[0].counts, [(Code::Valid, 5), (Code::Expired, 1)].into());
+        let endless = usage.by_key(key(1), at(0), at(i64::from(u32::MAX)), TimeDelta::minutes(1)).await;
+        assert!(matches!(endless, Err(crate::QueryError::TooManySteps { .. })));
+
+        let last = usage.last_used(key(1)).await.unwrap();
+        assert_eq!((last.key, last.versions), (Some(at(262)), [(1, at(255)), (2, at(262))].into()));
+        let requests = usage.requests(Of::One(key(1)), None, 10).await.unwrap();
+        assert_eq!(requests.data.iter().map(|request| request.at).collect::<Vec<_>>(), [at(262), at(255)]);
+        assert_eq!(requests.data[0].path.as_deref(), Some("/orders"));
+        assert_eq!(requests.next_cursor, None);
+        projections.stop().await;
+    }
+}

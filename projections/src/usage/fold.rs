@@ -1,0 +1,221 @@
+//! The fold behind usage: counts per key and minute, totals, last uses, and requests one by one.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use cqrs_es::Aggregate;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use nexus_domain::ids::KeyId;
+use nexus_domain::key::Key;
+use nexus_domain::tenant::Tenant;
+use nexus_domain::usage::{Counts, KeyUsed, Usage, UsageEvent, UsedRequest};
+use nexus_domain::verification::Code;
+use nexus_infrastructure::database::ColumnType::{Int, Text};
+use nexus_infrastructure::database::{ColumnType, Transaction, Value};
+
+use crate::bulk;
+use crate::error::FoldError;
+use crate::event::{Body, Event};
+use crate::key_list::write_uses;
+use crate::projection::{Build, Projection, Table};
+
+use super::{MINUTE, NAME};
+
+/// The fold.
+pub(crate) struct Fold;
+
+impl Projection for Fold {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn schema_version(&self) -> u32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [Table] {
+        const {
+            &[
+                // A minute is its number since 1970; a code is `Code::number`. An empty id stands for nobody.
+                Table {
+                    name: "usage_minute",
+                    columns: "key_id TEXT NOT NULL, minute BIGINT NOT NULL, code BIGINT NOT NULL, decisions BIGINT NOT NULL, \
+                              PRIMARY KEY (key_id, minute, code)",
+                    indexes: &[],
+                },
+                Table {
+                    name: "usage_total",
+                    columns: "tenant_id TEXT NOT NULL, code BIGINT NOT NULL, decisions BIGINT NOT NULL, \
+                              PRIMARY KEY (tenant_id, code)",
+                    indexes: &[],
+                },
+                Table {
+                    name: "usage_last",
+                    columns: "key_id TEXT NOT NULL, version BIGINT NOT NULL, used_at BIGINT NOT NULL, \
+                              PRIMARY KEY (key_id, version)",
+                    indexes: &[],
+                },
+                Table {
+                    name: "usage_request",
+                    columns: "position BIGINT NOT NULL, number BIGINT NOT NULL, tenant_id TEXT NOT NULL, key_id TEXT NOT NULL, \
+                              at BIGINT NOT NULL, code BIGINT NOT NULL, version BIGINT, method TEXT, path TEXT, ip TEXT, \
+                              request_id TEXT, client_version TEXT, PRIMARY KEY (position, number)",
+                    indexes: &[("key", "(key_id, at, position, number)")],
+                },
+            ]
+        }
+    }
+
+    fn consumes(&self) -> &'static [&'static str] {
+        &[Usage::TYPE]
+    }
+
+    fn ignores(&self) -> &'static [&'static str] {
+        &[Key::TYPE, Tenant::TYPE]
+    }
+
+    fn fold<'a>(
+        &'a self,
+        transaction: &'a mut Transaction,
+        build: Build,
+        events: &'a [Event],
+    ) -> BoxFuture<'a, Result<(), FoldError>> {
+        async move {
+            let mut sums = Sums::default();
+            for event in events {
+                match &event.body {
+                    Body::Usage(usage) => sums.add(event.position, usage),
+                    Body::Key(..) | Body::Tenant(..) | Body::Foreign | Body::Undecodable(_) => {}
+                }
+            }
+            sums.write(transaction, build).await?;
+            write_uses(transaction, &format!("usage_last_{build}"), events).await
+        }
+        .boxed()
+    }
+}
+
+/// What a batch adds.
+#[derive(Default)]
+struct Sums {
+    minutes: BTreeMap<(KeyId, i64, Code), u64>,
+    totals: BTreeMap<(String, Code), u64>,
+    requests: Vec<Vec<Value>>,
+}
+
+impl Sums {
+    fn add(&mut self, position: u64, usage: &UsageEvent) {
+        match usage {
+            UsageEvent::KeyUsed(used) => {
+                let tenant = used.tenant_id.to_string();
+                self.add_minutes(used);
+                self.add_totals(&tenant, &used.counts);
+                self.add_requests(position, &tenant, &used.key_id.to_string(), &used.requests);
+            }
+            UsageEvent::UnattributedRefusals(refusals) => {
+                self.add_totals("", &refusals.counts);
+                self.add_requests(position, "", "", &refusals.requests);
+            }
+        }
+    }
+
+    /// A window may reach over the end of a minute. Where every request is recorded each counts in its own, else all count
+    /// where the window began.
+    fn add_minutes(&mut self, used: &KeyUsed) {
+        if recorded(used) {
+            for request in &used.requests {
+                *self.minutes.entry((used.key_id, minute(request.at), request.code)).or_default() += 1;
+            }
+        } else {
+            for (code, count) in &used.counts {
+                *self.minutes.entry((used.key_id, minute(used.from), *code)).or_default() += count;
+            }
+        }
+    }
+
+    fn add_totals(&mut self, tenant: &str, counts: &Counts) {
+        for (code, count) in counts {
+            *self.totals.entry((tenant.to_owned(), *code)).or_default() += count;
+        }
+    }
+
+    fn add_requests(&mut self, position: u64, tenant: &str, key: &str, requests: &[UsedRequest]) {
+        for (number, request) in (0i64..).zip(requests) {
+            self.requests.push(vec![
+                position.into(),
+                number.into(),
+                tenant.into(),
+                key.into(),
+                request.at.timestamp_micros().into(),
+                i64::from(request.code.number()).into(),
+                request.version.into(),
+                request.method.as_ref().into(),
+                request.path.as_ref().into(),
+                request.ip.as_ref().into(),
+                request.request_id.as_ref().into(),
+                request.client_version.as_ref().into(),
+            ]);
+        }
+    }
+
+    async fn write(self, transaction: &mut Transaction, build: Build) -> Result<(), FoldError> {
+        let head = format!("INSERT INTO usage_minute_{build} AS u (key_id, minute, code, decisions)");
+        let tail =
+            "ON CONFLICT (key_id, minute, code) DO UPDATE SET decisions = u.decisions + excluded.decisions";
+        let row = |((key, minute, code), count): ((KeyId, i64, Code), u64)| -> Vec<Value> {
+            vec![key.to_string().into(), minute.into(), i64::from(code.number()).into(), count.into()]
+        };
+        let rows = self.minutes.into_iter().map(row).collect();
+        bulk::insert(transaction, &head, &[Text, Int, Int, Int], rows, tail).await?;
+
+        let head = format!("INSERT INTO usage_total_{build} AS u (tenant_id, code, decisions)");
+        let tail = "ON CONFLICT (tenant_id, code) DO UPDATE SET decisions = u.decisions + excluded.decisions";
+        let row = |((tenant, code), count): ((String, Code), u64)| -> Vec<Value> {
+            vec![tenant.into(), i64::from(code.number()).into(), count.into()]
+        };
+        let rows = self.totals.into_iter().map(row).collect();
+        bulk::insert(transaction, &head, &[Text, Int, Int], rows, tail).await?;
+
+        let head = format!(
+            "INSERT INTO usage_request_{build} (position, number, tenant_id, key_id, at, code, version, method, path, ip, \
+             request_id, client_version)"
+        );
+        const COLUMNS: [ColumnType; 12] = [Int, Int, Text, Text, Int, Int, Int, Text, Text, Text, Text, Text];
+        bulk::insert(transaction, &head, &COLUMNS, self.requests, "").await?;
+        Ok(())
+    }
+}
+
+/// Whether all decisions of a window are recorded one by one.
+fn recorded(used: &KeyUsed) -> bool {
+    let mut counted = Counts::new();
+    for request in &used.requests {
+        *counted.entry(request.code).or_default() += 1;
+    }
+    counted == used.counts
+}
+
+fn minute(at: DateTime<Utc>) -> i64 {
+    at.timestamp().div_euclid(MINUTE)
+}
+
+/// When a key (version 0) and its versions were last accepted within a window, in unix microseconds. Where not every request
+/// is recorded, the key's last use is taken to be the end of the window.
+pub(crate) fn last_uses(used: &KeyUsed) -> BTreeMap<u32, i64> {
+    let mut uses = BTreeMap::new();
+    let mut note = |version, at: DateTime<Utc>| {
+        let latest = uses.entry(version).or_insert(i64::MIN);
+        *latest = at.timestamp_micros().max(*latest);
+    };
+    if used.counts.get(&Code::Valid).is_some_and(|count| *count > 0) && !recorded(used) {
+        note(0, used.to);
+    }
+    for request in used.requests.iter().filter(|request| request.code == Code::Valid) {
+        note(0, request.at);
+        if let Some(version) = request.version {
+            note(version, request.at);
+        }
+    }
+    uses
+}

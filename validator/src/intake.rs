@@ -1,0 +1,131 @@
+//! The writer's side of the table: turns the feed's entries into secrets with their rights worked
+//! out, and shares what is equal among them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use nexus_domain::dialect::Dialects;
+use nexus_domain::ids::TenantId;
+use nexus_domain::validity::{Entry, KeyEntry, TenantEntry};
+use nexus_domain::verification::Rights;
+
+use crate::rows::{Incoming, Tenant};
+use crate::table::Table;
+
+/// How many secrets are gathered before they go into the table, so that a snapshot of millions
+/// needs no second copy of itself in memory.
+const GATHERED: usize = 1 << 16;
+/// Below this, sweeping would free nothing worth the while.
+const LEAST_SWEEP: usize = 1024;
+
+/// What is known of a tenant.
+#[derive(Debug)]
+enum Standing {
+    Served(Arc<Tenant>),
+    /// Its dialect is none of this process's, so its keys are not held.
+    Elsewhere,
+}
+
+/// The writer's state.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    dialects: Arc<Dialects>,
+    tenants: HashMap<TenantId, Standing>,
+    /// Keys that came before their tenant. Their rights depend on its dialect.
+    waiting: HashMap<TenantId, Vec<KeyEntry>>,
+    rights: HashSet<Arc<Rights>>,
+    sweep_at: usize,
+    gathered: Vec<Incoming>,
+}
+
+impl Intake {
+    pub(crate) fn new(dialects: Arc<Dialects>) -> Self {
+        Self {
+            dialects,
+            tenants: HashMap::new(),
+            waiting: HashMap::new(),
+            rights: HashSet::new(),
+            sweep_at: LEAST_SWEEP,
+            gathered: Vec::new(),
+        }
+    }
+
+    /// Brings entries into the table. They are visible to every thread on return.
+    pub(crate) fn take(&mut self, entries: impl IntoIterator<Item = Entry>, table: &Table) {
+        for entry in entries {
+            match entry {
+                Entry::Tenant(tenant) => self.take_tenant(&tenant),
+                Entry::Key(key) => self.take_key(*key),
+            }
+            if self.gathered.len() >= GATHERED {
+                table.put(std::mem::take(&mut self.gathered));
+            }
+        }
+        table.put(std::mem::take(&mut self.gathered));
+        self.sweep();
+    }
+
+    fn take_tenant(&mut self, entry: &TenantEntry) {
+        let id = entry.tenant_id;
+        match self.tenants.get(&id) {
+            // A tenant's dialect is for good, so the suspension is all that can change.
+            Some(Standing::Served(tenant)) => return tenant.set_suspended(entry.suspended),
+            Some(Standing::Elsewhere) => return,
+            None => {}
+        }
+        let standing = match self.dialects.get(&entry.dialect) {
+            Some(dialect) => {
+                Standing::Served(Arc::new(Tenant::new(id, Arc::clone(dialect), entry.suspended)))
+            }
+            None => Standing::Elsewhere,
+        };
+        self.tenants.insert(id, standing);
+        for key in self.waiting.remove(&id).into_iter().flatten() {
+            self.take_key(key);
+        }
+    }
+
+    fn take_key(&mut self, entry: KeyEntry) {
+        let tenant = match self.tenants.get(&entry.tenant_id) {
+            Some(Standing::Served(tenant)) => Arc::clone(tenant),
+            Some(Standing::Elsewhere) => return,
+            None => return self.waiting.entry(entry.tenant_id).or_default().push(entry),
+        };
+        let rights = entry.rights(&tenant.dialect);
+        let rights = self.share(rights);
+        let name: Arc<str> = entry.name.into();
+        let incoming = entry.secrets.into_iter().map(|secret| Incoming {
+            secret,
+            key_id: entry.key_id,
+            name: Arc::clone(&name),
+            tenant: Arc::clone(&tenant),
+            rights: Arc::clone(&rights),
+        });
+        self.gathered.extend(incoming);
+    }
+
+    fn share(&mut self, wanted: Rights) -> Arc<Rights> {
+        if let Some(known) = self.rights.get(&wanted) {
+            return Arc::clone(known);
+        }
+        let rights = Arc::new(wanted);
+        self.rights.insert(Arc::clone(&rights));
+        rights
+    }
+
+    /// Forgets rights that no secret has any more, each time as many again have gathered as were in
+    /// use: constant work per entry, and at most half of what is held is stale.
+    fn sweep(&mut self) {
+        if self.rights.len() < self.sweep_at {
+            return;
+        }
+        self.rights.retain(|rights| Arc::strong_count(rights) > 1);
+        self.rights.shrink_to(self.rights.len() * 2);
+        self.sweep_at = (self.rights.len() * 2).max(LEAST_SWEEP);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn rights(&self) -> usize {
+        self.rights.len()
+    }
+}

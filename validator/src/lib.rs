@@ -1,0 +1,14 @@
+//! A validating node's library: every credential of its dialects in memory, a verdict without
+//! locks, allocation or IO, and a journal of what was decided. Sees neither SQL nor HTTP.
+//!
+//! [`Validator::apply`] takes what the feed brings, [`Validator::verify_credential`] and
+//! [`Validator::verify_headers`] answer, and [`usage_journal::UsageJournal::record`] remembers.
+
+mod intake;
+mod rows;
+mod shard;
+mod table;
+pub mod usage_journal;
+mod verify;
+
+pub use self::verify::{Decision, Subject, UnknownDialect, Validator};

@@ -1,0 +1,88 @@
+//! The look-up table: digest of a secret → what is known of it. Readers take a shard without
+//! waiting for anybody; the one writer replaces shards.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arc_swap::{ArcSwap, Guard};
+use nexus_domain::credential::Digest;
+
+use crate::rows::{Incoming, Slot, spread};
+use crate::shard::{Place, Shard};
+
+/// Few enough that their heads stay in a processor's cache, and many enough that copying one, about
+/// 2,000 secrets of a million once in 64 changes, holds up nobody.
+const SHARD_BITS: u32 = 9;
+
+/// All secrets.
+#[derive(Debug)]
+pub(crate) struct Table {
+    shards: Box<[ArcSwap<Shard>]>,
+    len: AtomicUsize,
+}
+
+/// A secret that was found. It keeps the shard that it was found in, and nothing newer. Holding
+/// the guard itself, and not an `Arc` of its own, halves the atomic writes of a look-up.
+#[derive(Debug)]
+pub(crate) struct Found {
+    shard: Guard<Arc<Shard>>,
+    place: Place,
+}
+
+impl Clone for Found {
+    fn clone(&self) -> Self {
+        Self { shard: Guard::from_inner(Arc::clone(&self.shard)), place: self.place }
+    }
+}
+
+impl Found {
+    /// The secret.
+    pub(crate) fn slot(&self) -> &Slot {
+        self.shard.slot(self.place)
+    }
+
+    /// The name of its key.
+    pub(crate) fn name(&self) -> &str {
+        self.shard.name(self.place)
+    }
+}
+
+/// The number of the shard that a digest belongs to.
+fn home(digest: &Digest) -> usize {
+    usize::try_from(spread(digest) >> (u64::BITS - SHARD_BITS)).unwrap_or(0)
+}
+
+impl Table {
+    pub(crate) fn new() -> Self {
+        let empty = Arc::new(Shard::default());
+        let shards = (0..1usize << SHARD_BITS).map(|_| ArcSwap::new(Arc::clone(&empty))).collect();
+        Self { shards, len: AtomicUsize::new(0) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn find(&self, digest: &Digest) -> Option<Found> {
+        let shard = self.shards.get(home(digest))?.load();
+        let place = shard.find(digest)?;
+        Some(Found { shard, place })
+    }
+
+    /// Puts secrets in, in order. For one writer at a time. Visible to every thread on return.
+    pub(crate) fn put(&self, incoming: Vec<Incoming>) {
+        let mut by_shard: BTreeMap<usize, Vec<Incoming>> = BTreeMap::new();
+        for incoming in incoming {
+            by_shard.entry(home(&incoming.secret.digest)).or_default().push(incoming);
+        }
+        for (shard, changes) in by_shard {
+            if let Some(cell) = self.shards.get(shard) {
+                let old = cell.load();
+                let new = old.with(&changes);
+                self.len.fetch_add(new.len() - old.len(), Ordering::AcqRel);
+                cell.store(Arc::new(new));
+            }
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! The validator: takes the feed's entries and answers whether a credential may do something.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use nexus_domain::credential::Digest;
+use nexus_domain::dialect::{Dialect, Dialects, Presented};
+use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::validity::Entry;
+use nexus_domain::verification::{Code, Facts, Question, Refused, Rights, SecretStatus, verdict};
+use tokio::sync::watch;
+
+use crate::intake::Intake;
+use crate::rows::Slot;
+use crate::table::{Found, Table};
+
+/// All credentials of a process's dialects, in memory. Shared by `Arc` among all threads: readers
+/// wait for nobody.
+#[derive(Debug)]
+pub struct Validator {
+    dialects: Arc<Dialects>,
+    /// The prefixes of all dialects, the longest first.
+    prefixes: Box<[(String, Arc<Dialect>)]>,
+    table: Table,
+    intake: Mutex<Intake>,
+    applied: AtomicU64,
+    position: watch::Sender<u64>,
+}
+
+/// No dialect has the name that was given.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no dialect is named `{0}`")]
+pub struct UnknownDialect(pub String);
+
+/// What was decided, and what the answer and the usage journal need to know.
+#[derive(Debug, Clone)]
+pub struct Decision<'v> {
+    /// The verdict.
+    pub outcome: Result<(), Refused>,
+    /// The dialect; absent when none was named and the credential has no known prefix.
+    pub dialect: Option<&'v Arc<Dialect>>,
+    /// The key, when the credential is one's, also when it is refused.
+    pub subject: Option<Subject>,
+}
+
+impl Decision<'_> {
+    /// The outcome as a code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.outcome.as_ref().map_or_else(|refused| refused.code, |()| Code::Valid)
+    }
+}
+
+/// A key as it was when the decision was made.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    found: Found,
+}
+
+impl Subject {
+    /// The key.
+    #[must_use]
+    pub fn key_id(&self) -> KeyId {
+        self.found.slot().key_id
+    }
+
+    /// Its owner.
+    #[must_use]
+    pub fn tenant_id(&self) -> TenantId {
+        self.found.slot().tenant.id
+    }
+
+    /// Which of the key's secrets was presented; 1 for the first.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.found.slot().version
+    }
+
+    /// Whether that secret can be used, apart from time.
+    #[must_use]
+    pub fn status(&self) -> SecretStatus {
+        self.found.slot().status
+    }
+
+    /// Unix time in microseconds from which that secret is refused: the key's expiry, or the end of
+    /// the grace of a superseded secret where that is sooner; `i64::MAX`: never.
+    #[must_use]
+    pub fn not_after(&self) -> i64 {
+        self.found.slot().not_after
+    }
+
+    /// The key's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.found.name()
+    }
+
+    /// What the key may do.
+    #[must_use]
+    pub fn rights(&self) -> &Arc<Rights> {
+        &self.found.slot().rights
+    }
+
+    /// Key, tenant and secret version, as [`crate::usage_journal::UsageRecord::key`] takes them.
+    #[must_use]
+    pub fn used(&self) -> (KeyId, TenantId, u32) {
+        (self.key_id(), self.tenant_id(), self.version())
+    }
+}
+
+impl Validator {
+    /// A validator that knows no credential yet, at position 0.
+    #[must_use]
+    pub fn new(dialects: Arc<Dialects>) -> Self {
+        let prefixes_of = |dialect: &Arc<Dialect>| {
+            let texts = dialect.prefixes.iter().map(|prefix| prefix.text.clone());
+            texts.map(|text| (text, Arc::clone(dialect))).collect::<Vec<_>>()
+        };
+        let mut prefixes: Vec<_> = dialects.iter().flat_map(prefixes_of).collect();
+        prefixes.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
+        Self {
+            intake: Mutex::new(Intake::new(Arc::clone(&dialects))),
+            prefixes: prefixes.into(),
+            dialects,
+            table: Table::new(),
+            applied: AtomicU64::new(0),
+            position: watch::Sender::new(0),
+        }
+    }
+
+    /// Applies the entries that lead to `position` in the log, in order. They are visible to every
+    /// thread before [`Validator::applied`] moves. For one writer, the feed; a second one waits.
+    ///
+    /// An entry is a whole state: the last one of a key or tenant counts, except that a revoked
+    /// secret stays revoked. Keys that come before their tenant wait for it.
+    pub fn apply(&self, entries: impl IntoIterator<Item = Entry>, position: u64) {
+        let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
+        intake.take(entries, &self.table);
+        self.applied.fetch_max(position, Ordering::AcqRel);
+        self.position.send_if_modified(|at| {
+            let moved = position > *at;
+            *at = position.max(*at);
+            moved
+        });
+    }
+
+    /// The position in the log up to which entries are visible. Never goes back.
+    #[must_use]
+    pub fn applied(&self) -> u64 {
+        self.applied.load(Ordering::Acquire)
+    }
+
+    /// Follows [`Validator::applied`].
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.position.subscribe()
+    }
+
+    /// How many secrets are held, also those that are no longer valid.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether no secret is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The dialects that are served.
+    #[must_use]
+    pub fn dialects(&self) -> &Arc<Dialects> {
+        &self.dialects
+    }
+
+    /// Decides on a bare credential: a secret, or `client-id:secret` where the dialect has that.
+    /// Without a dialect's name, the prefix of the secret tells which one it is. `now` is Unix time
+    /// in microseconds. Does not allocate when it accepts.
+    ///
+    /// # Errors
+    /// [`UnknownDialect`] when the name given is none.
+    pub fn verify_credential(
+        &self,
+        dialect: Option<&str>,
+        credential: &str,
+        question: &Question<'_>,
+        now: i64,
+    ) -> Result<Decision<'_>, UnknownDialect> {
+        let dialect = match dialect {
+            Some(name) => self.dialect(name)?,
+            None => match self.dialect_of(credential) {
+                Some(dialect) => dialect,
+                None => {
+                    let detail = "the credential does not begin with a prefix of any dialect";
+                    return Ok(Decision {
+                        outcome: Err(Refused::malformed(detail)),
+                        dialect: None,
+                        subject: None,
+                    });
+                }
+            },
+        };
+        Ok(self.decide(dialect, dialect.parse_credential(credential), question, now))
+    }
+
+    /// Decides on a request of a dialect by its headers, given as pairs with names in lower case.
+    /// What the headers claim must agree with what `question` claims. `now` is Unix time in
+    /// microseconds.
+    ///
+    /// # Errors
+    /// [`UnknownDialect`] when the name given is none.
+    pub fn verify_headers<'h>(
+        &self,
+        dialect: &str,
+        headers: impl Iterator<Item = (&'h str, &'h str)> + Clone,
+        question: &Question<'_>,
+        now: i64,
+    ) -> Result<Decision<'_>, UnknownDialect> {
+        let dialect = self.dialect(dialect)?;
+        Ok(self.decide(dialect, dialect.extract(headers), question, now))
+    }
+
+    fn dialect(&self, name: &str) -> Result<&Arc<Dialect>, UnknownDialect> {
+        self.dialects.get(name).ok_or_else(|| UnknownDialect(name.to_owned()))
+    }
+
+    fn dialect_of(&self, credential: &str) -> Option<&Arc<Dialect>> {
+        self.dialect_of_secret(credential).or_else(|| {
+            let (_, secret) = credential.split_once(':')?;
+            self.dialect_of_secret(secret).filter(|dialect| dialect.presentation.client_id)
+        })
+    }
+
+    /// As [`Dialects::of_secret`], with the order of the prefixes worked out once.
+    fn dialect_of_secret(&self, secret: &str) -> Option<&Arc<Dialect>> {
+        self.prefixes
+            .iter()
+            .find(|(prefix, _)| secret.starts_with(prefix.as_str()))
+            .map(|(_, dialect)| dialect)
+    }
+
+    fn decide<'v>(
+        &'v self,
+        dialect: &'v Arc<Dialect>,
+        presented: Result<Presented<'_>, Refused>,
+        question: &Question<'_>,
+        now: i64,
+    ) -> Decision<'v> {
+        let presented = match presented {
+            Ok(presented) => presented,
+            Err(refused) => return Decision { outcome: Err(refused), dialect: Some(dialect), subject: None },
+        };
+        let found = self.table.find(&Digest::of(presented.secret));
+        // A secret of another dialect is unknown in this one, though its prefix may have been forged.
+        let Some(found) = found.filter(|found| Arc::ptr_eq(&found.slot().tenant.dialect, dialect)) else {
+            let refused = Refused::new(Code::Unknown, "no key has this secret");
+            return Decision { outcome: Err(refused), dialect: Some(dialect), subject: None };
+        };
+        let outcome = judge(found.slot(), dialect, &presented, question, now);
+        Decision { outcome, dialect: Some(dialect), subject: Some(Subject { found }) }
+    }
+
+    #[cfg(test)]
+    fn rights(&self) -> usize {
+        self.intake.lock().unwrap_or_else(PoisonError::into_inner).rights()
+    }
+}
+
+/// The verdict on a secret that was found, for both what came with it and what is asked.
+fn judge(
+    slot: &Slot,
+    dialect: &Dialect,
+    presented: &Presented<'_>,
+    question: &Question<'_>,
+    now: i64,
+) -> Result<(), Refused> {
+    if differ(presented.tenant, question.tenant) {
+        return Err(Refused::new(Code::TenantMismatch, "the request names two tenants"));
+    }
+    if differ(presented.client_id, question.client_id) {
+        return Err(Refused::new(Code::Unknown, "the request names two client ids"));
+    }
+    let question = Question {
+        tenant: presented.tenant.or(question.tenant),
+        client_id: presented.client_id.or(question.client_id),
+        ..*question
+    };
+    let facts = Facts {
+        tenant: slot.tenant.id,
+        tenant_suspended: slot.tenant.suspended(),
+        status: slot.status,
+        not_after: slot.not_after,
+        rights: &slot.rights,
+        dialect,
+    };
+    verdict(facts, &question, now)
+}
+
+fn differ<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
+    one.is_some() && other.is_some() && one != other
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,358 @@
+//! What a validator answers, and that its table is a map.
+
+use std::collections::HashMap;
+
+use nexus_domain::credential::{RANDOM_BYTES, Secret};
+use nexus_domain::dialect::KeyType;
+use nexus_domain::validity::{KeyEntry, SecretEntry, TenantEntry};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+
+const NOW: i64 = 1_750_000_000_000_000;
+
+fn dialects() -> Arc<Dialects> {
+    let files = [include_str!("../../../dialects/nexus.toml"), include_str!("../../../dialects/nexpay.toml")];
+    let parsed = files.iter().map(|text| Dialect::parse("test.toml", text).unwrap());
+    Arc::new(Dialects::new(parsed).unwrap())
+}
+
+fn validator() -> Validator {
+    Validator::new(dialects())
+}
+
+fn secret(prefix: &str, seed: u8) -> String {
+    Secret::mint(prefix, &[seed; RANDOM_BYTES]).expose().to_owned()
+}
+
+fn tenant_id(number: u128) -> TenantId {
+    TenantId::new(Uuid::from_u128(number))
+}
+
+fn tenant(number: u128, dialect: &str, suspended: bool) -> Entry {
+    Entry::Tenant(TenantEntry { tenant_id: tenant_id(number), dialect: dialect.into(), suspended })
+}
+
+fn version(secret: &str, version: u32, status: SecretStatus, not_after: i64) -> SecretEntry {
+    SecretEntry { digest: Digest::of(secret), version, status, not_after }
+}
+
+fn key_entry(number: u128, tenant: u128, secrets: Vec<SecretEntry>) -> KeyEntry {
+    KeyEntry {
+        key_id: KeyId::new(Uuid::from_u128(number)),
+        tenant_id: tenant_id(tenant),
+        name: format!("key {number}"),
+        key_type: KeyType::Secret,
+        environment: "live".into(),
+        scopes: ["read:users".parse().unwrap()].into(),
+        ip_allowlist: Vec::new(),
+        restrictions: Default::default(),
+        client_id: None,
+        secrets,
+    }
+}
+
+fn key(number: u128, tenant: u128, secrets: Vec<SecretEntry>) -> Entry {
+    Entry::Key(Box::new(key_entry(number, tenant, secrets)))
+}
+
+fn current(secret: &str) -> Vec<SecretEntry> {
+    vec![version(secret, 1, SecretStatus::Current, i64::MAX)]
+}
+
+fn ask(validator: &Validator, credential: &str) -> Code {
+    validator.verify_credential(None, credential, &Question::default(), NOW).unwrap().code()
+}
+
+#[test]
+fn a_key_is_accepted_and_described() {
+    let validator = validator();
+    let text = secret("nx_live_", 1);
+    validator.apply([tenant(1, "nexus", false), key(7, 1, current(&text))], 2);
+    assert_eq!((validator.applied(), *validator.watch().borrow(), validator.len()), (2, 2, 1));
+
+    let decision = validator.verify_credential(None, &text, &Question::default(), NOW).unwrap();
+    assert_eq!(decision.outcome, Ok(()));
+    assert_eq!(decision.dialect.unwrap().name, "nexus");
+    let subject = decision.subject.unwrap();
+    assert_eq!(subject.used(), (KeyId::new(Uuid::from_u128(7)), tenant_id(1), 1));
+    assert_eq!(
+        (subject.name(), subject.not_after(), subject.status()),
+        ("key 7", i64::MAX, SecretStatus::Current)
+    );
+    assert_eq!(subject.rights().granted, ["read:users"]);
+}
+
+#[test]
+fn headers_are_read_as_the_dialect_says() {
+    let validator = validator();
+    let text = secret("nx_live_", 1);
+    validator.apply([tenant(1, "nexus", false), key(7, 1, current(&text))], 2);
+    let bearer = format!("Bearer {text}");
+    let ask = |headers: &[(&str, &str)]| {
+        validator.verify_headers("nexus", headers.iter().copied(), &Question::default(), NOW).unwrap().code()
+    };
+    assert_eq!(ask(&[("authorization", &bearer)]), Code::Valid);
+    assert_eq!(ask(&[("authorization", &text)]), Code::Malformed);
+    assert_eq!(ask(&[]), Code::Malformed);
+    let unknown = validator.verify_headers("nope", [].into_iter(), &Question::default(), NOW).unwrap_err();
+    assert_eq!(unknown.to_string(), "no dialect is named `nope`");
+}
+
+#[test]
+fn a_client_id_leads_to_its_dialect_and_must_belong_to_the_secret() {
+    let validator = validator();
+    let text = secret("npy_live_", 1);
+    let mut entry = key_entry(7, 1, current(&text));
+    entry.client_id = Some("npc_1".into());
+    entry.scopes.clear();
+    validator.apply([tenant(1, "nexpay", false), Entry::Key(Box::new(entry))], 2);
+    assert_eq!(ask(&validator, &text), Code::Valid);
+    assert_eq!(ask(&validator, &format!("npc_1:{text}")), Code::Valid);
+    assert_eq!(ask(&validator, &format!("npc_2:{text}")), Code::Unknown);
+    assert_eq!(ask(&validator, &format!("npc_1:{}", secret("nx_live_", 1))), Code::Malformed);
+    let question = Question { client_id: Some("npc_2"), ..Question::default() };
+    let both = validator.verify_credential(None, &format!("npc_1:{text}"), &question, NOW).unwrap();
+    assert_eq!(both.code(), Code::Unknown);
+    assert!(both.subject.is_some());
+}
+
+#[test]
+fn strangers_are_refused_without_a_subject() {
+    let validator = validator();
+    validator.apply([tenant(1, "nexus", false), tenant(2, "nexpay", false)], 2);
+    let decision = validator.verify_credential(None, "something", &Question::default(), NOW).unwrap();
+    assert_eq!((decision.code(), decision.dialect.is_none()), (Code::Malformed, true));
+    assert_eq!(ask(&validator, &secret("nx_live_", 1)), Code::Unknown);
+
+    // A secret with the prefix of one dialect, and a key of a tenant of another.
+    let forged = secret("nx_live_", 3);
+    validator.apply([key(7, 2, current(&forged))], 3);
+    let decision = validator.verify_credential(Some("nexus"), &forged, &Question::default(), NOW).unwrap();
+    assert_eq!((decision.code(), decision.subject.is_none()), (Code::Unknown, true));
+    let decision = validator.verify_credential(Some("nexpay"), &forged, &Question::default(), NOW).unwrap();
+    assert_eq!(decision.code(), Code::Malformed);
+}
+
+#[test]
+fn a_suspension_acts_on_all_keys_of_its_tenant() {
+    let validator = validator();
+    let (one, two, other) = (secret("nx_live_", 1), secret("nx_live_", 2), secret("nx_live_", 3));
+    validator.apply(
+        [
+            tenant(1, "nexus", false),
+            tenant(2, "nexus", false),
+            key(7, 1, current(&one)),
+            key(8, 1, current(&two)),
+            key(9, 2, current(&other)),
+        ],
+        5,
+    );
+    validator.apply([tenant(1, "nexus", true)], 6);
+    assert_eq!(
+        [&one, &two, &other].map(|text| ask(&validator, text)),
+        [Code::TenantSuspended, Code::TenantSuspended, Code::Valid]
+    );
+    validator.apply([tenant(1, "nexus", false)], 7);
+    assert_eq!(ask(&validator, &one), Code::Valid);
+}
+
+#[test]
+fn keys_wait_for_their_tenant() {
+    let validator = validator();
+    let (served, suspended, elsewhere) =
+        (secret("nx_live_", 1), secret("nx_live_", 2), secret("nx_live_", 3));
+    validator.apply(
+        [key(7, 1, current(&served)), key(8, 2, current(&suspended)), key(9, 3, current(&elsewhere))],
+        3,
+    );
+    assert_eq!((validator.len(), ask(&validator, &served)), (0, Code::Unknown));
+    validator.apply([tenant(1, "nexus", false), tenant(2, "nexus", true), tenant(3, "another", false)], 6);
+    assert_eq!(validator.len(), 2, "keys of a dialect that is not served are not held");
+    assert_eq!(
+        [&served, &suspended, &elsewhere].map(|text| ask(&validator, text)),
+        [Code::Valid, Code::TenantSuspended, Code::Unknown]
+    );
+    validator.apply([tenant(3, "another", true), key(9, 3, current(&elsewhere))], 7);
+    assert_eq!(validator.len(), 2);
+}
+
+#[test]
+fn a_rotation_keeps_both_secrets_and_a_revocation_ends_both() {
+    let validator = validator();
+    let (old, new) = (secret("nx_live_", 1), secret("nx_live_", 2));
+    let rotated = vec![
+        version(&old, 1, SecretStatus::Superseded, NOW + 1),
+        version(&new, 2, SecretStatus::Current, i64::MAX),
+    ];
+    validator.apply([tenant(1, "nexus", false), key(7, 1, current(&old)), key(7, 1, rotated.clone())], 3);
+    assert_eq!((ask(&validator, &old), ask(&validator, &new)), (Code::Valid, Code::Valid));
+    let later = validator.verify_credential(None, &old, &Question::default(), NOW + 1).unwrap();
+    assert_eq!(later.code(), Code::Revoked);
+    let revoked = rotated.iter().map(|secret| SecretEntry { status: SecretStatus::Revoked, ..*secret });
+    validator.apply([key(7, 1, revoked.collect())], 4);
+    assert_eq!((ask(&validator, &old), ask(&validator, &new)), (Code::Revoked, Code::Revoked));
+
+    // A copy of an older state that arrives late brings nothing back to life.
+    validator.apply([key(7, 1, rotated)], 4);
+    assert_eq!((ask(&validator, &old), ask(&validator, &new)), (Code::Revoked, Code::Revoked));
+}
+
+#[test]
+fn what_headers_and_caller_claim_must_agree() {
+    let text = "
+        name = \"t\"\ntitle = \"T\"\nrestrictions = []
+        environments = [{ name = \"live\" }]
+        credentials = [{ type = \"secret\", realm = \"live\", prefix = \"t_\" }]
+        presentation = { header = \"authorization\", scheme = \"Bearer\", tenant_header = \"x-tenant-id\" }
+        rotation = { in_place = true, grace = \"1h\" }
+        [[refusals]]
+        codes = [\"MALFORMED\", \"UNKNOWN\", \"TENANT_MISMATCH\", \"REVOKED\", \"EXPIRED\", \"NOT_YET_VALID\", \"DISABLED\", \"TENANT_SUSPENDED\", \"WRONG_ENVIRONMENT\", \"IP_NOT_ALLOWED\", \"INSUFFICIENT_SCOPE\", \"RESTRICTED\", \"READ_ONLY\", \"RATE_LIMITED\", \"UNAVAILABLE\"]
+        status = 401
+        body = \"\"";
+    let dialect = Dialect::parse("t.toml", text).unwrap();
+    let validator = Validator::new(Arc::new(Dialects::new([dialect]).unwrap()));
+    let credential = secret("t_", 1);
+    validator.apply([tenant(1, "t", false), key(7, 1, current(&credential))], 2);
+    let bearer = format!("Bearer {credential}");
+    let ask = |header: u128, question: Option<u128>| {
+        let header = tenant_id(header).to_string();
+        let headers = [("authorization", bearer.as_str()), ("x-tenant-id", header.as_str())];
+        let question = Question { tenant: question.map(tenant_id), ..Question::default() };
+        validator.verify_headers("t", headers.into_iter(), &question, NOW).unwrap().code()
+    };
+    assert_eq!(ask(1, None), Code::Valid);
+    assert_eq!(ask(1, Some(1)), Code::Valid);
+    assert_eq!(ask(2, None), Code::TenantMismatch);
+    assert_eq!(ask(1, Some(2)), Code::TenantMismatch);
+    assert_eq!(ask(2, Some(1)), Code::TenantMismatch);
+}
+
+#[test]
+fn rights_are_shared_and_forgotten() {
+    let validator = validator();
+    validator.apply([tenant(1, "nexus", false)], 1);
+    let text = secret("nx_live_", 1);
+    for round in 0..10_000u32 {
+        let mut entry = key_entry(7, 1, current(&text));
+        entry.restrictions = [("brand".to_owned(), [round.to_string()].into())].into();
+        validator.apply([Entry::Key(Box::new(entry))], 2);
+    }
+    assert!(validator.rights() <= 1024, "{} rights are kept for one key", validator.rights());
+    for number in 0..100u8 {
+        validator.apply([key(100 + u128::from(number), 1, current(&secret("nx_live_", 100 + number)))], 3);
+    }
+    assert!(validator.rights() <= 1024);
+}
+
+#[test]
+fn the_position_follows_the_table_and_never_goes_back() {
+    let validator = Arc::new(validator());
+    validator.apply([tenant(1, "nexus", false)], 1);
+    let secrets: Vec<String> = (0..200).map(|seed| secret("nx_live_", seed)).collect();
+    let reader = {
+        let (validator, secrets) = (Arc::clone(&validator), secrets.clone());
+        std::thread::spawn(move || {
+            let mut last = 1;
+            while last < 201 {
+                let applied = validator.applied();
+                assert!(applied >= last);
+                last = applied;
+                for text in secrets.iter().take(usize::try_from(applied).unwrap() - 1) {
+                    assert_eq!(ask(&validator, text), Code::Valid);
+                }
+            }
+        })
+    };
+    for (number, text) in (0u64..).zip(&secrets) {
+        validator.apply([key(u128::from(number), 1, current(text))], number + 2);
+    }
+    reader.join().unwrap();
+    validator.apply([], 5);
+    assert_eq!(validator.applied(), 201);
+}
+
+/// What a test does to the table.
+#[derive(Debug, Clone)]
+enum Act {
+    Key { number: u8, tenant: u8, status: SecretStatus, secrets: u8, name: String },
+    Tenant { number: u8, suspended: bool },
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let status = prop_oneof![8 => Just(SecretStatus::Current), 1 => Just(SecretStatus::Revoked)];
+    let key = (0..60u8, 0..4u8, status, 1..4u8, "[a-zé]{1,12}").prop_map(
+        |(number, tenant, status, secrets, name)| Act::Key {
+            number,
+            tenant: number % (tenant + 1),
+            status,
+            secrets,
+            name,
+        },
+    );
+    prop_oneof![5 => key, 1 => (0..4u8, any::<bool>()).prop_map(|(number, suspended)| Act::Tenant { number, suspended })]
+}
+
+/// What the oracle knows of a secret: owner, status, key's name.
+type Known = (TenantId, SecretStatus, String);
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_table_is_a_map(batches in prop::collection::vec(prop::collection::vec(act(), 0..40), 1..12)) {
+        let validator = validator();
+        let mut oracle: HashMap<String, Known> = HashMap::new();
+        let mut suspended = [false; 4];
+        validator.apply((0..4).map(|number| tenant(number, "nexus", false)), 1);
+        for (position, batch) in (2u64..).zip(batches) {
+            let mut entries = Vec::new();
+            for act in batch {
+                match act {
+                    Act::Tenant { number, suspended: now } => {
+                        suspended[usize::from(number)] = now;
+                        entries.push(tenant(u128::from(number), "nexus", now));
+                    }
+                    Act::Key { number, tenant, status, secrets, name } => {
+                        let mut versions = Vec::new();
+                        for at in 0..secrets {
+                            let text = secret("nx_live_", number.wrapping_mul(4).wrapping_add(at));
+                            versions.push(version(&text, u32::from(at) + 1, status, i64::MAX));
+                            let known = (tenant_id(u128::from(tenant)), status, name.clone());
+                            let slot = oracle.entry(text).or_insert_with(|| known.clone());
+                            if slot.1 != SecretStatus::Revoked || status == SecretStatus::Revoked {
+                                *slot = known;
+                            }
+                        }
+                        let mut entry = key_entry(u128::from(number), u128::from(tenant), versions);
+                        entry.name = name;
+                        entries.push(Entry::Key(Box::new(entry)));
+                    }
+                }
+            }
+            validator.apply(entries, position);
+            prop_assert_eq!(validator.len(), oracle.len());
+            for (text, (tenant, status, name)) in &oracle {
+                let expected = match status {
+                    SecretStatus::Revoked => Code::Revoked,
+                    _ if suspended[usize::try_from(tenant.uuid().as_u128()).unwrap()] => Code::TenantSuspended,
+                    _ => Code::Valid,
+                };
+                let decision = validator.verify_credential(None, text, &Question::default(), NOW).unwrap();
+                prop_assert_eq!(decision.code(), expected);
+                let subject = decision.subject.unwrap();
+                prop_assert_eq!(subject.name(), name);
+                prop_assert_eq!(subject.tenant_id(), *tenant);
+            }
+            prop_assert_eq!(ask(&validator, &secret("nx_test_", 9)), Code::Unknown);
+        }
+    }
+}
+
+#[test]
+fn decisions_and_validators_go_from_thread_to_thread() {
+    fn goes<T: Send + Sync + 'static>() {}
+    goes::<Validator>();
+    goes::<Decision<'static>>();
+}
