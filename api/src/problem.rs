@@ -63,6 +63,7 @@ kinds! {
     FORBIDDEN = 403 "forbidden" "The credential may not do this" "The management credential lacks the scope that `detail` names. Ask whoever manages credentials for one that has it.";
     NOT_FOUND = 404 "not_found" "There is no such thing" "The address is wrong, or the credential does not see the tenant it belongs to.";
     METHOD_NOT_ALLOWED = 405 "method_not_allowed" "The method is not offered here" "See the documentation at `/docs` for the methods of this address.";
+    REQUEST_TIMEOUT = 408 "request_timeout" "The request took too long" "Send the whole body without pauses. What was asked for may have happened: repeat it with the same idempotency key.";
     ROTATION_UNSUPPORTED = 409 "rotation_unsupported" "This dialect does not rotate keys in place" "Create a new key, update whoever uses the old one, verify, then revoke the old one.";
     KEY_REVOKED = 409 "key_revoked" "The key is revoked" "Revocation is final. Create another key.";
     KEY_EXPIRED = 409 "key_expired" "The key has expired" "Create another key.";
@@ -212,7 +213,7 @@ impl From<GateError> for Problem {
             GateError::Forbidden(_) | GateError::Escalation => Self::new(&FORBIDDEN, detail),
             GateError::TenantNotFound => Self::not_found(),
             GateError::UnknownDialect { .. } => {
-                Self::invalid_field("body.dialect", "there is no such dialect", detail)
+                Self::invalid_field("body.dialect", detail, "choose one of those named")
             }
             GateError::QuotaExceeded { .. } => Self::new(&QUOTA_EXCEEDED, detail),
             GateError::IdempotencyMismatch => Self::new(&IDEMPOTENCY_MISMATCH, detail),

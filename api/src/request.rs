@@ -15,6 +15,8 @@ use crate::problem::{self, Problem};
 
 /// The header that carries the request's id, in and out.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// How long a request may take until its answer begins, a slowly sent body included.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 const LONGEST_REQUEST_ID: usize = 128;
 
 /// The id of a request: the caller's where it is printable ASCII of at most 128 bytes, else ours.
@@ -63,7 +65,10 @@ pub async fn trace(
     let began = clock.as_ref().map(|clock| clock.monotonic());
     let hot = is_hot(request.path());
     // No clone of the request may live across the call: the router needs it for itself alone.
-    let mut response = next.call(request).await?.map_into_boxed_body();
+    let mut response = tokio::time::timeout(ANSWERED_WITHIN, next.call(request))
+        .await
+        .map_err(|_| Problem::new(&problem::REQUEST_TIMEOUT, "the request was not complete within a minute"))??
+        .map_into_boxed_body();
     if response.status().is_client_error() || response.status().is_server_error() {
         response = explain(response, &id);
     }

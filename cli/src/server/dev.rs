@@ -71,7 +71,7 @@ fn configuration(data: &Path, port: u16) -> Result<NexusConfig, StartFailure> {
         ("NEXUS__SECURITY__MASTER_KEY_FILE", data.join("nexus.key").display().to_string()),
         ("NEXUS__NODE__DATA", data.join("node").display().to_string()),
     ];
-    let defaults = [("NEXUS__LOG__FORMAT", "text"), ("NEXUS__LOG__LEVEL", "warn,nexus=info,nexus_api=warn")];
+    let defaults = [("NEXUS__LOG__FORMAT", "text"), ("NEXUS__LOG__LEVEL", "warn,nexus::server=info")];
     let mut variables: std::collections::BTreeMap<String, String> =
         defaults.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     variables.extend(process::variables());

@@ -1,5 +1,7 @@
 //! What a server process has besides its work: a log, metrics, signals, variables.
 
+use std::io::IsTerminal as _;
+
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use nexus_infrastructure::config::{LogConfig, LogFormat};
 use tracing_subscriber::EnvFilter;
@@ -19,7 +21,7 @@ pub(crate) fn observe(log: &LogConfig) -> Result<PrometheusHandle, StartFailure>
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match log.format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
-        LogFormat::Text => builder.with_target(false).try_init(),
+        LogFormat::Text => builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init(),
     };
     started.map_err(|error| StartFailure::new(format!("cannot start the log: {error}")))?;
     PrometheusBuilder::new()

@@ -1,5 +1,8 @@
 //! Where in a request a credential stands, and what of it is refused before any look-up.
 
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
+
 use crate::credential::{LONGEST_SECRET, is_well_formed};
 use crate::dialect::{Dialect, Prefix};
 use crate::ids::TenantId;
@@ -72,9 +75,10 @@ impl Dialect {
         if credential.len() > LONGEST_SECRET {
             return Err(Refused::malformed("the credential is too long"));
         }
-        let (client_id, secret) = match credential.split_once(':') {
-            Some((client_id, secret)) if self.presentation.client_id => (Some(client_id), secret),
-            Some(_) | None => (None, credential),
+        let halves = if self.presentation.client_id { credential.split_once(':') } else { None };
+        let (client_id, secret) = match halves {
+            Some((client_id, secret)) => (Some(client_id), secret),
+            None => (None, credential),
         };
         if client_id.is_some_and(|id| id.is_empty() || !id.bytes().all(|b| b.is_ascii_graphic())) {
             return Err(Refused::malformed(
@@ -133,8 +137,10 @@ impl Dialect {
             |detail: &str| Refused::new(Code::TenantMismatch, format!("{}: {detail}", header.name));
         let value = self.only(headers, &header.name)?.ok_or_else(|| mismatch("the header is missing"))?;
         // UUIDs are written in either case (RFC 9562 section 4); ids of ours in lower case alone.
-        let tenant = value.to_ascii_lowercase().parse().map_err(|_| mismatch("not a tenant id"))?;
-        Ok(Some(tenant))
+        let uuid = Some(value)
+            .filter(|value| value.len() == Hyphenated::LENGTH)
+            .and_then(|value| Uuid::try_parse(value).ok());
+        Ok(Some(TenantId::new(uuid.ok_or_else(|| mismatch("not a tenant id"))?)))
     }
 
     fn only<'a>(

@@ -270,7 +270,7 @@ fn a_full_disk_raises_an_alarm_and_drops_are_counted() {
     let small = UsageJournalOptions { memory: 512 << 10, ..options() };
     let (journal, mut segments) = UsageJournal::open(dir.path(), &small).unwrap();
     segments.fill_disk();
-    const RECORDS: u64 = 5_000;
+    const RECORDS: u64 = 20_000;
     for at in 0..RECORDS {
         journal.record(&used(NOON + i64::try_from(at).unwrap(), 1));
     }

@@ -122,3 +122,49 @@ pub(super) async fn stored_position(database: &Database) -> Result<Option<u64>, 
         .await?;
     rows.first().map(|row| row.uint(0)).transpose()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::databases;
+
+    fn event(position: u64, tenant: &str) -> RecordedEvent {
+        RecordedEvent {
+            position,
+            aggregate_type: "key".to_owned(),
+            aggregate_id: "key_1".to_owned(),
+            sequence: position,
+            event_type: "KeyRevoked".to_owned(),
+            event_version: "1.0".to_owned(),
+            payload: json!({}),
+            metadata: json!({ "tenant_id": tenant }),
+            created_at: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_process_that_was_overtaken_neither_numbers_nor_stores() {
+        for test in databases().await {
+            let database = &test.database;
+            let mut old = Checkpoint::load(database).await.unwrap();
+            let numbers =
+                |events: Vec<CloudEvent>| events.iter().map(CloudEvent::tenant_sequence).collect::<Vec<_>>();
+            let events = [event(1, "a"), event(2, "b"), event(3, "a")];
+            assert_eq!(numbers(old.number(&events, "").await.unwrap()), [1, 1, 2]);
+
+            let mut new = Checkpoint::load(database).await.unwrap();
+            new.number(&events, "").await.unwrap();
+            new.advance(2, HashMap::from([("a".to_owned(), 1), ("b".to_owned(), 1)])).await.unwrap();
+            let outcome = old.advance(1, HashMap::from([("a".to_owned(), 1)])).await;
+            assert!(matches!(outcome, Err(SessionError::Superseded)), "{outcome:?}");
+            let outcome = old.number(&[event(4, "c")], "").await;
+            assert!(matches!(outcome, Err(SessionError::Superseded)), "{outcome:?}");
+            assert_eq!(stored_position(database).await.unwrap(), Some(2));
+
+            let mut next = Checkpoint::load(database).await.unwrap();
+            assert_eq!(numbers(next.number(&[event(3, "a"), event(4, "c")], "").await.unwrap()), [2, 1]);
+        }
+    }
+}
