@@ -13,7 +13,7 @@ use nexus_infrastructure::personal_data::PersonalData;
 use nexus_projections::audit_trail::{self, AuditExport, AuditFilter, AuditItem, Order};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
 use crate::keys::up_to_date;
@@ -64,6 +64,33 @@ pub struct AuditPage {
     pub next_cursor: Option<String>,
 }
 
+/// What to look for. Everything that is named must match.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes the query, which is read strictly elsewhere")]
+struct AuditParameters {
+    /// Who
+    actor: Option<String>,
+    /// What, such as `key.revoked`
+    action: Option<String>,
+    /// To which key
+    key: Option<String>,
+    /// From which address
+    ip: Option<String>,
+    /// `success`, or the code of a refusal
+    outcome: Option<String>,
+    /// Not before this instant
+    from: Option<String>,
+    /// Before this instant
+    to: Option<String>,
+    /// A text that occurs in the entry
+    q: Option<String>,
+    /// 1 to 200 rows, 50 where left out
+    limit: Option<u32>,
+    /// `next_cursor` of the page before
+    cursor: Option<String>,
+}
+
 /// Registers the routes.
 pub fn routes(config: &mut web::ServiceConfig) {
     config.service(search).service(search_tenant);
@@ -74,16 +101,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
     tag = "audit",
     params(
         ("tenant" = Option<String>, Query, description = "Whose"),
-        ("actor" = Option<String>, Query, description = "Who"),
-        ("action" = Option<String>, Query, description = "What, such as `key.revoked`"),
-        ("key" = Option<String>, Query, description = "To which key"),
-        ("ip" = Option<String>, Query, description = "From which address"),
-        ("outcome" = Option<String>, Query, description = "`success`, or the code of a refusal"),
-        ("from" = Option<String>, Query, description = "Not before this instant"),
-        ("to" = Option<String>, Query, description = "Before this instant"),
-        ("q" = Option<String>, Query, description = "A text that occurs in the entry"),
-        ("limit" = Option<u32>, Query, description = "1 to 200 rows, 50 where left out"),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+        AuditParameters,
     ),
     responses((status = 200, description = "A page; with `Accept: application/x-ndjson` or `text/csv` a stream of everything that matches", body = AuditPage), (status = 400, body = problem::Document), (status = 403, body = problem::Document)),
 )]
@@ -124,16 +142,7 @@ pub(crate) async fn search(
     tag = "audit",
     params(
         ("tenant" = String, Path, description = "The tenant's id"),
-        ("actor" = Option<String>, Query, description = "Who"),
-        ("action" = Option<String>, Query, description = "What, such as `key.revoked`"),
-        ("key" = Option<String>, Query, description = "To which key"),
-        ("ip" = Option<String>, Query, description = "From which address"),
-        ("outcome" = Option<String>, Query, description = "`success`, or the code of a refusal"),
-        ("from" = Option<String>, Query, description = "Not before this instant"),
-        ("to" = Option<String>, Query, description = "Before this instant"),
-        ("q" = Option<String>, Query, description = "A text that occurs in the entry"),
-        ("limit" = Option<u32>, Query, description = "1 to 200 rows, 50 where left out"),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+        AuditParameters,
     ),
     responses((status = 200, description = "A page; with `Accept: application/x-ndjson` or `text/csv` a stream of everything that matches", body = AuditPage), (status = 400, body = problem::Document), (status = 404, body = problem::Document)),
 )]

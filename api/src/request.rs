@@ -67,7 +67,9 @@ pub async fn trace(
     // No clone of the request may live across the call: the router needs it for itself alone.
     let mut response = tokio::time::timeout(ANSWERED_WITHIN, next.call(request))
         .await
-        .map_err(|_| Problem::new(&problem::REQUEST_TIMEOUT, "the request was not complete within a minute"))??
+        .map_err(|_| {
+            Problem::new(&problem::REQUEST_TIMEOUT, "the request was not complete within a minute")
+        })??
         .map_into_boxed_body();
     if response.status().is_client_error() || response.status().is_server_error() {
         response = explain(response, &id);

@@ -128,7 +128,7 @@ async fn appends(
 ) -> Result<f64, Failure> {
     let run = run.fetch_add(1, Ordering::Relaxed);
     let counter = Counter::default();
-    let mut running = JoinSet::new();
+    let mut running: JoinSet<Result<(), Failure>> = JoinSet::new();
     for task in 0..tasks {
         let (journal, sample, counter) = (journal.clone(), sample.clone(), counter.clone());
         running.spawn(async move {
@@ -141,7 +141,11 @@ async fn appends(
             Ok(())
         });
     }
-    counter.rate(span, running).await
+    let rate = counter.watch(span).await;
+    while let Some(ended) = running.join_next().await {
+        ended??;
+    }
+    Ok(rate)
 }
 
 fn command(sample: &Sample, run: u64, task: u32, number: u64) -> Append {
@@ -186,7 +190,7 @@ impl Connections {
     async fn inserts(&mut self, sample: &Sample, run: &AtomicU64, span: Duration) -> Result<f64, Failure> {
         let run = run.fetch_add(1, Ordering::Relaxed);
         let counter = Counter::default();
-        let mut running = JoinSet::new();
+        let mut running: JoinSet<Result<PgConnection, Failure>> = JoinSet::new();
         for (task, mut connection) in (0..).zip(std::mem::take(&mut self.0)) {
             let (sample, counter) = (sample.clone(), counter.clone());
             running.spawn(async move {
@@ -200,12 +204,11 @@ impl Connections {
                 Ok(connection)
             });
         }
-        counter.watch(span).await;
+        let rate = counter.watch(span).await;
         while let Some(connection) = running.join_next().await {
-            let connection: Result<PgConnection, Failure> = connection?;
-            self.0.push(connection?);
+            self.0.push(connection??);
         }
-        Ok(counter.result())
+        Ok(rate)
     }
 }
 
@@ -229,7 +232,7 @@ async fn insert(
     Ok(())
 }
 
-/// Counts what many tasks do within a span, after a warm-up.
+/// Counts what many tasks do.
 #[derive(Clone, Default)]
 struct Counter(Arc<Counts>);
 
@@ -237,8 +240,6 @@ struct Counter(Arc<Counts>);
 struct Counts {
     done: AtomicU64,
     over: AtomicBool,
-    /// The rate in thousandths.
-    rate: AtomicU64,
 }
 
 impl Counter {
@@ -250,26 +251,14 @@ impl Counter {
         self.0.done.fetch_add(1, Ordering::Relaxed);
     }
 
-    async fn watch(&self, span: Duration) {
+    /// How many a second within a span, after a warm-up. Then it tells the tasks to end.
+    async fn watch(&self, span: Duration) -> f64 {
         tokio::time::sleep(WARM_UP).await;
         let before = self.0.done.load(Ordering::Relaxed);
         let watch = Stopwatch::start();
         tokio::time::sleep(span).await;
-        let done = self.0.done.load(Ordering::Relaxed) - before;
-        let rate = done as f64 * 1000.0 / watch.seconds();
-        self.0.rate.store(rate as u64, Ordering::Relaxed);
+        let rate = (self.0.done.load(Ordering::Relaxed) - before) as f64 / watch.seconds();
         self.0.over.store(true, Ordering::Relaxed);
-    }
-
-    fn result(&self) -> f64 {
-        self.0.rate.load(Ordering::Relaxed) as f64 / 1000.0
-    }
-
-    async fn rate(&self, span: Duration, mut running: JoinSet<Result<(), Failure>>) -> Result<f64, Failure> {
-        self.watch(span).await;
-        while let Some(ended) = running.join_next().await {
-            ended??;
-        }
-        Ok(self.result())
+        rate
     }
 }

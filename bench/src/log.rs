@@ -73,33 +73,39 @@ impl Mixed {
     fn draw(&mut self) -> Result<Logged, Failure> {
         let after = COVERED / i64::from(self.events) * i64::from(self.written);
         let issued = u32::try_from(self.versions.len())?;
-        let drawn = self.random.below(100);
         // Keys are issued at an even pace, so that their number is exact.
         if issued <= self.written / 10 && issued < self.population.keys() {
             self.versions.push(1);
             return key_issued(&self.population, issued, after);
         }
-        let share = 100 * (self.written % 1000) / 1000;
-        if drawn < 11 && share < 100 {
-            let key = self.random.below(issued);
-            if let Some(version) = self.versions.get_mut(key as usize).filter(|version| **version > 0) {
-                return match drawn {
-                    0..=2 => change(&self.population, key, self.written, after),
-                    3..=5 => {
-                        *version += 1;
-                        rotate(&self.population, key, *version, self.written, after)
-                    }
-                    _ => {
-                        *version = 0;
-                        revoke(&self.population, key, self.written, after)
-                    }
-                };
-            }
+        // Of the nine events in ten that are left.
+        let drawn = self.random.below(900);
+        if drawn < 100
+            && let Some(key) = self.living(issued)
+            && let Some(version) = self.versions.get_mut(key as usize)
+        {
+            return match drawn {
+                0..=29 => change(&self.population, key, self.written, after),
+                30..=59 => {
+                    *version += 1;
+                    rotate(&self.population, key, *version, self.written, after)
+                }
+                _ => {
+                    *version = 0;
+                    revoke(&self.population, key, self.written, after)
+                }
+            };
         }
         // The square prefers the older half: few keys do much of the work.
         let square = u64::from(self.random.below(issued)) * u64::from(self.random.below(issued));
         let key = u32::try_from(square / u64::from(issued))?;
         used(&self.population, key, self.written, after, &mut self.random)
+    }
+
+    /// A key that is not revoked.
+    fn living(&mut self, issued: u32) -> Option<u32> {
+        let mut drawn = (0..32).map(|_| self.random.below(issued));
+        drawn.find(|key| self.versions.get(*key as usize).is_some_and(|version| *version > 0))
     }
 }
 

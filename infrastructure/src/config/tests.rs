@@ -90,7 +90,7 @@ fn every_key_is_taken_from_the_file() {
     .unwrap();
     assert_eq!(config.server.listen, "[::1]:443".parse().unwrap());
     assert_eq!(config.server.public_url, "https://nexus.example.com");
-    assert!(config.server.trusted_proxies[0].contains("10.1.2.3".parse().unwrap()));
+    assert!(config.server.trusted_proxies[0].contains(&"10.1.2.3".parse::<std::net::IpAddr>().unwrap()));
     assert_eq!(config.server.trusted_proxies[1].to_string(), "192.0.2.1/32");
     let tls = config.server.tls.as_ref().unwrap();
     assert_eq!((tls.certificate.as_path(), tls.key.as_path()), (Path::new("cert.pem"), Path::new("key.pem")));

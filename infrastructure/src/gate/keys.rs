@@ -8,11 +8,12 @@ use nexus_domain::credential::{RANDOM_BYTES, Secret};
 use nexus_domain::dialect::{Dialect, KeyType};
 use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::key::{
-    ChangeKey, ExpireKey, IssueKey, KeyCommand, KeyEvent, KeyRefusal, KeyState, Lifespan, RevocationReason,
-    RevokeKey, RotateKey,
+    ChangeKey, ExpireKey, IssueKey, Key, KeyCommand, KeyEvent, KeyRefusal, KeyState, Lifespan,
+    RevocationReason, RevokeKey, RotateKey,
 };
 use nexus_domain::scope::ScopeSet;
 use nexus_domain::verification::Restrictions;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -120,17 +121,7 @@ impl Gate {
         check_escalation(call, tenant, &dialect, &issue.scopes)?;
         let key_id = KeyId::new(self.entropy.uuid_v7(call.now));
         let (command, secret) = self.issue_command(call, tenant, owner.suspended, &dialect, issue);
-        let done = self
-            .execute(
-                &self.keys,
-                call,
-                Target { tenant, aggregate_id: &key_id.to_string() },
-                command,
-                |_, events| slots(key_id, tenant, &dialect, events),
-                |key| key.state().cloned().map(|key| issued(key_id, key, &secret)),
-            )
-            .await?;
-        existing(done)
+        self.on_key(call, tenant, key_id, &dialect, command, |key| issued(key_id, key, &secret)).await
     }
 
     /// The command that creates a key, and the secret that goes with it.
@@ -202,7 +193,7 @@ impl Gate {
             lifespan: change.lifespan,
             now: call.now,
         });
-        self.on_key(call, tenant, key, &dialect, command).await
+        self.on_key(call, tenant, key, &dialect, command, |state| state).await
     }
 
     /// Gives a key a new secret and shows it.
@@ -233,17 +224,7 @@ impl Gate {
             digest: secret.digest(),
             now: call.now,
         });
-        let done = self
-            .execute(
-                &self.keys,
-                call,
-                Target { tenant, aggregate_id: &key.to_string() },
-                command,
-                |_, events| slots(key, tenant, &dialect, events),
-                |state| state.state().cloned().map(|state| issued(key, state, &secret)),
-            )
-            .await?;
-        existing(done)
+        self.on_key(call, tenant, key, &dialect, command, |state| issued(key, state, &secret)).await
     }
 
     /// Revokes a key, for ever. Asking twice is no error.
@@ -265,7 +246,7 @@ impl Gate {
             note: revoke.note,
             now: call.now,
         });
-        self.on_key(call, tenant, key, &dialect, command).await
+        self.on_key(call, tenant, key, &dialect, command, |state| state).await
     }
 
     /// Puts the end of a key's life on record, where it has come.
@@ -279,28 +260,30 @@ impl Gate {
         key: KeyId,
     ) -> Result<Done<KeyState>, GateError> {
         let (_, dialect) = self.visible_tenant(call, tenant).await?;
-        self.on_key(call, tenant, key, &dialect, KeyCommand::Expire(ExpireKey { now: call.now })).await
+        self.on_key(call, tenant, key, &dialect, KeyCommand::Expire(ExpireKey { now: call.now }), |state| {
+            state
+        })
+        .await
     }
 
-    async fn on_key(
+    /// Executes a command on a key, which exists afterwards, and answers with its state.
+    async fn on_key<T: Serialize + DeserializeOwned>(
         &self,
         call: &Call<'_>,
         tenant: TenantId,
         key: KeyId,
         dialect: &Dialect,
         command: KeyCommand,
-    ) -> Result<Done<KeyState>, GateError> {
+        answer: impl Fn(KeyState) -> T,
+    ) -> Result<Done<T>, GateError> {
+        let target = Target { tenant, aggregate_id: &key.to_string() };
+        let reserve = |_: &Key, events: &[KeyEvent]| slots(key, tenant, dialect, events);
         let done = self
-            .execute(
-                &self.keys,
-                call,
-                Target { tenant, aggregate_id: &key.to_string() },
-                command,
-                |_, events| slots(key, tenant, dialect, events),
-                |key| key.state().cloned(),
-            )
+            .execute(&self.keys, call, target, command, reserve, |key| key.state().cloned().map(&answer))
             .await?;
-        existing(done)
+        // An absent key was refused by the decision.
+        let answer = done.answer.ok_or(GateError::Refused(Refusal::Key(KeyRefusal::NotFound)))?;
+        Ok(Done { answer, position: done.position })
     }
 
     /// In the platform's own tenant nobody touches a key that is mightier than their own: a new
@@ -344,12 +327,6 @@ fn check_escalation(
 
 fn issued(key_id: KeyId, key: KeyState, secret: &Secret) -> Issued {
     Issued { key_id, key, secret: ShownSecret::of(secret) }
-}
-
-/// After a decision the key exists: an absent one was refused.
-fn existing<T>(done: Done<Option<T>>) -> Result<Done<T>, GateError> {
-    let answer = done.answer.ok_or(GateError::Refused(Refusal::Key(KeyRefusal::NotFound)))?;
-    Ok(Done { answer, position: done.position })
 }
 
 /// Places among the tenant's active keys. An expired key gives its place back by itself.
