@@ -121,7 +121,7 @@ fn describe(html: &mut String, document: &Value, path: &str, method: &str, opera
         html.push_str("</table>");
     }
     if let Some(reference) =
-        operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str()
+        operation.pointer("/requestBody/content/application~1json/schema/$ref").and_then(Value::as_str)
     {
         html.push_str("<h4>Body</h4>");
         fields(html, document, reference);
@@ -130,7 +130,7 @@ fn describe(html: &mut String, document: &Value, path: &str, method: &str, opera
     for (status, response) in entries(&operation["responses"]) {
         let kind = entries(&response["content"])
             .first()
-            .and_then(|(_, media)| media["schema"]["$ref"].as_str())
+            .and_then(|(_, media)| media.pointer("/schema/$ref").and_then(Value::as_str))
             .map(|reference| last(reference).to_owned())
             .unwrap_or_default();
         add(
@@ -147,7 +147,10 @@ fn describe(html: &mut String, document: &Value, path: &str, method: &str, opera
 }
 
 fn fields(html: &mut String, document: &Value, reference: &str) {
-    let schema = &document["components"]["schemas"][last(reference)];
+    let pointer = format!("/components/schemas/{}", last(reference));
+    let Some(schema) = document.pointer(&pointer) else {
+        return;
+    };
     html.push_str("<table><tr><th>Field</th><th>Type</th><th>Meaning</th></tr>");
     for (name, field) in entries(&schema["properties"]) {
         let required = list(&schema["required"]).iter().any(|required| required == name);

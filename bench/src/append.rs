@@ -1,23 +1,21 @@
 //! Appending to the journal on PostgreSQL, against one-row transactions into a table of the same columns.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use nexus_infrastructure::journal::{
-    Append, Expected, Idempotency, Journal, NewEvent, StreamAppend,
-};
+use nexus_infrastructure::journal::{Append, Expected, Idempotency, Journal, NewEvent, StreamAppend};
 use sqlx::types::Json;
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::task::JoinSet;
 
 use crate::keys::{self, Population};
 use crate::log::{self, Mixed};
+use crate::rate::Counter;
 use crate::report::{Row, count, size};
 use crate::rounds::Rounds;
 use crate::sizes::Sizes;
 use crate::store::Store;
-use crate::timer::Stopwatch;
 use crate::{Failure, output};
 
 /// Commands in flight.
@@ -26,8 +24,6 @@ const IN_FLIGHT: u32 = 256;
 const CONNECTIONS: u32 = 64;
 /// Events that a stream gets before the next one begins.
 const STREAM: u64 = 4;
-/// How long everything runs before it counts.
-const WARM_UP: Duration = Duration::from_millis(500);
 
 /// The columns and the key of `events`. The journal's second index, and its tables of keys and claims, are its own affair.
 const SINGLE: &str = "CREATE TABLE single (aggregate_type text NOT NULL, aggregate_id text NOT NULL, \
@@ -230,35 +226,4 @@ async fn insert(
         .execute(connection)
         .await?;
     Ok(())
-}
-
-/// Counts what many tasks do.
-#[derive(Clone, Default)]
-struct Counter(Arc<Counts>);
-
-#[derive(Default)]
-struct Counts {
-    done: AtomicU64,
-    over: AtomicBool,
-}
-
-impl Counter {
-    fn goes_on(&self) -> bool {
-        !self.0.over.load(Ordering::Relaxed)
-    }
-
-    fn one(&self) {
-        self.0.done.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// How many a second within a span, after a warm-up. Then it tells the tasks to end.
-    async fn watch(&self, span: Duration) -> f64 {
-        tokio::time::sleep(WARM_UP).await;
-        let before = self.0.done.load(Ordering::Relaxed);
-        let watch = Stopwatch::start();
-        tokio::time::sleep(span).await;
-        let rate = (self.0.done.load(Ordering::Relaxed) - before) as f64 / watch.seconds();
-        self.0.over.store(true, Ordering::Relaxed);
-        rate
-    }
 }

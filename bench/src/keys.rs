@@ -165,9 +165,9 @@ pub const LENGTH: usize = 47;
 
 /// The secrets in what [`presented`] gave.
 pub fn each(texts: &[String]) -> impl Iterator<Item = &str> {
-    texts.iter().flat_map(|text| {
-        (0..text.len() / LENGTH).filter_map(|at| text.get(at * LENGTH..(at + 1) * LENGTH))
-    })
+    texts
+        .iter()
+        .flat_map(|text| (0..text.len() / LENGTH).filter_map(|at| text.get(at * LENGTH..(at + 1) * LENGTH)))
 }
 
 pub(crate) fn tenant_id(number: u32) -> TenantId {

@@ -14,6 +14,7 @@ pub mod memory;
 pub mod output;
 mod process;
 mod random;
+mod rate;
 mod rebuild;
 mod report;
 mod rounds;

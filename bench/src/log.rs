@@ -4,18 +4,16 @@ use std::collections::HashMap;
 
 use chrono::TimeDelta;
 use cqrs_es::{Aggregate, DomainEvent};
-use nexus_domain::key::{
-    Change, Key, KeyChanged, KeyEvent, KeyRevoked, KeyRotated, RevocationReason,
-};
+use nexus_domain::key::{Change, Key, KeyChanged, KeyEvent, KeyRevoked, KeyRotated, RevocationReason};
 use nexus_domain::tenant::{Tenant, TenantCreated, TenantEvent};
 use nexus_domain::usage::{KeyUsed, Usage, UsageEvent, UsedRequest, stream_of};
 use nexus_domain::verification::Code;
 use nexus_infrastructure::journal::{Append, Expected, Journal, NewEvent, StreamAppend};
 use serde_json::json;
 
+use crate::Failure;
 use crate::keys::{self, Population, key_id, tenant_id, time};
 use crate::random::Random;
-use crate::Failure;
 
 /// Events in one append while a log is written.
 const TOGETHER: usize = 2000;

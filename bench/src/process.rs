@@ -56,8 +56,7 @@ impl Server {
 
     /// Starts a program that prints a line with its `url` when it is ready, and gives it `input`.
     pub(crate) fn start(mut command: Command, input: &str) -> Result<Self, Failure> {
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         if let Some(mut stdin) = child.stdin.take() {
             stdin.write_all(input.as_bytes())?;
         }
@@ -65,9 +64,9 @@ impl Server {
         if let Some(stdout) = child.stdout.as_mut() {
             BufReader::new(stdout).read_line(&mut ready)?;
         }
-        let address = serde_json::from_str::<Ready>(&ready).ok().and_then(|told| {
-            told.url.strip_prefix("http://").and_then(|address| address.parse().ok())
-        });
+        let address = serde_json::from_str::<Ready>(&ready)
+            .ok()
+            .and_then(|told| told.url.strip_prefix("http://").and_then(|address| address.parse().ok()));
         match address {
             Some(address) => Ok(Self { child, address, ready }),
             None => {
@@ -83,7 +82,8 @@ impl Server {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         // What stands before the bracket is the program's name, which may hold anything.
         let fields = stat.rsplit_once(')').map(|(_, fields)| fields).unwrap_or_default();
-        let ticks: f64 = fields.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<f64>().ok()).sum();
+        let ticks: f64 =
+            fields.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<f64>().ok()).sum();
         Ok(ticks / TICKS)
     }
 

@@ -71,23 +71,24 @@ async fn at_size(sizes: &Sizes, keys: u32) -> Result<(Rounds, Scaling), Failure>
 /// Runs both at once; the slower one's time for one look-up.
 fn together(
     one: impl Fn() -> Result<f64, Failure> + Send,
-    other: impl Fn() -> Result<f64, Failure> + Send,
+    other: impl Fn() -> Result<f64, Failure>,
 ) -> Result<f64, Failure> {
     let start = Barrier::new(2);
-    let ready = |work: &dyn Fn() -> Result<f64, Failure>| {
-        start.wait();
-        work()
-    };
+    let start = &start;
     let (one, other) = std::thread::scope(|scope| {
-        let beside = scope.spawn(|| ready(&one));
-        let here = ready(&other);
+        let beside = scope.spawn(move || {
+            start.wait();
+            one()
+        });
+        start.wait();
+        let here = other();
         (beside.join(), here)
     });
     Ok(one.map_err(|_| "a thread ended badly")??.max(other?))
 }
 
 /// A table with a population's keys, and what is asked of it.
-pub(crate) struct Table {
+struct Table {
     validator: Validator,
     required: Vec<String>,
     ip: IpAddr,

@@ -120,6 +120,7 @@ pub fn is_well_formed(text: &str, prefix: &str) -> bool {
 }
 
 /// The value of each base62 digit; 0 for what is none, which the caller has ruled out.
+#[expect(clippy::indexing_slicing, reason = "evaluated when the program is compiled")]
 const VALUES: [u8; 256] = {
     let mut values = [0; 256];
     let mut value = 0;

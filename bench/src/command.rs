@@ -1,0 +1,130 @@
+//! The command line: which measurements are made, and how big.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::http::Route;
+use crate::report::{self, Row};
+use crate::sizes::Sizes;
+use crate::{Failure, append, http, memory, output, rebuild, start, store, verify};
+
+/// Measures Nexus against baselines on this machine and prints one table.
+#[derive(Debug, Parser)]
+#[command(name = "nexus-bench")]
+struct Arguments {
+    /// Small sizes, to see that the measurements work.
+    #[arg(long)]
+    quick: bool,
+    /// Workers of the web servers that are measured.
+    #[arg(long, default_value_t = 1)]
+    workers: u32,
+    /// Parts of names; without any, everything is measured.
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Measurement {
+    Append,
+    Verify,
+    Memory,
+    Http(Route),
+    Rebuild { postgres: bool },
+    Start,
+}
+
+impl Measurement {
+    const ALL: [Self; 8] = [
+        Self::Append,
+        Self::Verify,
+        Self::Memory,
+        Self::Http(Route::Verify),
+        Self::Http(Route::ForwardAuth),
+        Self::Rebuild { postgres: true },
+        Self::Rebuild { postgres: false },
+        Self::Start,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Append => "append",
+            Self::Verify => "in-process-verify",
+            Self::Memory => "memory",
+            Self::Http(Route::Verify) => "http-verify",
+            Self::Http(Route::ForwardAuth) => "http-forward-auth",
+            Self::Rebuild { postgres: true } => "rebuild-postgresql",
+            Self::Rebuild { postgres: false } => "rebuild-sqlite",
+            Self::Start => "start",
+        }
+    }
+
+    const fn needs_postgres(self) -> bool {
+        matches!(self, Self::Append | Self::Rebuild { postgres: true })
+    }
+
+    async fn make(self, sizes: &Sizes) -> Result<Vec<Row>, Failure> {
+        match self {
+            Self::Append => append::measure(sizes).await,
+            Self::Verify => verify::measure(sizes).await,
+            Self::Memory => memory::measure(sizes),
+            Self::Http(route) => http::measure(sizes, route).await,
+            Self::Rebuild { postgres } => rebuild::measure(sizes, postgres).await,
+            Self::Start => start::measure(sizes).await,
+        }
+    }
+}
+
+/// The program.
+#[must_use]
+pub fn run() -> ExitCode {
+    let outcome = if std::env::args().nth(1).as_deref() == Some(http::BARE_SERVER) {
+        actix_web::rt::System::new().block_on(http::serve_bare())
+    } else {
+        measure(&Arguments::parse())
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::progress(&failure.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Makes the measurements one after the other. One that fails does not keep the others from the table.
+fn measure(arguments: &Arguments) -> Result<(), Failure> {
+    let sizes = if arguments.quick { Sizes::quick } else { Sizes::full }(arguments.workers);
+    let wanted = |measurement: &Measurement| {
+        arguments.names.is_empty() || arguments.names.iter().any(|part| measurement.name().contains(part))
+    };
+    let chosen: Vec<Measurement> = Measurement::ALL.into_iter().filter(wanted).collect();
+    if chosen.is_empty() {
+        let names = Measurement::ALL.map(Measurement::name).join(", ");
+        return Err(format!("nothing has such a name; there are {names}").into());
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut rows = Vec::new();
+    let mut failed = Vec::new();
+    for measurement in chosen {
+        let name = measurement.name();
+        if measurement.needs_postgres() && !store::has_postgres() {
+            output::progress(&format!("{name}: left out, there is no PostgreSQL server"));
+            continue;
+        }
+        output::progress(name);
+        match runtime.block_on(measurement.make(&sizes)) {
+            Ok(more) => rows.extend(more),
+            Err(failure) => {
+                output::progress(&format!("{name}: {failure}"));
+                failed.push(name);
+            }
+        }
+    }
+    output::line(&report::table(&rows));
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("could not be measured: {}", failed.join(", ")).into())
+    }
+}

@@ -1,0 +1,25 @@
+//! What happens to real processes: killed, frozen, cut off from their servers, without disk. Each test names the property
+//! that must hold through it. Tests that break a server start one of their own; where its program is missing they say so.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "the tests measure real time, and say what they skip"
+)]
+
+mod broker;
+mod commands;
+mod consumer;
+mod load;
+mod log;
+mod postgres;
+
+mod broker_outage;
+mod crash;
+mod database_restart;
+mod drain;
+mod full_disk;
+mod moved_folder;
+mod quota;
+mod relay_failover;
+mod replay;
+mod usage;
