@@ -1,0 +1,307 @@
+//! What every route of the REST interface promises: problem documents, strictness, repetition, paging, scopes.
+
+use nexus_tests::{Answer, Client, Node, Tenant};
+use serde_json::{Value, json};
+
+/// Routes that need no management credential, and why.
+const OPEN: &[&str] = &[
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    // The credential that it is asked about is in the request itself.
+    "/v1/forward-auth/{dialect}",
+];
+
+/// The scope that each route needs. A route that is missing here fails the test.
+const SCOPES: &[(&str, &str, &str)] = &[
+    ("GET", "/v1/audit", "audit:read"),
+    ("GET", "/v1/events", "audit:read"),
+    ("GET", "/v1/projections", "projections:read"),
+    ("POST", "/v1/projections/{name}/rebuild", "projections:write"),
+    ("GET", "/v1/tenants", "tenants:read"),
+    ("POST", "/v1/tenants", "tenants:write"),
+    ("GET", "/v1/tenants/{tenant}", "tenants:read"),
+    ("PATCH", "/v1/tenants/{tenant}", "tenants:write"),
+    ("GET", "/v1/tenants/{tenant}/audit", "audit:read"),
+    ("GET", "/v1/tenants/{tenant}/keys", "keys:read"),
+    ("POST", "/v1/tenants/{tenant}/keys", "keys:write"),
+    ("GET", "/v1/tenants/{tenant}/keys/{key}", "keys:read"),
+    ("PATCH", "/v1/tenants/{tenant}/keys/{key}", "keys:write"),
+    ("GET", "/v1/tenants/{tenant}/keys/{key}/requests", "keys:read"),
+    ("POST", "/v1/tenants/{tenant}/keys/{key}/revoke", "keys:write"),
+    ("POST", "/v1/tenants/{tenant}/keys/{key}/rotate", "keys:write"),
+    ("GET", "/v1/tenants/{tenant}/keys/{key}/usage", "keys:read"),
+    ("POST", "/v1/tenants/{tenant}/resume", "tenants:write"),
+    ("POST", "/v1/tenants/{tenant}/suspend", "tenants:write"),
+    ("POST", "/v1/verify", "verify"),
+];
+
+/// The tenant that owns the management credentials.
+pub const PLATFORM: &str = "00000000-0000-7000-8000-000000000001";
+
+/// Method and path of every route in the server's own description.
+pub fn routes(client: &Client) -> Vec<(String, String)> {
+    let document = client.get("/openapi.json").expect(200).json();
+    let mut routes = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let methods = methods.as_object().unwrap().keys().map(|method| method.to_uppercase());
+        routes.extend(methods.filter(|method| method != "PARAMETERS").map(|method| (method, path.clone())));
+    }
+    assert!(routes.len() > 20, "{routes:?}");
+    routes
+}
+
+/// A body that the route accepts.
+pub fn body_for(method: &str, path: &str) -> Option<Vec<u8>> {
+    let body = match (method, path) {
+        ("POST", "/v1/tenants") => json!({"name": "Another", "dialect": "nexus"}),
+        ("POST", "/v1/tenants/{tenant}/keys") => json!({"name": "Another"}),
+        ("PATCH", _) => json!({"name": "Renamed"}),
+        ("POST", "/v1/verify") => json!({"credential": "x"}),
+        ("POST", _) => json!({}),
+        _ => return None,
+    };
+    Some(body.to_string().into_bytes())
+}
+
+/// A management credential with these scopes and restrictions.
+pub fn credential(node: &Node, scopes: &[&str], restrictions: &Value) -> Client {
+    let body = json!({"name": "Limited", "scopes": scopes, "restrictions": restrictions});
+    let made = node.admin().post(&format!("/v1/tenants/{PLATFORM}/keys"), &body).expect(201).json();
+    node.client().bearer(made["secret"].as_str().unwrap())
+}
+
+fn assert_problem(answer: &Answer, status: u16, code: &str) {
+    assert_eq!(answer.status, status, "{answer:?}");
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{answer:?}");
+    let body = answer.json();
+    assert_eq!(body["code"], code);
+    assert_eq!(body["status"], status);
+    assert_eq!(body["type"], format!("/problems/{code}"));
+    for name in ["title", "detail", "request_id"] {
+        assert!(body[name].as_str().is_some_and(|text| !text.is_empty()), "{name} in {body}");
+    }
+    assert_eq!(body["request_id"].as_str(), answer.header("x-request-id"));
+}
+
+fn locations(answer: &Answer) -> Vec<String> {
+    let body = answer.json();
+    let errors = body["errors"].as_array().unwrap_or_else(|| panic!("errors in {body}"));
+    for error in errors {
+        assert!(error["message"].is_string() && error["fix"].is_string(), "{error}");
+    }
+    errors.iter().map(|error| error["location"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn problems_have_one_shape_and_a_page_of_their_own() {
+    let node = Node::dev();
+    let admin = node.admin();
+    let tenant = node.demo_tenant("nexus");
+    for (answer, status, code) in [
+        (admin.get("/v1/nowhere"), 404, "not_found"),
+        (admin.get("/"), 404, "not_found"),
+        (node.client().get("/v1/tenants"), 401, "unauthorized"),
+        (admin.send("DELETE", "/v1/tenants", None), 404, "not_found"),
+        (admin.get(&format!("/v1/tenants/{tenant}/keys/nonsense")), 404, "not_found"),
+        (admin.get("/v1/tenants/nonsense"), 404, "not_found"),
+        (admin.send("POST", "/v1/tenants", Some(b"{")), 400, "invalid_request"),
+        (admin.send("POST", "/v1/tenants", Some(&[b' '; 70_000])), 413, "too_large"),
+        (admin.clone().header("content-type", "text/plain").send("POST", "/v1/tenants", Some(b"{}")), 415, "unsupported_media_type"),
+    ] {
+        assert_problem(&answer, status, code);
+        let page = node.client().get(answer.json()["type"].as_str().unwrap());
+        assert_eq!(page.status, 200, "the page about {code}");
+    }
+    assert!(node.client().get("/v1/tenants").header("www-authenticate").is_some());
+}
+
+#[test]
+fn everything_wrong_with_a_body_is_told_at_once_with_its_place() {
+    let node = Node::dev();
+    let path = format!("/v1/tenants/{}/keys", node.demo_tenant("nexus"));
+    let body = json!({"type": "golden", "scopes": ["read:users", 7], "expires_in": "soon", "ip_allowlist": ["10.0.0.0/40"],
+        "restrictions": {"brand": "acme"}, "tenant_id": "x", "colour": 1});
+    let answer = node.admin().post(&path, &body);
+    assert_problem(&answer, 400, "invalid_request");
+    let mut found = locations(&answer);
+    found.sort();
+    let expected = [
+        "body.colour", "body.expires_in", "body.ip_allowlist[0]", "body.name", "body.restrictions.brand", "body.scopes[1]",
+        "body.tenant_id", "body.type",
+    ];
+    assert_eq!(found, expected);
+    let twice = json!({"name": "x", "expires_in": "1d", "expires_at": "2099-01-01T00:00:00Z"});
+    assert_eq!(locations(&node.admin().post(&path, &twice).expect(400)), ["body.expires_at"]);
+    let unknown = json!({"name": "x", "scopes": ["fly:moon"]});
+    assert_eq!(locations(&node.admin().post(&path, &unknown).expect(400)), ["body.scopes"]);
+    let query = node.admin().get(&format!("{path}?limit=0&status=gone&colour=red").replace("/keys", "/keys"));
+    let mut found = locations(&query.expect(400));
+    found.sort();
+    assert_eq!(found, ["query.colour", "query.limit", "query.status"]);
+}
+
+#[test]
+fn the_same_idempotency_key_gives_the_same_answer_and_happens_once() {
+    let node = Node::dev();
+    let tenant = Tenant { id: node.demo_tenant("nexus").to_owned(), dialect: "nexus".to_owned() };
+    let keys = tenant.keys(&node.admin());
+    let once = node.admin().header("idempotency-key", "first");
+    let body = json!({"name": "Once", "scopes": ["read:users"]});
+    let (first, again) = (once.post(&tenant.path("/keys"), &body).expect(201), once.post(&tenant.path("/keys"), &body).expect(201));
+    assert_eq!(first.text(), again.text(), "the secret included");
+    assert_eq!(keys.list("all").len(), 1);
+    let other = once.post(&tenant.path("/keys"), &json!({"name": "Other"}));
+    assert_problem(&other, 422, "idempotency_mismatch");
+    let elsewhere = once.post("/v1/tenants", &json!({"name": "Other", "dialect": "nexus"}));
+    assert_problem(&elsewhere, 422, "idempotency_mismatch");
+
+    let id = first.json()["key"]["id"].as_str().unwrap().to_owned();
+    let rotating = node.admin().header("idempotency-key", "second");
+    let rotate = || rotating.post(&keys.path(&id, "/rotate"), &json!({})).expect(200);
+    let (one, two) = (rotate(), rotate());
+    assert_eq!(one.json()["secret"], two.json()["secret"]);
+    assert_eq!(keys.show(&id)["versions"].as_array().unwrap().len(), 2, "rotated once");
+
+    // Another credential's keys are its own: the name space is not shared.
+    let stranger = credential(&node, &["keys:write"], &json!({})).header("idempotency-key", "first");
+    assert_ne!(stranger.post(&tenant.path("/keys"), &body).expect(201).json()["secret"], first.json()["secret"]);
+    for wrong in ["", "a b", &"x".repeat(256)] {
+        let answer = node.admin().header("idempotency-key", wrong).post(&tenant.path("/keys"), &body);
+        assert_eq!(locations(&answer.expect(400)), ["header.idempotency-key"], "{wrong:?}");
+    }
+}
+
+#[test]
+fn concurrent_requests_with_one_idempotency_key_happen_once() {
+    let node = Node::dev();
+    let path = format!("/v1/tenants/{}/keys", node.demo_tenant("nexus"));
+    let once = node.admin().header("idempotency-key", "at-once");
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..16).map(|_| scope.spawn(|| once.post(&path, &json!({"name": "Once"})))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let mut bodies: Vec<String> = Vec::new();
+    for answer in &answers {
+        match answer.status {
+            201 => bodies.push(answer.text()),
+            409 => assert_problem(answer, 409, "request_in_flight"),
+            _ => panic!("{answer:?}"),
+        }
+    }
+    assert!(!bodies.is_empty());
+    assert!(bodies.iter().all(|body| *body == bodies[0]), "{bodies:?}");
+    assert_eq!(node.admin().list(&path, 200).len(), 1);
+}
+
+#[test]
+fn pages_hold_every_row_once_whatever_their_length() {
+    let node = Node::dev();
+    let admin = node.admin();
+    let tenant = Tenant { id: node.demo_tenant("nexus").to_owned(), dialect: "nexus".to_owned() };
+    for number in 0..7 {
+        let _key = tenant.keys(&admin).create(&json!({"name": format!("Key {number}")}));
+    }
+    for list in ["/v1/tenants", &tenant.path("/keys"), &tenant.path("/audit"), "/v1/audit"] {
+        // Uses of the management credential come in meanwhile; they are newer than what is compared.
+        let until = "to=2999-01-01T00:00:00Z";
+        let list = if list.ends_with("audit") { format!("{list}?action=key.issued&{until}") } else { list.to_owned() };
+        let whole = admin.list(&list, 200);
+        assert!(whole.len() >= 4, "{list}: {whole:?}");
+        for limit in 1..=3 {
+            assert_eq!(admin.list(&list, limit), whole, "{list} by {limit}");
+        }
+    }
+}
+
+#[test]
+fn wrong_limits_and_cursors_are_refused_on_every_list() {
+    let node = Node::dev();
+    let admin = node.admin();
+    let tenant = node.demo_tenant("nexus");
+    let key = Tenant { id: tenant.to_owned(), dialect: "nexus".to_owned() }.keys(&admin).create(&json!({}));
+    for list in [
+        "/v1/tenants".to_owned(),
+        "/v1/audit".to_owned(),
+        format!("/v1/tenants/{tenant}/keys"),
+        format!("/v1/tenants/{tenant}/audit"),
+        format!("/v1/tenants/{tenant}/keys/{}/requests", key.id),
+    ] {
+        for limit in ["0", "201", "-1", "abc", "", "1.5", "99999999999999999999"] {
+            let answer = admin.get(&format!("{list}?limit={limit}"));
+            assert_problem(&answer, 400, "invalid_request");
+            assert_eq!(locations(&answer), ["query.limit"], "{list} {limit}");
+        }
+        for cursor in ["", "x", "AAAA", "%00", "'%20OR%201=1", "999999999999999999999"] {
+            let answer = admin.get(&format!("{list}?cursor={cursor}"));
+            assert_eq!(answer.status, 400, "{list}?cursor={cursor}: {answer:?}");
+            assert_eq!(locations(&answer), ["query.cursor"], "{list} {cursor}");
+        }
+        for limit in ["1", "200"] {
+            assert_eq!(admin.get(&format!("{list}?limit={limit}")).status, 200, "{list} {limit}");
+        }
+    }
+}
+
+#[test]
+fn the_request_id_is_echoed_or_made() {
+    let node = Node::dev();
+    let echoed = node.client().header("x-request-id", "abc-123").get("/v1/tenants");
+    assert_eq!(echoed.header("x-request-id"), Some("abc-123"));
+    assert_eq!(echoed.json()["request_id"], "abc-123");
+    let long = "x".repeat(129);
+    for unusable in ["a b", long.as_str()] {
+        let made = node.client().header("x-request-id", unusable).get("/healthz");
+        assert!(made.header("x-request-id").is_some_and(|id| id != unusable && id.len() == 36), "{made:?}");
+    }
+    let (one, two) = (node.client().get("/healthz"), node.client().get("/healthz"));
+    assert_ne!(one.header("x-request-id"), two.header("x-request-id"));
+}
+
+#[test]
+fn every_route_without_a_credential_is_refused() {
+    let node = Node::dev();
+    let outsider = node.client();
+    let wrong = node.client().bearer("nxm_0000000000000000000000000000000000000000");
+    for (method, path) in routes(&outsider) {
+        if OPEN.contains(&path.as_str()) {
+            continue;
+        }
+        let real = path.replace("{tenant}", node.demo_tenant("nexus")).replace("{key}", "x").replace("{name}", "usage");
+        for client in [&outsider, &wrong] {
+            let answer = client.send(&method, &real, body_for(&method, &path).as_deref());
+            assert_problem(&answer, 401, "unauthorized");
+        }
+    }
+    for open in ["/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/problems/not_found"] {
+        assert_eq!(outsider.get(open).status, 200, "{open}");
+    }
+}
+
+#[test]
+fn every_route_needs_its_scope() {
+    let node = Node::dev();
+    let tenant = node.demo_tenant("nexus").to_owned();
+    let keys = Tenant { id: tenant.clone(), dialect: "nexus".to_owned() }.keys(&node.admin());
+    let known: Vec<(String, String)> =
+        routes(&node.client()).into_iter().filter(|(_, path)| !OPEN.contains(&path.as_str())).collect();
+    let mut listed: Vec<_> = SCOPES.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+    let mut offered = known.clone();
+    listed.sort();
+    offered.sort();
+    assert_eq!(offered, listed, "the table of scopes names every route");
+    let all = ["tenants:read", "tenants:write", "keys:read", "keys:write", "audit:read", "verify", "projections:read", "projections:write"];
+    for (method, path, needed) in SCOPES {
+        let others: Vec<&str> =
+            all.into_iter().filter(|scope| scope != needed && *scope != needed.replace(":read", ":write")).collect();
+        let key = if path.contains("{key}") { keys.create(&json!({})).id } else { String::new() };
+        let real = path.replace("{tenant}", &tenant).replace("{key}", &key).replace("{name}", "usage");
+        let body = body_for(method, path);
+        let lacking = credential(&node, &others, &json!({})).send(method, &real, body.as_deref());
+        assert_problem(&lacking, 403, "forbidden");
+        assert!(lacking.text().contains(needed), "{method} {path} says what is lacking: {lacking:?}");
+        let having = credential(&node, &[needed], &json!({})).send(method, &real, body.as_deref());
+        assert!((200..300).contains(&having.status), "{method} {path} with {needed}: {having:?}");
+    }
+}
