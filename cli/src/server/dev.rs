@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::output;
 use crate::server::failure::StartFailure;
 use crate::server::node::Node;
-use crate::server::{process, until_told_to_stop};
+use crate::server::{StopSignals, process};
 
 /// How long a credential that `nexus dev` prints is valid.
 const CREDENTIAL_LIFETIME: TimeDelta = TimeDelta::days(30);
@@ -44,14 +44,18 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), StartFailure> {
     let data = scratch.as_ref().map_or(options.data.as_path(), |folder| folder.path());
     let config = configuration(data, options.port)?;
     let metrics = process::observe(&config.log)?;
-    let node = Node::start(&config, metrics, "nexus dev").await?;
+    let mut stop = StopSignals::catch()?;
+    let Some(node) = stop.unless_received(Node::start(&config, metrics, "nexus dev")).await else {
+        return Ok(());
+    };
+    let node = node?;
     let tenants = demo_tenants(&node).await?;
     let token = admin_token(&node).await?;
     node.settle().await?;
     let url = format!("http://{}", node.address);
     tracing::info!(url, "ready");
     introduce(&options, data, &url, token.expose(), &tenants);
-    until_told_to_stop().await;
+    stop.received().await;
     node.stop().await;
     Ok(())
 }

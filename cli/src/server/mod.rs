@@ -17,6 +17,8 @@ pub(crate) use self::serve::run as serve;
 
 use std::future::Future;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 /// Runs a command of this module on a runtime of its own.
 pub(crate) fn block_on(work: impl Future<Output = Result<(), StartFailure>>) -> Result<(), StartFailure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -28,17 +30,35 @@ pub(crate) fn block_on(work: impl Future<Output = Result<(), StartFailure>>) -> 
     outcome
 }
 
-/// Waits for Ctrl-C or SIGTERM.
-async fn until_told_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
-        tracing::warn!("SIGTERM cannot be caught; stop with Ctrl-C");
-        let _stopped = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminated.recv() => {}
+/// Ctrl-C and SIGTERM, caught from the start on: the default action would cut the process off in the middle, also one that
+/// has just said that it is ready.
+struct StopSignals {
+    interrupted: Signal,
+    terminated: Signal,
+}
+
+impl StopSignals {
+    fn catch() -> Result<Self, StartFailure> {
+        let catch = |kind| {
+            signal(kind).map_err(|error| StartFailure::new(format!("cannot catch signals: {error}")))
+        };
+        Ok(Self { interrupted: catch(SignalKind::interrupt())?, terminated: catch(SignalKind::terminate())? })
     }
-    tracing::info!("stopping: running requests are finished, what they left is written");
+
+    /// Waits for the first of them.
+    async fn received(&mut self) {
+        tokio::select! {
+            _ = self.interrupted.recv() => {}
+            _ = self.terminated.recv() => {}
+        }
+        tracing::info!("stopping: running requests are finished, what they left is written");
+    }
+
+    /// Does what a start takes, unless one of them comes first. Given up half-way, it is resumed by the next start.
+    async fn unless_received<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = work => Some(done),
+            () = self.received() => None,
+        }
+    }
 }

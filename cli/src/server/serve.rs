@@ -7,19 +7,22 @@ use nexus_infrastructure::config::NexusConfig;
 use crate::output;
 use crate::server::failure::StartFailure;
 use crate::server::node::Node;
-use crate::server::{process, until_told_to_stop};
+use crate::server::{StopSignals, process};
 
 /// Runs until told to stop.
 pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartFailure> {
     let config = NexusConfig::load(config, process::variables())?;
     let metrics = process::observe(&config.log)?;
-    let node = Node::start(&config, metrics, "First administrator").await?;
+    let mut stop = StopSignals::catch()?;
+    let starting = Node::start(&config, metrics, "First administrator");
+    let Some(node) = stop.unless_received(starting).await else { return Ok(()) };
+    let node = node?;
     if let Some(secret) = &node.first_credential {
         // Not into the log: this is the only time it is shown.
         output::line(&format!("First management credential, shown this once: {}", secret.expose()));
     }
     tracing::info!(url = config.server.public_url, address = %node.address, "ready");
-    until_told_to_stop().await;
+    stop.received().await;
     node.stop().await;
     Ok(())
 }

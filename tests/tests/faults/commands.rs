@@ -36,6 +36,8 @@ pub(crate) struct Sent {
     pub(crate) took: Duration,
     /// Absent: nobody answered.
     pub(crate) answer: Option<Answer>,
+    /// Whether nobody listens there any more.
+    pub(crate) refused: bool,
 }
 
 impl Command {
@@ -58,8 +60,13 @@ impl Command {
     pub(crate) fn send(&self, client: &Client) -> Sent {
         let client = client.clone().header("idempotency-key", &self.name);
         let began = Instant::now();
-        let answer = client.try_send("POST", &self.path, Some(self.body.to_string().as_bytes())).ok();
-        Sent { command: self.clone(), took: began.elapsed(), answer }
+        let answer = client.try_send("POST", &self.path, Some(self.body.to_string().as_bytes()));
+        let refused = |error: &ureq::Error| match error {
+            ureq::Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
+            error => matches!(error, ureq::Error::ConnectionFailed),
+        };
+        let refused = answer.as_ref().is_err_and(refused);
+        Sent { command: self.clone(), took: began.elapsed(), answer: answer.ok(), refused }
     }
 
     /// The status of success.

@@ -37,10 +37,10 @@ const SCOPES: &[(&str, &str, &str)] = &[
 ];
 
 /// The tenant that owns the management credentials.
-pub const PLATFORM: &str = "00000000-0000-7000-8000-000000000001";
+pub(crate) const PLATFORM: &str = "00000000-0000-7000-8000-000000000001";
 
 /// Method and path of every route in the server's own description.
-pub fn routes(client: &Client) -> Vec<(String, String)> {
+pub(crate) fn routes(client: &Client) -> Vec<(String, String)> {
     let document = client.get("/openapi.json").expect(200).json();
     let mut routes = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
@@ -52,7 +52,7 @@ pub fn routes(client: &Client) -> Vec<(String, String)> {
 }
 
 /// A body that the route accepts.
-pub fn body_for(method: &str, path: &str) -> Option<Vec<u8>> {
+pub(crate) fn body_for(method: &str, path: &str) -> Option<Vec<u8>> {
     let body = match (method, path) {
         ("POST", "/v1/tenants") => json!({"name": "Another", "dialect": "nexus"}),
         ("POST", "/v1/tenants/{tenant}/keys") => json!({"name": "Another"}),
@@ -65,7 +65,7 @@ pub fn body_for(method: &str, path: &str) -> Option<Vec<u8>> {
 }
 
 /// A management credential with these scopes and restrictions.
-pub fn credential(node: &Node, scopes: &[&str], restrictions: &Value) -> Client {
+pub(crate) fn credential(node: &Node, scopes: &[&str], restrictions: &Value) -> Client {
     let body = json!({"name": "Limited", "scopes": scopes, "restrictions": restrictions});
     let made = node.admin().post(&format!("/v1/tenants/{PLATFORM}/keys"), &body).expect(201).json();
     node.client().bearer(made["secret"].as_str().unwrap())

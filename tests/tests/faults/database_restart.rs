@@ -1,0 +1,96 @@
+//! PostgreSQL goes away under load and comes back.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use nexus_tests::{Client, Node, Options, Store, Tenant, patience, until};
+use serde_json::json;
+
+use crate::commands::{Command, Sent, complete};
+use crate::postgres::Server;
+use crate::{load, log};
+
+/// How long the database stays away.
+const AWAY: Duration = Duration::from_millis(1500);
+/// How long after its return commands may go on failing.
+const RECOVERED_WITHIN: Duration = Duration::from_secs(15);
+/// Longest answers; a verification that waited for the database would take longer.
+const COMMAND: Duration = Duration::from_secs(15);
+const VERIFICATION: Duration = Duration::from_secs(1);
+const WRITERS: usize = 8;
+
+#[test]
+fn a_restart_of_postgres_costs_503s_at_most_and_the_node_recovers_by_itself() {
+    let Some(mut server) = Server::start("a restart of PostgreSQL") else { return };
+    let options = Options::default().set("database.url", &json!(server.url()).to_string());
+    let mut node = Node::serve(&Store::sqlite(), &options);
+    let client = node.admin();
+    let tenant = Tenant::create(&client, "nexus");
+    let key = tenant.keys(&client).create(&json!({"name": "Verified throughout"}));
+
+    let work = |number: usize, over: &AtomicBool| {
+        if number < WRITERS {
+            (create(&client, &tenant, number, over), 0)
+        } else {
+            (Vec::new(), verify_throughout(&client, &key.secret, over))
+        }
+    };
+    let (done, ()) = load::during(WRITERS + 2, work, || {
+        for _ in 0..3 {
+            std::thread::sleep(Duration::from_secs(1));
+            server.stop_immediately();
+            std::thread::sleep(AWAY);
+            server.run();
+            recovers(&client, &tenant);
+        }
+    });
+    assert!(node.process().is_running(), "it is the same process");
+    let verified: u64 = done.iter().map(|(_, verified)| verified).sum();
+    let sent: Vec<Sent> = done.into_iter().flat_map(|(sent, _)| sent).collect();
+    for sent in &sent {
+        let status = sent.answer.as_ref().map(|answer| answer.status);
+        assert!(matches!(status, Some(201 | 503)), "{sent:?}");
+        assert!(sent.took < COMMAND, "{sent:?}");
+    }
+    let (acknowledged, refused): (Vec<Sent>, Vec<Sent>) = sent.into_iter().partition(Sent::acknowledged);
+    eprintln!("{} acknowledged, {} answered 503, {verified} verified", acknowledged.len(), refused.len());
+    assert!(!refused.is_empty(), "the database was away");
+    load::spread(&acknowledged, 8, |sent| sent.check(&client, &tenant));
+    let refused: Vec<Command> = refused.into_iter().map(|sent| sent.command).collect();
+    let mut everything = complete(&client, &refused, 8);
+    everything.extend(acknowledged);
+    log::check_once(&client, &everything);
+    let counted = || tenant.keys(&client).usage(&key.id)["VALID"].as_u64().unwrap_or(0);
+    until(patience(), || counted() >= verified);
+    assert_eq!(counted(), verified, "each use is counted once");
+}
+
+fn create(client: &Client, tenant: &Tenant, thread: usize, over: &AtomicBool) -> Vec<Sent> {
+    let mut sent = Vec::new();
+    while !over.load(Ordering::SeqCst) {
+        sent.push(Command::create(tenant, format!("thread-{thread}-{}", sent.len())).send(client));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    sent
+}
+
+/// How many verifications were answered, all of them quickly and with the right verdict.
+fn verify_throughout(client: &Client, secret: &str, over: &AtomicBool) -> u64 {
+    let mut verified = 0;
+    while !over.load(Ordering::SeqCst) {
+        let began = Instant::now();
+        let verdict = nexus_tests::verify(client, secret);
+        assert_eq!(verdict, "VALID");
+        assert!(began.elapsed() < VERIFICATION, "a verification took {:?}", began.elapsed());
+        verified += 1;
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    verified
+}
+
+fn recovers(client: &Client, tenant: &Tenant) {
+    let works = || client.post(&tenant.path("/keys"), &json!({"name": "After the restart"})).status == 201;
+    assert!(until(RECOVERED_WITHIN, works), "commands work again within {RECOVERED_WITHIN:?}");
+    let ready = || client.get("/readyz").status == 200;
+    assert!(until(RECOVERED_WITHIN, ready), "the node is ready again");
+}

@@ -1,0 +1,178 @@
+//! A real nginx in front of a small service, with the configuration of `examples/nginx`.
+
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use nexus_tests::{Client, Process, Store, eventually, patience, until};
+use serde_json::json;
+
+use crate::dialects::{Call, Product, READ};
+
+const EXAMPLE: &str = "../examples/nginx/nginx.conf";
+
+/// A service that answers `200` and tells which head it got.
+fn upstream() -> (SocketAddr, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut head = String::new();
+            let mut reader = BufReader::new(&stream);
+            while reader.read_line(&mut head).is_ok_and(|read| read > 2) {}
+            let told = sender.send(head.to_lowercase());
+            let _gone = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\nhello\n");
+            if told.is_err() {
+                return;
+            }
+        }
+    });
+    (address, receiver)
+}
+
+fn nginx() -> Option<PathBuf> {
+    let named = std::env::var_os("NEXUS_TEST_NGINX").filter(|name| !name.is_empty()).map(PathBuf::from);
+    named.or_else(|| Some(PathBuf::from("/usr/sbin/nginx"))).filter(|program| program.is_file())
+}
+
+/// nginx with the example's configuration, between clients, Nexus and the service.
+fn gateway(program: &Path, folder: &Path, product: &Product, upstream: SocketAddr) -> (Process, SocketAddr) {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(EXAMPLE)).unwrap();
+    for (from, to) in [
+        ("127.0.0.1:8000", free.to_string()),
+        ("127.0.0.1:8080", product.node.address().to_string()),
+        ("127.0.0.1:3000", upstream.to_string()),
+        ("forward-auth/nexus?", format!("forward-auth/{}?", product.tenant.dialect)),
+    ] {
+        assert!(text.contains(from), "the example names {from}");
+        text = text.replace(from, &to);
+    }
+    std::fs::write(folder.join("nginx.conf"), text).unwrap();
+    for name in ["body", "proxy", "fastcgi", "uwsgi", "scgi"] {
+        std::fs::create_dir_all(folder.join(name)).unwrap();
+    }
+    let process = Process::start("nginx", Command::new(program).arg("-p").arg(folder).args(["-c", "nginx.conf", "-e", "stderr"]));
+    assert!(until(patience(), || TcpStream::connect(free).is_ok()), "nginx listens: {:?}", process.stderr());
+    (process, free)
+}
+
+/// The status and the lines of an answer to curl.
+fn curl(address: SocketAddr, headers: &[(&str, &str)], arguments: &[&str]) -> (u16, String) {
+    let mut command = Command::new("curl");
+    command.args(["--silent", "--show-error", "--include", "--max-time", "20", "--noproxy", "*"]).args(arguments);
+    for (name, value) in headers {
+        command.arg("--header").arg(format!("{name}: {value}"));
+    }
+    let output = command.arg(format!("http://{address}/v1/users?page=1")).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n");
+    let status = text.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|code| code.parse().ok());
+    (status.unwrap_or_else(|| panic!("{output:?}")), text)
+}
+
+fn credential(product: &Product, secret: &str) -> Vec<(&'static str, String)> {
+    match product.tenant.dialect.as_str() {
+        "nexuscommerce" => vec![("Authorization", format!("Bearer {secret}")), ("X-Tenant-ID", product.tenant.id.clone())],
+        "nexpay" => vec![("Authorization", format!("ApiKey {secret}"))],
+        _ => vec![("Authorization", format!("Bearer {secret}"))],
+    }
+}
+
+#[test]
+fn nginx_lets_live_keys_through_and_refuses_them_right_after_their_revocation() {
+    let Some(program) = nginx() else {
+        eprintln!("nginx: skipped, NEXUS_TEST_NGINX names none");
+        return;
+    };
+    for dialect in ["nexus", "nexpay", "nexuscommerce"] {
+        let product = Product::of(dialect);
+        let folder = Store::sqlite();
+        let (upstream, heads) = upstream();
+        let (_nginx, address) = gateway(&program, folder.folder(), &product, upstream);
+        let scopes = if dialect == "nexus" { json!(["read:users"]) } else { json!([]) };
+        let key = product.create(json!({"scopes": scopes}));
+        let owned = credential(&product, &key.secret);
+        let sent: Vec<(&str, &str)> = owned.iter().map(|(name, value)| (*name, value.as_str())).collect();
+
+        let (status, text) = curl(address, &sent, &[]);
+        assert_eq!(status, 200, "{dialect}: {text}");
+        let head = heads.recv_timeout(Duration::from_secs(5)).unwrap();
+        assert!(head.contains(&format!("x-nexus-key: {}\n", key.id).replace('\n', "\r\n")), "{head}");
+        assert!(head.contains(&format!("x-nexus-tenant: {}\r\n", product.tenant.id)), "{head}");
+        assert!(!head.contains(&key.secret.to_lowercase()), "the service does not get the secret: {head}");
+
+        let mut forged = sent.clone();
+        forged.extend([("X-Nexus-Tenant", "forged"), ("X-Nexus-Key", "forged"), ("X-Nexus-Scopes", "forged")]);
+        forged.extend([("X-Forwarded-For", "198.51.100.66"), ("X-Original-Method", "FORGED"), ("X-Original-URI", "/forged")]);
+        assert_eq!(curl(address, &forged, &["--request", "DELETE"]).0, 200);
+        let head = heads.recv_timeout(Duration::from_secs(5)).unwrap();
+        assert!(!head.contains("forged") && !head.contains("198.51.100.66"), "{dialect}: {head}");
+        assert!(head.starts_with("delete /v1/users?page=1 "), "{head}");
+        let row = eventually("both are logged", || {
+            let rows = product.admin().list(&product.keys().path(&key.id, "/requests"), 50);
+            rows.into_iter().find(|row| row["method"] == "DELETE")
+        });
+        assert_eq!((row["ip"].as_str(), row["path"].as_str()), (Some("127.0.0.1"), Some("/v1/users")), "{row}");
+
+        assert_eq!(product.keys().revoke(&key.id).status, 200);
+        let (status, text) = curl(address, &sent, &[]);
+        assert_eq!(status, 401, "{dialect}: {text}");
+        let direct = product.with_key(&key.secret, &READ);
+        let body = text.split_once("\n\n").unwrap().1;
+        assert_eq!(body, direct.text(), "{dialect}: the dialect's own body");
+        let lower = text.to_lowercase();
+        for name in ["www-authenticate", "content-type"] {
+            let line = format!("\n{name}: {}\n", direct.header(name).unwrap()).to_lowercase();
+            assert!(lower.contains(&line), "{dialect}: {line} in {text}");
+        }
+        let elsewhere = product.create(json!({"ip_allowlist": ["203.0.113.0/24"]}));
+        let owned = credential(&product, &elsewhere.secret);
+        let mut sent: Vec<(&str, &str)> = owned.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        sent.push(("X-Forwarded-For", "203.0.113.7"));
+        let (status, text) = curl(address, &sent, &[]);
+        assert_eq!(status, 403, "{dialect}: {text}");
+        let direct = product.with_key(&elsewhere.secret, &Call { ip: "127.0.0.1", ..READ });
+        assert_eq!(text.split_once("\n\n").unwrap().1, direct.text(), "{dialect}: the dialect's own body");
+        assert!(heads.try_recv().is_err(), "nothing that was refused reached the service");
+    }
+}
+
+#[test]
+fn nginx_refuses_everything_while_nexus_is_gone() {
+    let Some(program) = nginx() else { return };
+    let mut product = Product::of("nexus");
+    let folder = Store::sqlite();
+    let (upstream, heads) = upstream();
+    let (_nginx, address) = gateway(&program, folder.folder(), &product, upstream);
+    let key = product.create(json!({"scopes": ["read:users"]}));
+    let bearer = format!("Bearer {}", key.secret);
+    assert_eq!(curl(address, &[("Authorization", &bearer)], &[]).0, 200);
+    let _head = heads.recv_timeout(Duration::from_secs(5)).unwrap();
+    product.node.kill();
+    let (status, text) = curl(address, &[("Authorization", &bearer)], &[]);
+    assert!(status >= 500, "{text}");
+    assert!(heads.try_recv().is_err(), "the service was not asked");
+}
+
+#[test]
+fn forward_auth_answers_whatever_method_a_gateway_repeats() {
+    let product = Product::of("nexus");
+    let key = product.create(json!({}));
+    for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+        let client: Client = product.node.client().bearer(&key.secret).header("x-forwarded-method", method);
+        assert_eq!(client.send(method, "/v1/forward-auth/nexus", None).status, 200, "{method}");
+    }
+    let mut socket = TcpStream::connect(product.node.address()).unwrap();
+    let mut request = String::from("GET /v1/forward-auth/nexus HTTP/1.1\r\nhost: x\r\nconnection: close\r\n");
+    let _ = write!(request, "authorization: Bearer {}\r\n\r\n", key.secret);
+    std::io::Write::write_all(&mut socket, request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    let _ended = socket.read_to_string(&mut answer);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
