@@ -7,12 +7,14 @@ use actix_web::middleware::from_fn;
 use actix_web::web;
 use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
+use nexus_domain::verification::{Code, Refused};
 use nexus_infrastructure::config::UsageDetail;
 use nexus_infrastructure::gate::Gate;
 use nexus_projections::Projections;
-use nexus_validator::Validator;
 use nexus_validator::usage_journal::{UsageJournal, UsageRecord};
+use nexus_validator::{Decision, Validator};
 
+use crate::node::freshness::Freshness;
 use crate::problem::Problem;
 use crate::{
     audit, docs, events, forward_auth, health, keys, openapi, projections, request, tenants, verify,
@@ -33,6 +35,8 @@ pub struct App {
     pub projections: Projections,
     /// The node's own table of credentials.
     pub validator: Arc<Validator>,
+    /// Whether the table may be answered from.
+    pub freshness: Arc<Freshness>,
     /// Where its decisions are recorded.
     pub usage: UsageJournal,
     /// What is recorded of each request.
@@ -46,18 +50,24 @@ pub struct App {
 }
 
 impl App {
+    /// The decision, or `UNAVAILABLE` where the table may be behind the log for too long.
+    #[must_use]
+    pub fn in_time<'v>(&self, decision: Decision<'v>) -> Decision<'v> {
+        if !self.freshness.stale() {
+            return decision;
+        }
+        let refused = Refused::new(
+            Code::Unavailable,
+            "this node cannot follow the log, so it cannot tell; try another one",
+        );
+        Decision { outcome: Err(refused), ..decision }
+    }
+
     /// Records a decision, in as much detail as the configuration wants.
     pub fn record(&self, record: UsageRecord<'_>) {
         match self.usage_detail {
             UsageDetail::Requests => self.usage.record(&record),
-            UsageDetail::Counts => self.usage.record(&UsageRecord {
-                method: None,
-                path: None,
-                ip: None,
-                request_id: None,
-                client_version: None,
-                ..record
-            }),
+            UsageDetail::Counts => self.usage.count(&record),
         }
     }
 }

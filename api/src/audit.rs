@@ -329,7 +329,12 @@ fn csv_rows(write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>) ->
 }
 
 fn write_row(writer: &mut csv::Writer<Vec<u8>>, object: &AuditObject) -> csv::Result<()> {
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    // What a spreadsheet would take for a formula is made a text.
+    let text = |value: &Option<String>| match value {
+        Some(value) if value.starts_with(['=', '+', '-', '@']) => format!("'{value}"),
+        Some(value) => value.clone(),
+        None => String::new(),
+    };
     writer.write_record([
         object.position.to_string(),
         text(&object.event_id),

@@ -20,7 +20,9 @@ const UNKNOWN_METHOD: &str = "UNKNOWN";
 
 /// Registers the route, for every method: gateways repeat the caller's.
 pub fn routes(config: &mut web::ServiceConfig) {
-    config.service(web::resource("/v1/forward-auth/{dialect}").route(web::route().to(forward_auth)));
+    config
+        .service(web::resource("/v1/forward-auth/{dialect}").route(web::route().to(forward_auth)))
+        .service(web::resource("/v1/forward-auth/{dialect}/{path:.*}").route(web::route().to(appended)));
 }
 
 struct Needs {
@@ -50,29 +52,61 @@ pub async fn forward_auth(
 ) -> Result<HttpResponse, Problem> {
     let dialect = app.gate.dialects().get(&dialect).ok_or_else(Problem::not_found)?;
     let needs = needs(&request, dialect)?;
-    let now = app.gate.clock().now().timestamp_micros();
     let believed = from_trusted_proxy(&request, &app.trusted_proxies);
-    let original = |names: [&str; 2]| {
-        let value = names.into_iter().find_map(|name| request.headers().get(name)).filter(|_| believed);
-        value.and_then(|value| value.to_str().ok())
+    let original = |names: [&str; 2]| if believed { stated(&request, names) } else { None };
+    let said = Said {
+        method: original(["x-original-method", "x-forwarded-method"]),
+        path: original(["x-original-uri", "x-forwarded-uri"]),
     };
-    let method = original(["x-original-method", "x-forwarded-method"]);
-    let path = original(["x-original-uri", "x-forwarded-uri"]);
-    let ip = client_ip(&request, &app.trusted_proxies);
+    decide(&app, &request, dialect, &needs, said)
+}
+
+/// For gateways that repeat the caller's method and append its path and query, as Envoy's `ext_authz` does over HTTP. What the
+/// request needs cannot stand in the query then, so this tells whose the credential is and whether it may be used here.
+async fn appended(
+    app: web::Data<App>,
+    request: HttpRequest,
+    place: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let dialect = app.gate.dialects().get(&place.0).ok_or_else(Problem::not_found)?;
+    let needs = Needs { environment: None, scopes: Vec::new(), restrictions: BTreeMap::new() };
+    let believed = from_trusted_proxy(&request, &app.trusted_proxies);
+    let path = format!("/{}", place.1);
+    let said =
+        Said { method: believed.then(|| request.method().as_str()), path: believed.then_some(path.as_str()) };
+    decide(&app, &request, dialect, &needs, said)
+}
+
+/// What a trusted proxy says of the caller's request.
+struct Said<'a> {
+    method: Option<&'a str>,
+    path: Option<&'a str>,
+}
+
+fn decide(
+    app: &App,
+    request: &HttpRequest,
+    dialect: &Dialect,
+    needs: &Needs,
+    said: Said<'_>,
+) -> Result<HttpResponse, Problem> {
+    let now = app.gate.clock().now().timestamp_micros();
+    let ip = client_ip(request, &app.trusted_proxies);
     let question = Question {
         environment: needs.environment.as_deref(),
-        method: Some(method.unwrap_or(UNKNOWN_METHOD)),
+        method: Some(said.method.unwrap_or(UNKNOWN_METHOD)),
         ip,
         required_scopes: &needs.scopes,
         restrictions: Some(&needs.restrictions),
         ..Question::default()
     };
-    let headers = header_texts(&request);
+    let headers = header_texts(request);
     let decision = app
         .validator
         .verify_headers(&dialect.name, headers.iter().copied(), &question, now)
         .map_err(|_| Problem::not_found())?;
-    let request_id = RequestId::of(&request);
+    let decision = app.in_time(decision);
+    let request_id = RequestId::of(request);
     app.record(UsageRecord {
         at: now,
         key: decision
@@ -80,14 +114,25 @@ pub async fn forward_auth(
             .as_ref()
             .map(|subject| (subject.key_id(), subject.tenant_id(), subject.version())),
         code: decision.code(),
-        method,
-        path,
+        method: said.method,
+        path: said.path,
         ip,
         request_id: Some(request_id.as_str()),
         client_version: request.headers().get("x-client-version").and_then(|value| value.to_str().ok()),
         dialect: Some(&dialect.name),
     });
     Ok(respond(dialect, &decision))
+}
+
+/// What a proxy says in one of two headers. Said twice and differently, as when a proxy sets one and passes the caller's
+/// other one on, it counts as unsaid.
+fn stated<'r>(request: &'r HttpRequest, names: [&str; 2]) -> Option<&'r str> {
+    let mut values = names.into_iter().flat_map(|name| request.headers().get_all(name));
+    let first = values.next()?;
+    if values.any(|other| other != first) {
+        return None;
+    }
+    first.to_str().ok()
 }
 
 fn needs(request: &HttpRequest, dialect: &Dialect) -> Result<Needs, Problem> {

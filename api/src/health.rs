@@ -23,6 +23,20 @@ pub(crate) async fn healthz() -> HttpResponse {
 #[get("/readyz")]
 pub(crate) async fn readyz(app: web::Data<App>) -> Result<HttpResponse, Problem> {
     let head = app.gate.journal().head().await?;
+    if app.freshness.stale() {
+        return Err(Problem::new(
+            &problem::UNAVAILABLE,
+            "the credential table does not follow the log; the log of the process tells why",
+        ));
+    }
+    let statuses = app.projections.status().await?;
+    if let Some(halted) = statuses.iter().find(|status| status.error.is_some()) {
+        let error = halted.error.as_deref().unwrap_or_default();
+        return Err(Problem::new(
+            &problem::UNAVAILABLE,
+            format!("the projection {} stands still: {error}", halted.name),
+        ));
+    }
     Ok(HttpResponse::Ok().json(json!({
         "status": "ok",
         "position": head,

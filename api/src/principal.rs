@@ -43,8 +43,11 @@ fn authenticate(request: &HttpRequest) -> Result<Caller, Problem> {
         .validator
         .verify_headers(MANAGEMENT, headers.iter().copied(), &question, now)
         .map_err(Problem::internal)?;
+    let decision = app.in_time(decision);
     let request_id = RequestId::of(request);
-    let code = decision.code();
+    // Which tenants it is confined to is the last thing a verdict looks at, and here the tenant is not known yet:
+    // `Caller::see` refuses the others.
+    let code = if decision.code() == Code::Restricted { Code::Valid } else { decision.code() };
     let quiet = code == Code::Valid && request.path() == "/v1/verify";
     if !quiet {
         app.record(UsageRecord {
@@ -63,7 +66,10 @@ fn authenticate(request: &HttpRequest) -> Result<Caller, Problem> {
         });
     }
     let subject = match (&decision.outcome, &decision.subject) {
-        (Ok(()), Some(subject)) => subject,
+        (Ok(()) | Err(_), Some(subject)) if code == Code::Valid => subject,
+        (Err(refused), _) if refused.code == Code::Unavailable => {
+            return Err(Problem::new(&problem::UNAVAILABLE, refused.detail.clone()));
+        }
         (Err(refused), _) if refused.code == Code::IpNotAllowed => {
             return Err(Problem::new(
                 &problem::FORBIDDEN,
@@ -82,8 +88,13 @@ fn authenticate(request: &HttpRequest) -> Result<Caller, Problem> {
         .restrictions
         .get("tenant")
         .map(|names| names.iter().filter_map(|name| name.parse().ok()).collect::<BTreeSet<_>>());
-    let principal =
-        Principal { actor: subject.key_id().to_string(), scopes: subject.rights().scopes.clone(), tenants };
+    let principal = Principal {
+        actor: subject.key_id().to_string(),
+        scopes: subject.rights().scopes.clone(),
+        tenants,
+        networks: subject.rights().ip_allowlist.clone(),
+        not_after: subject.not_after(),
+    };
     Ok(Caller { principal, request_id, ip })
 }
 
@@ -112,6 +123,20 @@ impl Caller {
         } else {
             Err(Problem::new(&problem::FORBIDDEN, format!("the credential lacks the scope `{scope}`")))
         }
+    }
+
+    /// Refuses a caller that is confined to some tenants, for what concerns all.
+    ///
+    /// # Errors
+    /// `forbidden`
+    pub fn unconfined(&self) -> Result<(), Problem> {
+        if self.principal.tenants.is_none() {
+            return Ok(());
+        }
+        Err(Problem::new(
+            &problem::FORBIDDEN,
+            "this concerns all tenants, and the credential is confined to some",
+        ))
     }
 
     /// Refuses a tenant that the caller does not see, as if it were absent.

@@ -218,6 +218,7 @@ impl From<GateError> for Problem {
             GateError::QuotaExceeded { .. } => Self::new(&QUOTA_EXCEEDED, detail),
             GateError::IdempotencyMismatch => Self::new(&IDEMPOTENCY_MISMATCH, detail),
             GateError::InFlight => Self::new(&REQUEST_IN_FLIGHT, detail),
+            GateError::Stopping => Self::new(&UNAVAILABLE, detail),
             GateError::Contended => Self::new(&CONTENDED, detail),
             GateError::Unavailable(_) => Self { cause: Some(cause), ..Self::new(&UNAVAILABLE, detail) },
             GateError::DialectNotServed(_) | GateError::Internal(_) => Self::internal(cause),

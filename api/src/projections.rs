@@ -54,6 +54,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
 #[get("/v1/projections")]
 pub(crate) async fn list(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Problem> {
     caller.require("projections:read")?;
+    caller.unconfined()?;
     let data = app.projections.status().await?.into_iter().map(ProjectionObject::from).collect();
     Ok(HttpResponse::Ok().json(ProjectionPage { data, next_cursor: None }))
 }
@@ -72,6 +73,13 @@ pub(crate) async fn rebuild(
     name: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     caller.require("projections:write")?;
+    caller.unconfined()?;
+    if caller.principal.tenants.is_some() {
+        return Err(Problem::new(
+            &problem::FORBIDDEN,
+            "the lists are all tenants', and the credential is confined to some",
+        ));
+    }
     if !app.projections.status().await?.iter().any(|status| status.name == name.as_str()) {
         return Err(Problem::not_found());
     }

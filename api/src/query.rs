@@ -26,6 +26,9 @@ impl QueryFields {
             })?;
         let mut map: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, value) in pairs.into_inner() {
+            if name.contains('\0') || value.contains('\0') {
+                return Err(Problem::invalid_field("query", "holds a NUL character", "remove it"));
+            }
             map.entry(name).or_default().push(value);
         }
         Ok(Self { pairs: map, known: Vec::new(), errors: Vec::new() })

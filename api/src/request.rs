@@ -1,10 +1,11 @@
 //! What every request goes through: an id, a line in the log, metrics, problem details.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, web};
@@ -65,12 +66,15 @@ pub async fn trace(
     let began = clock.as_ref().map(|clock| clock.monotonic());
     let hot = is_hot(request.path());
     // No clone of the request may live across the call: the router needs it for itself alone.
-    let mut response = tokio::time::timeout(ANSWERED_WITHIN, next.call(request))
-        .await
-        .map_err(|_| {
-            Problem::new(&problem::REQUEST_TIMEOUT, "the request was not complete within a minute")
-        })??
-        .map_into_boxed_body();
+    let Ok(answered) = tokio::time::timeout(ANSWERED_WITHIN, next.call(request)).await else {
+        tracing::warn!(request_id = id.as_str(), "a request was not complete within a minute");
+        metrics::counter!("nexus_http_request_timeouts_total").increment(1);
+        let problem = Problem::new(&problem::REQUEST_TIMEOUT, "the request was not complete within a minute");
+        let mut response = problem.response(id.as_str());
+        response.headers_mut().insert(REQUEST_ID, id.0.clone());
+        return Err(InternalError::from_response(problem, response).into());
+    };
+    let mut response = answered?.map_into_boxed_body();
     if response.status().is_client_error() || response.status().is_server_error() {
         response = explain(response, &id);
     }
@@ -146,19 +150,29 @@ pub fn client_ip(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
         return Some(peer);
     }
     let mut nearest = peer;
-    let values: Vec<&str> =
-        request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).collect();
-    for hop in values.iter().rev().flat_map(|value| value.rsplit(',')) {
-        let Ok(address) = hop.trim().parse::<IpAddr>() else {
-            // An unreadable hop hides who is behind it; the last one that could be read counts.
-            return Some(nearest);
-        };
-        nearest = address.to_canonical();
+    let values: Vec<&[u8]> = request
+        .headers()
+        .get_all("x-forwarded-for")
+        .map(actix_web::http::header::HeaderValue::as_bytes)
+        .collect();
+    for hop in values.iter().rev().flat_map(|value| value.rsplit(|byte| *byte == b',')) {
+        // An unreadable hop hides who is behind it: nobody's address is better than the proxy's own.
+        nearest = hop_address(hop)?;
         if !is_trusted(nearest, trusted) {
-            return Some(nearest);
+            break;
         }
     }
     Some(nearest)
+}
+
+/// An address in `X-Forwarded-For`; some proxies write the port behind it.
+fn hop_address(hop: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(hop).ok()?.trim();
+    let bracketed = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let address = bracketed.unwrap_or(text).parse::<IpAddr>().ok();
+    address
+        .or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip()))
+        .map(|address| address.to_canonical())
 }
 
 /// The headers as texts. A value that is not ASCII is seen as an empty one, and so refused as malformed where it matters.
@@ -192,7 +206,8 @@ mod tests {
         for value in forwarded {
             request = request.append_header(("x-forwarded-for", *value));
         }
-        client_ip(&request.to_http_request(), &["10.0.0.0/8".parse().unwrap()]).unwrap().to_string()
+        let seen = client_ip(&request.to_http_request(), &["10.0.0.0/8".parse().unwrap()]);
+        seen.map_or("unknown".to_owned(), |address| address.to_string())
     }
 
     #[test]
@@ -202,7 +217,12 @@ mod tests {
         assert_eq!(seen("10.1.1.1", &["198.51.100.7, 203.0.113.9, 10.2.2.2"]), "203.0.113.9");
         assert_eq!(seen("10.1.1.1", &["198.51.100.7", "203.0.113.9"]), "203.0.113.9");
         assert_eq!(seen("10.1.1.1", &[]), "10.1.1.1");
-        assert_eq!(seen("10.1.1.1", &["forged, 10.2.2.2"]), "10.2.2.2");
+        assert_eq!(seen("10.1.1.1", &["forged, 10.2.2.2"]), "unknown");
+        assert_eq!(seen("10.1.1.1", &["forged, 203.0.113.9"]), "203.0.113.9");
+        assert_eq!(seen("10.1.1.1", &["ä, 203.0.113.9"]), "203.0.113.9");
+        assert_eq!(seen("10.1.1.1", &["203.0.113.9:4711"]), "203.0.113.9");
+        assert_eq!(seen("10.1.1.1", &["[2001:db8::1]:4711"]), "2001:db8::1");
+        assert_eq!(seen("10.1.1.1", &["[2001:db8::1]"]), "2001:db8::1");
         assert_eq!(seen("10.1.1.1", &["::ffff:203.0.113.9"]), "203.0.113.9");
         assert_eq!(seen("[::ffff:10.1.1.1]", &["203.0.113.9"]), "203.0.113.9");
     }

@@ -142,7 +142,7 @@ pub(crate) async fn verify(
         ..Question::default()
     };
     let decision = decide(&app, &asked, &question, now)?;
-    let decision = hide_foreign(decision, &caller);
+    let decision = app.in_time(hide_foreign(decision, &caller));
     app.record(UsageRecord {
         at: now,
         key: decision
@@ -152,7 +152,7 @@ pub(crate) async fn verify(
         code: decision.code(),
         method: method.as_deref(),
         path: asked.path.as_deref(),
-        ip: asked.ip,
+        ip: asked.ip.map(|ip| ip.to_canonical()),
         request_id: asked.request_id.as_deref(),
         client_version: asked.client_version.as_deref(),
         dialect: decision.dialect.map(|dialect| dialect.name.as_str()),
@@ -300,8 +300,9 @@ fn accepted(subject: &Subject, position: u64) -> Accepted<'_> {
 fn rejected<'a>(decision: &Decision<'a>, code: Code, detail: Cow<'a, str>) -> Rejected<'a> {
     // Where not even the dialect is known, there is nobody's form to answer in.
     let Some(outward) = decision.dialect.map(|dialect| dialect.refusals.answer(code)) else {
-        let response = Outward { status: 401, headers: BTreeMap::new(), body: serde_json::Value::Null };
-        return Rejected { valid: false, code, status: 401, detail, response };
+        let status = if code == Code::Unavailable { 503 } else { 401 };
+        let response = Outward { status, headers: BTreeMap::new(), body: serde_json::Value::Null };
+        return Rejected { valid: false, code, status, detail, response };
     };
     let response = Outward {
         status: outward.status,

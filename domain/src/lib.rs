@@ -9,6 +9,7 @@ pub mod dialect;
 pub mod duration;
 pub mod ids;
 pub mod key;
+pub mod network;
 pub mod scope;
 pub mod tenant;
 pub mod usage;

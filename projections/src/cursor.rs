@@ -44,6 +44,9 @@ pub(crate) fn write(list: &str, parts: &[&dyn ToString]) -> String {
 pub(crate) fn read<const N: usize>(list: &str, cursor: &str) -> Result<[String; N], QueryError> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| QueryError::InvalidCursor)?;
     let text = String::from_utf8(bytes).map_err(|_| QueryError::InvalidCursor)?;
+    if text.contains('\0') {
+        return Err(QueryError::InvalidCursor);
+    }
     let mut parts = text.split('|');
     if parts.next() != Some(list) {
         return Err(QueryError::InvalidCursor);

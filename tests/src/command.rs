@@ -17,7 +17,11 @@ pub fn nexus() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let folder = test.ancestors().find(|folder| folder.ends_with("deps")).and_then(Path::parent);
     let program = folder.unwrap_or_else(|| Path::new(".")).join("nexus");
-    assert!(program.is_file(), "there is no {}: run tests/run.sh, or first cargo build -p nexus", program.display());
+    assert!(
+        program.is_file(),
+        "there is no {}: run tests/run.sh, or first cargo build -p nexus",
+        program.display()
+    );
     program
 }
 

@@ -126,7 +126,8 @@ impl Client {
         let mut rows = Vec::new();
         let mut cursors: Vec<String> = Vec::new();
         loop {
-            let cursor = cursors.last().map(|cursor| format!("&cursor={}", percent(cursor))).unwrap_or_default();
+            let cursor =
+                cursors.last().map(|cursor| format!("&cursor={}", percent(cursor))).unwrap_or_default();
             let page = self.get(&format!("{path}{joint}limit={limit}{cursor}")).expect(200).json();
             let data = page["data"].as_array().expect("a page has data");
             assert!(data.len() <= limit as usize, "{} rows on a page of {limit}", data.len());

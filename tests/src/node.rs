@@ -8,6 +8,7 @@ use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::command::{self, Finished};
 use crate::http::Client;
@@ -88,6 +89,8 @@ pub struct Node {
     admin_token: String,
     tenants: Vec<(String, String)>,
     home: Option<Home>,
+    /// Where `nexus dev` keeps what it removes when it stops, and leaves behind when it is killed.
+    _scratch: Option<TempDir>,
 }
 
 /// What a node needs to start again as itself.
@@ -106,6 +109,8 @@ impl Node {
     pub fn dev() -> Self {
         let mut command = command::command();
         command.args(["dev", "--ephemeral", "--port", "0", "--output", "json"]);
+        let scratch = tempfile::tempdir().unwrap();
+        command.env("TMPDIR", scratch.path());
         let process = Process::start("nexus dev", &mut command);
         let first = process
             .find_on_stdout(patience(), |line| serde_json::from_str::<Value>(line).ok())
@@ -118,6 +123,7 @@ impl Node {
             admin_token: text(&first["admin_token"]),
             tenants: tenants.iter().map(|tenant| (text(&tenant["dialect"]), text(&tenant["id"]))).collect(),
             home: None,
+            _scratch: Some(scratch),
         }
     }
 
@@ -141,7 +147,7 @@ impl Node {
             panic!("nexus serve is not ready within {:?}:\n{}", patience(), process.stderr().join("\n"))
         };
         let admin_token = home.admin_token(&process);
-        Self { process, address, admin_token, tenants: Vec::new(), home: Some(home) }
+        Self { process, address, admin_token, tenants: Vec::new(), home: Some(home), _scratch: None }
     }
 
     /// Ends it in good order, as [`Node::stop`], and starts it again on the same data. The port is another one.
@@ -266,10 +272,16 @@ impl Home {
             return token.clone();
         }
         // It is printed before the line that was waited for; the two come through different pipes.
-        let printed = || process.find_on_stdout(Duration::from_millis(500), |line| line.strip_prefix(FIRST_CREDENTIAL).map(str::to_owned));
+        let printed = || {
+            process.find_on_stdout(Duration::from_millis(500), |line| {
+                line.strip_prefix(FIRST_CREDENTIAL).map(str::to_owned)
+            })
+        };
         let token = printed().unwrap_or_else(|| {
             let made = command::run(
-                command::command().args(["admin", "credential", "--output", "json", "--config"]).arg(&self.config),
+                command::command()
+                    .args(["admin", "credential", "--output", "json", "--config"])
+                    .arg(&self.config),
             );
             made.json()["admin_token"].as_str().expect("a credential").to_owned()
         });

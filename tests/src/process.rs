@@ -5,9 +5,12 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// The lines so far, and whether the output has ended.
+type Collected = (Vec<String>, bool);
+
 /// Lines of an output, as they come.
 #[derive(Clone, Default)]
-struct Lines(Arc<(Mutex<(Vec<String>, bool)>, Condvar)>);
+struct Lines(Arc<(Mutex<Collected>, Condvar)>);
 
 impl Lines {
     fn collect(source: impl Read + Send + 'static) -> Self {
@@ -26,7 +29,7 @@ impl Lines {
         lines
     }
 
-    fn change(&self, change: impl FnOnce(&mut (Vec<String>, bool))) {
+    fn change(&self, change: impl FnOnce(&mut Collected)) {
         change(&mut self.0.0.lock().unwrap_or_else(PoisonError::into_inner));
         self.0.1.notify_all();
     }

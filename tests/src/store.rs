@@ -162,7 +162,9 @@ fn with_database(server: &str, name: &str) -> String {
 fn block_on<T: Send>(work: impl Future<Output = T> + Send) -> T {
     std::thread::scope(|scope| {
         scope
-            .spawn(|| tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work))
+            .spawn(|| {
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+            })
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })

@@ -54,7 +54,11 @@ impl Intake {
     pub(crate) fn take(&mut self, entries: impl IntoIterator<Item = Entry>, table: &Table) {
         for entry in entries {
             match entry {
-                Entry::Tenant(tenant) => self.take_tenant(&tenant),
+                Entry::Tenant(tenant) => {
+                    // A resumed tenant must not be visible before a revocation that stands before it.
+                    table.put(std::mem::take(&mut self.gathered));
+                    self.take_tenant(&tenant);
+                }
                 Entry::Key(key) => self.take_key(*key),
             }
             if self.gathered.len() >= GATHERED {

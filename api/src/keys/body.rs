@@ -172,7 +172,10 @@ fn restrictions(fields: &mut Fields) -> Option<Restrictions> {
                     .map(|value| {
                         value
                             .as_str()
-                            .filter(|text| (1..=LONGEST_VALUE).contains(&text.len()))
+                            .filter(|text| {
+                                (1..=LONGEST_VALUE).contains(&text.len())
+                                    && !text.chars().any(char::is_control)
+                            })
                             .map(str::to_owned)
                     })
                     .collect()

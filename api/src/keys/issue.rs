@@ -34,7 +34,7 @@ pub(crate) async fn issue(
     let issue = body::issue(&bytes)?;
     let call = caller.call(&app, &request, &bytes)?;
     let done = app.gate.issue_key(&call, tenant, issue).await?;
-    node::settle(&app, done.position).await?;
+    node::settle_with_secret(&app, done.position).await;
     let issued = done.answer;
     let object = KeyObject::fresh(issued.key_id, &issued.key, &call.principal.actor);
     Ok(HttpResponse::Created().json(KeyWithSecret {

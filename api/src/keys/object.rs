@@ -108,7 +108,8 @@ pub struct RevokedKey {
 pub struct Receipt {
     /// The position of the log that the nodes have applied.
     pub position: u64,
-    /// Validating nodes that had to know.
+    /// Validating nodes that this answer waited for: the one within the API node that gives it. Others follow the log, and
+    /// stop answering where they cannot.
     pub nodes: u32,
     /// Those that confirmed.
     pub confirmed: u32,
@@ -158,6 +159,25 @@ impl KeyObject {
         let now = app.gate.clock().now();
         let item = app.projections.key_list().get(tenant, key, now).await?.ok_or_else(Problem::not_found)?;
         Ok(item.into())
+    }
+}
+
+impl KeyObject {
+    /// As [`KeyObject::load`]; where the list cannot be read in time, what the command itself knows. A secret that goes out
+    /// once must not be lost to a list that is behind.
+    pub(super) async fn load_or_fresh(
+        app: &web::Data<App>,
+        key: KeyId,
+        state: &KeyState,
+        position: u64,
+    ) -> Self {
+        match Self::load(app, state.tenant_id, key, position).await {
+            Ok(object) => object,
+            Err(problem) => {
+                tracing::warn!(%problem, "answering without the list");
+                Self { created_by: None, ..Self::fresh(key, state, "") }
+            }
+        }
     }
 }
 

@@ -30,8 +30,8 @@ pub(crate) async fn rotate(
     let rotate = body::rotate(&bytes)?;
     let call = caller.call(&app, &request, &bytes)?;
     let done = app.gate.rotate_key(&call, tenant, key, rotate).await?;
-    let position = node::settle(&app, done.position).await?;
-    let object = KeyObject::load(&app, tenant, key, position).await?;
+    let position = node::settle_with_secret(&app, done.position).await;
+    let object = KeyObject::load_or_fresh(&app, key, &done.answer.key, position).await;
     Ok(HttpResponse::Ok().json(KeyWithSecret {
         client_id: object.client_id.clone(),
         key: object,

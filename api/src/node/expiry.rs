@@ -24,7 +24,7 @@ pub async fn sweep(gate: Arc<Gate>, projections: Projections, mut stop: watch::R
             Ok(due) => due,
             Err(error) => {
                 tracing::warn!(%error, "expired keys cannot be listed just now");
-                continue;
+                Vec::new()
             }
         };
         for due in due {

@@ -12,28 +12,32 @@ use nexus_infrastructure::journal::{RecordedEvent, Subscription};
 use nexus_validator::Validator;
 use tokio::sync::watch;
 
+use crate::node::freshness::Freshness;
+
 /// Events a turn.
 const TURN: u32 = 1_000;
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
+/// How long no event may come before the log is asked whether that is so.
+const QUIET: Duration = Duration::from_secs(1);
 
-/// Follows the log from `after` until `stop` turns true. Failures of the store are waited out.
-pub async fn follow(gate: Arc<Gate>, validator: Arc<Validator>, after: u64, mut stop: watch::Receiver<bool>) {
+/// Follows the log from `after` until `stop` turns true. Failures of the store are waited out; meanwhile the table goes
+/// stale, and so it does in front of an event that this program cannot read.
+pub async fn follow(
+    gate: Arc<Gate>,
+    validator: Arc<Validator>,
+    freshness: Arc<Freshness>,
+    after: u64,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut subscription = Subscription::from(gate.journal().clone(), after);
     loop {
-        let turn = async {
-            let events = subscription.next(TURN).await.map_err(GateError::Unavailable)?;
-            let entries = entries(&gate, &events).await?;
-            if let Some(last) = events.last() {
-                validator.apply(entries, last.position);
-            }
-            Ok::<_, GateError>(events.last().map(|last| last.position))
-        };
         let outcome = tokio::select! {
-            outcome = turn => outcome,
+            outcome = turn(&gate, &validator, &freshness, &mut subscription) => outcome,
             _ = stop.wait_for(|stop| *stop) => return,
         };
         if let Err(error) = outcome {
-            tracing::warn!(error = %error, "the feed of the credential table waits for the store");
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::warn!(%error, cause, applied = validator.applied(), "the credential table does not follow the log");
             metrics::counter!("nexus_feed_failures_total").increment(1);
             subscription = Subscription::from(gate.journal().clone(), validator.applied());
             tokio::select! {
@@ -42,6 +46,31 @@ pub async fn follow(gate: Arc<Gate>, validator: Arc<Validator>, after: u64, mut 
             }
         }
     }
+}
+
+/// Applies the next events, or after a quiet while makes sure that there are none.
+async fn turn(
+    gate: &Gate,
+    validator: &Validator,
+    freshness: &Freshness,
+    subscription: &mut Subscription,
+) -> Result<(), GateError> {
+    let asked = freshness.now();
+    let complete = match tokio::time::timeout(QUIET, subscription.next(TURN)).await {
+        Ok(events) => {
+            let events = events.map_err(GateError::Unavailable)?;
+            let entries = entries(gate, &events).await?;
+            if let Some(last) = events.last() {
+                validator.apply(entries, last.position);
+            }
+            events.len() < TURN as usize
+        }
+        Err(_) => gate.journal().head().await.map_err(GateError::Unavailable)? <= validator.applied(),
+    };
+    if complete {
+        freshness.confirm(asked);
+    }
+    Ok(())
 }
 
 /// The present state of everything that the events touch. It may be newer than the last of them,

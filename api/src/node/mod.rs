@@ -3,6 +3,7 @@
 
 pub mod expiry;
 pub mod feed;
+pub mod freshness;
 pub mod usage;
 
 use std::time::Duration;
@@ -45,4 +46,16 @@ pub async fn settle(app: &App, position: Option<u64>) -> Result<u64, Problem> {
         )
     })?;
     Ok(position)
+}
+
+/// As [`settle`], for an answer that carries a secret: it goes out in any case, since it cannot be shown again. A node that is
+/// so far behind has stopped answering from its table.
+pub async fn settle_with_secret(app: &App, position: Option<u64>) -> u64 {
+    match settle(app, position).await {
+        Ok(position) => position,
+        Err(problem) => {
+            tracing::warn!(%problem, "a secret goes out before this node accepts it");
+            position.unwrap_or_default()
+        }
+    }
 }

@@ -4,10 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nexus_domain::ids::TenantId;
 use nexus_infrastructure::gate::{Gate, GateError, PLATFORM_TENANT};
 use nexus_infrastructure::personal_data::Cipher;
 use nexus_validator::usage_journal::{Batch, Segments, UsageJournalError};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
@@ -76,11 +79,29 @@ async fn move_all(gate: &Gate, segments: &mut Option<Segments>) -> Result<usize,
         };
         let events = with_sealed_addresses(gate, &batch).await?;
         moved += events.len();
-        gate.record_usage(&batch.node, batch.number, events).await?;
+        gate.record_usage(&batch.node, batch.number, &fingerprint(&batch), events).await?;
         metrics::counter!("nexus_usage_batches_total").increment(1);
         let number = batch.number;
         on_disk(segments, move |segments| segments.done(number)).await?;
     }
+}
+
+/// Tells two batches of one number apart: SHA-256 over what was decided, and when.
+fn fingerprint(batch: &Batch) -> String {
+    let mut hash = Sha256::new();
+    for record in &batch.records {
+        hash.update(record.at.to_be_bytes());
+        hash.update([record.code.number()]);
+        if let Some((key, _, version)) = record.key {
+            hash.update(key.uuid().as_bytes());
+            hash.update(version.to_be_bytes());
+        }
+        for text in [&record.request_id, &record.path].into_iter().flatten() {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text.as_bytes());
+        }
+    }
+    URL_SAFE_NO_PAD.encode(hash.finalize())
 }
 
 async fn with_sealed_addresses(

@@ -45,6 +45,9 @@ pub(crate) async fn suspend(
     Ok(HttpResponse::Ok().json(TenantObject::from(done.answer)))
 }
 
+/// A body that may be left out or be `{}`. Under a name of its own: the OpenAPI generator would list any `Bytes` as required.
+type Unspecified = web::Bytes;
+
 /// Accepts the keys of a tenant again.
 #[utoipa::path(
     tag = "tenants",
@@ -57,11 +60,13 @@ pub(crate) async fn resume(
     request: HttpRequest,
     caller: Caller,
     tenant: web::Path<String>,
+    bytes: Unspecified,
 ) -> Result<HttpResponse, Problem> {
     caller.require("tenants:write")?;
     let tenant = tenant_id(&tenant)?;
     caller.see(tenant)?;
-    let call = caller.call(&app, &request, b"")?;
+    Fields::parse(&bytes)?.finish()?;
+    let call = caller.call(&app, &request, &bytes)?;
     let done = app.gate.resume_tenant(&call, tenant).await?;
     node::settle(&app, done.position).await?;
     Ok(HttpResponse::Ok().json(TenantObject::from(done.answer)))

@@ -45,12 +45,12 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), StartFailure> {
     let config = configuration(data, options.port)?;
     let metrics = process::observe(&config.log)?;
     let mut stop = StopSignals::catch()?;
-    let Some(node) = stop.unless_received(Node::start(&config, metrics, "nexus dev")).await else {
+    let Some(node) = stop.unless_received(Node::start(&config, metrics)).await else {
         return Ok(());
     };
     let node = node?;
-    let tenants = demo_tenants(&node).await?;
     let token = admin_token(&node).await?;
+    let tenants = demo_tenants(&node).await?;
     node.settle().await?;
     let url = format!("http://{}", node.address);
     tracing::info!(url, "ready");
@@ -114,10 +114,11 @@ fn demo_name(title: &str) -> String {
 
 /// A fresh credential at every start: the one before is stored nowhere and cannot be shown again.
 async fn admin_token(node: &Node) -> Result<ShownSecret, StartFailure> {
-    match &node.first_credential {
-        Some(first) => Ok(first.clone()),
-        None => Ok(node.gate.recover("nexus dev", Lifespan::For(CREDENTIAL_LIFETIME)).await?),
-    }
+    let secret = match node.gate.bootstrap("nexus dev").await? {
+        Some(first) => first,
+        None => node.gate.recover("nexus dev", Lifespan::For(CREDENTIAL_LIFETIME)).await?,
+    };
+    Ok(secret)
 }
 
 fn introduce(options: &DevOptions, data: &Path, url: &str, token: &str, tenants: &[DemoTenant]) {

@@ -39,9 +39,8 @@ struct StopSignals {
 
 impl StopSignals {
     fn catch() -> Result<Self, StartFailure> {
-        let catch = |kind| {
-            signal(kind).map_err(|error| StartFailure::new(format!("cannot catch signals: {error}")))
-        };
+        let catch =
+            |kind| signal(kind).map_err(|error| StartFailure::new(format!("cannot catch signals: {error}")));
         Ok(Self { interrupted: catch(SignalKind::interrupt())?, terminated: catch(SignalKind::terminate())? })
     }
 

@@ -8,6 +8,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::{App as HttpApp, HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use nexus_api::app::{self, App};
+use nexus_api::node::freshness::Freshness;
 use nexus_api::node::{expiry, feed, usage};
 use nexus_domain::ids::TenantId;
 use nexus_infrastructure::bus::{Relay, RelayOptions};
@@ -16,7 +17,7 @@ use nexus_infrastructure::config::NexusConfig;
 use nexus_infrastructure::database::{Database, DatabaseOptions};
 use nexus_infrastructure::dialects;
 use nexus_infrastructure::entropy::SystemEntropy;
-use nexus_infrastructure::gate::{Gate, ShownSecret};
+use nexus_infrastructure::gate::Gate;
 use nexus_infrastructure::journal::{Journal, JournalOptions};
 use nexus_infrastructure::vault::Vault;
 use nexus_projections::{LONGEST_PAGE, Projections, tenant_list};
@@ -45,8 +46,6 @@ pub(crate) struct Foundation {
 /// A running API node.
 pub(crate) struct Node {
     pub(crate) gate: Arc<Gate>,
-    /// The secret of the first management credential, if it was made just now.
-    pub(crate) first_credential: Option<ShownSecret>,
     /// Where it listens.
     pub(crate) address: SocketAddr,
     validator: Arc<Validator>,
@@ -86,11 +85,7 @@ impl Foundation {
 
 impl Node {
     /// Starts a node. It serves when this returns.
-    pub(crate) async fn start(
-        config: &NexusConfig,
-        metrics: PrometheusHandle,
-        first_name: &str,
-    ) -> Result<Self, StartFailure> {
+    pub(crate) async fn start(config: &NexusConfig, metrics: PrometheusHandle) -> Result<Self, StartFailure> {
         // First of all: a busy port must not cost a migration.
         let listener = TcpListener::bind(config.server.listen)
             .map_err(|error| StartFailure::port(config.server.listen, &error))?;
@@ -98,19 +93,25 @@ impl Node {
             listener.local_addr().map_err(|error| StartFailure::port(config.server.listen, &error))?;
         let foundation = foundation(config).await?;
         let gate = Arc::clone(&foundation.gate);
-        let first_credential = gate.bootstrap(first_name).await?;
-        let projections = Projections::start(foundation.journal.clone());
-        projections.await_built(BUILT_WITHIN).await?;
-        let validator = Arc::new(Validator::new(Arc::clone(gate.dialects())));
-        load_snapshot(&projections, &validator).await?;
         let node_id = gate.entropy().uuid_v7(gate.clock().now());
         let (usage, segments) = UsageJournal::open(&config.node.data, &UsageJournalOptions::new(node_id))?;
+        let projections = Projections::start(foundation.journal.clone());
+        projections.await_built(BUILT_WITHIN).await?;
+        let freshness = Arc::new(Freshness::new(gate.clock().clone()));
+        let validator = Arc::new(Validator::new(Arc::clone(gate.dialects())));
+        load_snapshot(&projections, &validator).await?;
 
         let stop = watch::Sender::new(false);
         let (drain, told) = mpsc::channel(1);
         let after = validator.applied();
         let mut tasks = vec![
-            tokio::spawn(feed::follow(Arc::clone(&gate), Arc::clone(&validator), after, stop.subscribe())),
+            tokio::spawn(feed::follow(
+                Arc::clone(&gate),
+                Arc::clone(&validator),
+                Arc::clone(&freshness),
+                after,
+                stop.subscribe(),
+            )),
             tokio::spawn(usage::drain(Arc::clone(&gate), segments, config.usage.window, told)),
             tokio::spawn(expiry::sweep(Arc::clone(&gate), projections.clone(), stop.subscribe())),
         ];
@@ -129,6 +130,7 @@ impl Node {
             gate: Arc::clone(&gate),
             projections: projections.clone(),
             validator: Arc::clone(&validator),
+            freshness: Arc::clone(&freshness),
             usage: usage.clone(),
             usage_detail: config.usage.detail,
             trusted_proxies: config.server.trusted_proxies.as_slice().into(),
@@ -152,7 +154,6 @@ impl Node {
         let serving = tokio::spawn(server);
         Ok(Self {
             gate,
-            first_credential,
             address,
             validator,
             server: handle,

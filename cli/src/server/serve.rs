@@ -14,13 +14,15 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartFailure> {
     let config = NexusConfig::load(config, process::variables())?;
     let metrics = process::observe(&config.log)?;
     let mut stop = StopSignals::catch()?;
-    let starting = Node::start(&config, metrics, "First administrator");
+    let starting = Node::start(&config, metrics);
     let Some(node) = stop.unless_received(starting).await else { return Ok(()) };
     let node = node?;
-    if let Some(secret) = &node.first_credential {
-        // Not into the log: this is the only time it is shown.
+    // Last of all that can fail, and shown at once: it is never shown again.
+    if let Some(secret) = node.gate.bootstrap("First administrator").await? {
+        // Not into the log.
         output::line(&format!("First management credential, shown this once: {}", secret.expose()));
     }
+    node.settle().await?;
     tracing::info!(url = config.server.public_url, address = %node.address, "ready");
     stop.received().await;
     node.stop().await;

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 
 use crate::dialect::{Dialect, KeyType};
 use crate::key::KeyRefusal;
+use crate::network;
 use crate::scope::ScopeSet;
 use crate::verification::Restrictions;
 
@@ -101,18 +102,7 @@ pub(super) fn check_restrictions(dialect: &Dialect, restrictions: &Restrictions)
 
 /// One spelling per network: host bits cleared, IPv4-mapped IPv6 networks as IPv4, no duplicates.
 pub(super) fn canonical_networks(networks: &[IpNet]) -> Vec<IpNet> {
-    let canonical = networks.iter().map(|network| {
-        let network = network.trunc();
-        match network {
-            IpNet::V6(v6) if v6.prefix_len() >= 96 => v6
-                .addr()
-                .to_ipv4_mapped()
-                .and_then(|v4| ipnet::Ipv4Net::new(v4, v6.prefix_len() - 96).ok())
-                .map_or(network, IpNet::V4),
-            IpNet::V4(_) | IpNet::V6(_) => network,
-        }
-    });
-    canonical.collect::<BTreeSet<_>>().into_iter().collect()
+    networks.iter().map(|network| network::canonical(*network)).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 pub(super) fn join<T: ToString>(items: impl Iterator<Item = T>) -> String {

@@ -75,9 +75,9 @@ impl fmt::Debug for ServiceUrl {
 /// addresses they are compared with are.
 pub(super) fn network(text: &str) -> Result<IpNet, String> {
     let wrong = || format!("`{text}` is not a network or an address, such as 10.0.0.0/8 or 192.0.2.1");
-    text.parse::<IpNet>()
-        .or_else(|_| text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical())))
-        .map_err(|_| wrong())
+    let network =
+        text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| wrong())?;
+    Ok(nexus_domain::network::canonical(network))
 }
 
 /// `a, b or c`, with `://` after each.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
+use ipnet::IpNet;
 use nexus_domain::ids::TenantId;
 use nexus_domain::scope::EffectiveScopes;
 
@@ -16,13 +17,36 @@ pub struct Principal {
     pub scopes: EffectiveScopes,
     /// The only tenants it sees; absent: all.
     pub tenants: Option<BTreeSet<TenantId>>,
+    /// The only networks it may be used from; empty: from anywhere.
+    pub networks: Vec<IpNet>,
+    /// When it ends, in Unix microseconds; `i64::MAX`: never.
+    pub not_after: i64,
 }
 
 impl Principal {
     /// The process itself: first start, sweeping, recovery from the command line.
     #[must_use]
     pub fn system(everything: EffectiveScopes) -> Self {
-        Self { actor: "system".to_owned(), scopes: everything, tenants: None }
+        Self {
+            actor: "system".to_owned(),
+            scopes: everything,
+            tenants: None,
+            networks: Vec::new(),
+            not_after: i64::MAX,
+        }
+    }
+
+    /// Whether a management credential of these powers is one that this principal may hand out: nothing that it could not do
+    /// itself, from nowhere that it could not do it from, and no longer than it lives.
+    #[must_use]
+    pub fn outranks(&self, powers: &Powers<'_>) -> bool {
+        let within = |network: &IpNet| self.networks.iter().any(|own| own.contains(network));
+        let networks_hold =
+            self.networks.is_empty() || (!powers.networks.is_empty() && powers.networks.iter().all(within));
+        self.tenants.is_none()
+            && self.scopes.cover(&powers.scopes)
+            && networks_hold
+            && powers.not_after <= self.not_after
     }
 
     /// Whether the tenant exists as far as this principal can tell.
@@ -30,6 +54,17 @@ impl Principal {
     pub fn sees(&self, tenant: TenantId) -> bool {
         self.tenants.as_ref().is_none_or(|tenants| tenants.contains(&tenant))
     }
+}
+
+/// What a management credential could do if it were handed out.
+#[derive(Debug)]
+pub struct Powers<'a> {
+    /// Its scopes with all they contain.
+    pub scopes: EffectiveScopes,
+    /// The only networks it could be used from; empty: from anywhere.
+    pub networks: &'a [IpNet],
+    /// When it would end, in Unix microseconds; `i64::MAX`: never.
+    pub not_after: i64,
 }
 
 /// The circumstances of one call.

@@ -70,6 +70,9 @@ pub enum GateError {
     /// key it can be repeated safely.
     #[error("the store is not available; try again")]
     Unavailable(#[source] DatabaseError),
+    /// The process is stopping. Nothing happened.
+    #[error("the server is stopping; try again")]
+    Stopping,
     /// A mistake of ours.
     #[error("internal error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -82,7 +85,8 @@ impl GateError {
             AppendError::Unavailable(cause) => Self::Unavailable(cause),
             AppendError::Conflict => Self::Contended,
             AppendError::IdempotencyTaken => Self::InFlight,
-            error @ (AppendError::ClaimTaken { .. } | AppendError::Invalid(_) | AppendError::Closed) => {
+            AppendError::Closed => Self::Stopping,
+            error @ (AppendError::ClaimTaken { .. } | AppendError::Invalid(_)) => {
                 Self::Internal(Box::new(error))
             }
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use ipnet::IpNet;
 use nexus_domain::credential::{RANDOM_BYTES, Secret};
 use nexus_domain::dialect::{Dialect, KeyType};
@@ -17,7 +17,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::gate::{Call, Done, Gate, GateError, PLATFORM_TENANT, Refusal, Reservations, Target};
+use crate::dialects::MANAGEMENT;
+use crate::gate::{Call, Done, Gate, GateError, PLATFORM_TENANT, Powers, Refusal, Reservations, Target};
 use crate::journal::{Slot, SlotAction};
 
 /// What a new key shall be.
@@ -118,10 +119,18 @@ impl Gate {
     ) -> Result<Done<Issued>, GateError> {
         require(call, "keys:write")?;
         let (owner, dialect) = self.visible_tenant(call, tenant).await?;
-        check_escalation(call, tenant, &dialect, &issue.scopes)?;
+        check_powers(
+            call,
+            tenant,
+            &dialect,
+            &issue.scopes,
+            &issue.ip_allowlist,
+            end_of(&issue.lifespan, call.now),
+        )?;
         let key_id = KeyId::new(self.entropy.uuid_v7(call.now));
         let (command, secret) = self.issue_command(call, tenant, owner.suspended, &dialect, issue);
-        self.on_key(call, tenant, key_id, &dialect, command, |key| issued(key_id, key, &secret)).await
+        self.on_key(call, tenant, key_id, dialect.active_keys, command, |key| issued(key_id, key, &secret))
+            .await
     }
 
     /// The command that creates a key, and the secret that goes with it.
@@ -179,9 +188,14 @@ impl Gate {
     ) -> Result<Done<KeyState>, GateError> {
         require(call, "keys:write")?;
         let (_, dialect) = self.visible_tenant(call, tenant).await?;
-        self.check_reach(call, tenant, key, &dialect).await?;
-        if let Some(scopes) = &change.scopes {
-            check_escalation(call, tenant, &dialect, scopes)?;
+        if let Some(known) = self.check_reach(call, tenant, key, &dialect).await? {
+            let end = change
+                .lifespan
+                .as_ref()
+                .map_or_else(|| end_in(&known), |lifespan| end_of(lifespan, call.now));
+            let scopes = change.scopes.as_ref().unwrap_or(&known.scopes);
+            let networks = change.ip_allowlist.as_ref().unwrap_or(&known.ip_allowlist);
+            check_powers(call, tenant, &dialect, scopes, networks, end)?;
         }
         let command = KeyCommand::Change(ChangeKey {
             tenant_id: tenant,
@@ -193,7 +207,7 @@ impl Gate {
             lifespan: change.lifespan,
             now: call.now,
         });
-        self.on_key(call, tenant, key, &dialect, command, |state| state).await
+        self.on_key(call, tenant, key, dialect.active_keys, command, |state| state).await
     }
 
     /// Gives a key a new secret and shows it.
@@ -224,7 +238,8 @@ impl Gate {
             digest: secret.digest(),
             now: call.now,
         });
-        self.on_key(call, tenant, key, &dialect, command, |state| issued(key, state, &secret)).await
+        self.on_key(call, tenant, key, dialect.active_keys, command, |state| issued(key, state, &secret))
+            .await
     }
 
     /// Revokes a key, for ever. Asking twice is no error.
@@ -239,14 +254,21 @@ impl Gate {
         revoke: Revoke,
     ) -> Result<Done<KeyState>, GateError> {
         require(call, "keys:write")?;
-        let (_, dialect) = self.visible_tenant(call, tenant).await?;
+        self.existing_tenant(call, tenant).await?;
+        let own = call.principal.actor == key.to_string();
+        if tenant == PLATFORM_TENANT
+            && !own
+            && let Some(dialect) = self.dialects.get(MANAGEMENT)
+        {
+            self.check_reach(call, tenant, key, dialect).await?;
+        }
         let command = KeyCommand::Revoke(RevokeKey {
             tenant_id: tenant,
             reason: revoke.reason,
             note: revoke.note,
             now: call.now,
         });
-        self.on_key(call, tenant, key, &dialect, command, |state| state).await
+        self.on_key(call, tenant, key, None, command, |state| state).await
     }
 
     /// Puts the end of a key's life on record, where it has come.
@@ -259,11 +281,8 @@ impl Gate {
         tenant: TenantId,
         key: KeyId,
     ) -> Result<Done<KeyState>, GateError> {
-        let (_, dialect) = self.visible_tenant(call, tenant).await?;
-        self.on_key(call, tenant, key, &dialect, KeyCommand::Expire(ExpireKey { now: call.now }), |state| {
-            state
-        })
-        .await
+        let command = KeyCommand::Expire(ExpireKey { now: call.now });
+        self.on_key(call, tenant, key, None, command, |state| state).await
     }
 
     /// Executes a command on a key, which exists afterwards, and answers with its state.
@@ -272,12 +291,12 @@ impl Gate {
         call: &Call<'_>,
         tenant: TenantId,
         key: KeyId,
-        dialect: &Dialect,
+        active_keys: Option<u32>,
         command: KeyCommand,
         answer: impl Fn(KeyState) -> T,
     ) -> Result<Done<T>, GateError> {
         let target = Target { tenant, aggregate_id: &key.to_string() };
-        let reserve = |_: &Key, events: &[KeyEvent]| slots(key, tenant, dialect, events);
+        let reserve = |_: &Key, events: &[KeyEvent]| slots(key, tenant, active_keys, events);
         let done = self
             .execute(&self.keys, call, target, command, reserve, |key| key.state().cloned().map(&answer))
             .await?;
@@ -298,7 +317,7 @@ impl Gate {
         let (loaded, _) = self.keys.load(&key.to_string()).await.map_err(GateError::Unavailable)?;
         let known = loaded.state().filter(|known| known.tenant_id == tenant).cloned();
         if let Some(known) = &known {
-            check_escalation(call, tenant, dialect, &known.scopes)?;
+            check_powers(call, tenant, dialect, &known.scopes, &known.ip_allowlist, end_in(known))?;
         }
         Ok(known)
     }
@@ -313,16 +332,35 @@ pub(super) fn require(call: &Call<'_>, scope: &'static str) -> Result<(), GateEr
     if call.principal.scopes.allow(scope) { Ok(()) } else { Err(GateError::Forbidden(scope)) }
 }
 
-fn check_escalation(
+/// In the platform's own tenant nobody hands out what they do not hold.
+fn check_powers(
     call: &Call<'_>,
     tenant: TenantId,
     dialect: &Dialect,
     scopes: &ScopeSet,
+    networks: &[IpNet],
+    not_after: i64,
 ) -> Result<(), GateError> {
-    if tenant == PLATFORM_TENANT && !call.principal.scopes.cover(&dialect.effective_scopes(scopes)) {
+    let powers = Powers { scopes: dialect.effective_scopes(scopes), networks, not_after };
+    if tenant == PLATFORM_TENANT && !call.principal.outranks(&powers) {
         return Err(GateError::Escalation);
     }
     Ok(())
+}
+
+/// When a key of this lifetime ends, in Unix microseconds.
+fn end_of(lifespan: &Lifespan, now: DateTime<Utc>) -> i64 {
+    match lifespan {
+        Lifespan::Unlimited => i64::MAX,
+        Lifespan::For(length) => {
+            now.checked_add_signed(*length).map_or(i64::MAX, |end| end.timestamp_micros())
+        }
+        Lifespan::Until(end) => end.timestamp_micros(),
+    }
+}
+
+fn end_in(key: &KeyState) -> i64 {
+    key.expires_at.map_or(i64::MAX, |end| end.timestamp_micros())
 }
 
 fn issued(key_id: KeyId, key: KeyState, secret: &Secret) -> Issued {
@@ -330,8 +368,13 @@ fn issued(key_id: KeyId, key: KeyState, secret: &Secret) -> Issued {
 }
 
 /// Places among the tenant's active keys. An expired key gives its place back by itself.
-pub(super) fn slots(key: KeyId, tenant: TenantId, dialect: &Dialect, events: &[KeyEvent]) -> Reservations {
-    let limit = dialect.active_keys.unwrap_or(u32::MAX);
+pub(super) fn slots(
+    key: KeyId,
+    tenant: TenantId,
+    active_keys: Option<u32>,
+    events: &[KeyEvent],
+) -> Reservations {
+    let limit = active_keys.unwrap_or(u32::MAX);
     let expiry = |end: Option<chrono::DateTime<chrono::Utc>>| end.map(|end| end.timestamp_micros());
     let mut slots = Vec::new();
     for event in events {

@@ -23,7 +23,7 @@ use nexus_domain::key::Key;
 use nexus_domain::tenant::{Tenant, TenantState};
 
 pub use self::bootstrap::PLATFORM_TENANT;
-pub use self::call::{Call, IdempotencyKey, Principal};
+pub use self::call::{Call, IdempotencyKey, Powers, Principal};
 pub use self::error::{GateError, Refusal};
 pub use self::keys::{Change, Issue, Issued, Revoke, Rotate, ShownSecret};
 pub use self::tenants::IdentifiedTenant;
@@ -145,17 +145,22 @@ impl Gate {
         call: &Call<'_>,
         tenant: TenantId,
     ) -> Result<(TenantState, Arc<Dialect>), GateError> {
-        if !call.principal.sees(tenant) {
-            return Err(GateError::TenantNotFound);
-        }
-        let (loaded, _) = self.tenants.load(&tenant.to_string()).await.map_err(GateError::Unavailable)?;
-        let state = loaded.state().cloned().ok_or(GateError::TenantNotFound)?;
+        let state = self.existing_tenant(call, tenant).await?;
         let dialect = self
             .dialects
             .get(&state.dialect)
             .cloned()
             .ok_or_else(|| GateError::DialectNotServed(state.dialect.clone()))?;
         Ok((state, dialect))
+    }
+
+    /// A tenant that the caller may see, whether or not its dialect is served here.
+    async fn existing_tenant(&self, call: &Call<'_>, tenant: TenantId) -> Result<TenantState, GateError> {
+        if !call.principal.sees(tenant) {
+            return Err(GateError::TenantNotFound);
+        }
+        let (loaded, _) = self.tenants.load(&tenant.to_string()).await.map_err(GateError::Unavailable)?;
+        loaded.state().cloned().ok_or(GateError::TenantNotFound)
     }
 
     /// Loads, decides and appends until no other writer was faster. `answer` sees the new state.
@@ -188,7 +193,8 @@ impl Gate {
                 .map_err(|refusal| GateError::Refused(refusal.into()))?;
             let events = sink.collect().await;
             let answer = answer(&aggregate);
-            if events.is_empty() {
+            let idempotency = self.remember(call, &answer)?;
+            if events.is_empty() && idempotency.is_none() {
                 return Ok(Done { answer, position: None });
             }
             let reservations = reserve(&aggregate, &events);
@@ -199,14 +205,18 @@ impl Gate {
                 events: self.envelopes::<A>(call, target.tenant, &events).await?,
             };
             let append = Append {
-                streams: vec![stream],
-                idempotency: self.remember(call, &answer)?,
+                // Without events it is the repetition alone that is made recognisable.
+                streams: if events.is_empty() { Vec::new() } else { vec![stream] },
+                idempotency,
                 claims: reservations.claims,
                 slots: reservations.slots,
                 now: call.now.timestamp_micros(),
             };
             match self.journal.append(append).await {
-                Ok(appended) => return Ok(Done { answer, position: Some(appended.last) }),
+                Ok(appended) => {
+                    let position = (!events.is_empty()).then_some(appended.last);
+                    return Ok(Done { answer, position });
+                }
                 Err(AppendError::Conflict) => {}
                 // Another node was faster with the same idempotency key: its answer counts.
                 Err(AppendError::IdempotencyTaken) => {

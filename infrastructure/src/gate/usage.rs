@@ -13,7 +13,9 @@ const RECOGNISED: TimeDelta = TimeDelta::days(400);
 
 impl Gate {
     /// Appends a node's batch, all of it or nothing. A batch that is there already, recognised by
-    /// its number, is left as it is: nothing is counted twice.
+    /// its number and the fingerprint of what it holds, is left as it is: nothing is counted twice.
+    /// The number alone would not do: a node whose folder was restored from a copy gives it out
+    /// again, for other decisions.
     ///
     /// # Errors
     /// [`GateError::Unavailable`]: the batch must be sent again.
@@ -21,6 +23,7 @@ impl Gate {
         &self,
         node: &str,
         number: u64,
+        fingerprint: &str,
         events: Vec<(String, UsageEvent)>,
     ) -> Result<(), GateError> {
         let now = self.clock.now();
@@ -55,7 +58,7 @@ impl Gate {
             streams,
             idempotency: Some(Idempotency {
                 scope: format!("usage/{node}"),
-                key: number.to_string(),
+                key: format!("{number}-{fingerprint}"),
                 fingerprint: Vec::new(),
                 result: Vec::new(),
                 expires_at: (now + RECOGNISED).timestamp_micros(),

@@ -136,7 +136,8 @@ impl Journal {
         &self.0.database
     }
 
-    /// Appends, all or nothing, and returns once it is durable. Dropping the future does not take it back.
+    /// Appends, all or nothing, and returns once it is durable. Dropping the future withdraws it where the lane
+    /// has not taken it yet, and does not take it back afterwards.
     pub async fn append(&self, append: Append) -> Result<Appended, AppendError> {
         self.submit(Prepared::new(append)?).await
     }

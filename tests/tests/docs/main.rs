@@ -69,7 +69,9 @@ fn blocks(page: &[&str]) -> Vec<(std::ops::Range<usize>, Vec<Step>)> {
             let mut steps: Vec<Step> = Vec::new();
             for line in &page[begin..end] {
                 match (line.strip_prefix("$ "), steps.last_mut()) {
-                    (Some(command), _) => steps.push(Step { command: command.to_owned(), output: String::new() }),
+                    (Some(command), _) => {
+                        steps.push(Step { command: command.to_owned(), output: String::new() })
+                    }
                     (None, Some(step)) => step.output.push_str(&format!("{line}\n")),
                     (None, None) => panic!("a block of the walk begins without a command: {line}"),
                 }
@@ -153,14 +155,26 @@ fn the_walk_in_the_readme_is_what_happens() {
     }
     let shown = blocks.iter().flat_map(|(_, steps)| steps);
     for (step, printed) in shown.zip(&printed) {
-        assert_eq!(steady(&step.output).trim_end(), steady(printed).trim_end(), "what `{}` prints is not what README.md shows", step.command);
+        assert_eq!(
+            steady(&step.output).trim_end(),
+            steady(printed).trim_end(),
+            "what `{}` prints is not what README.md shows",
+            step.command
+        );
     }
 }
 
 /// Files that a page names are there.
 #[test]
 fn links_within_the_documents_lead_somewhere() {
-    let pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "dialects/README.md", "bench/README.md", "docs/decisions/README.md"];
+    let pages = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "dialects/README.md",
+        "bench/README.md",
+        "docs/decisions/README.md",
+    ];
     let link = regex::Regex::new(r"\]\(([^)#]+)\)").unwrap();
     for page in pages {
         let path = root().join(page);

@@ -38,7 +38,8 @@ impl Broker {
         write("rabbitmq.conf", &settings);
         // Started here, because a node starts its own as a daemon that outlives the test.
         let mut epmd = Command::new("epmd");
-        let epmd = Process::start("epmd", epmd.args(["-address", "127.0.0.1", "-port", &ports[2].to_string()]));
+        let epmd =
+            Process::start("epmd", epmd.args(["-address", "127.0.0.1", "-port", &ports[2].to_string()]));
         let mut broker = Self { program, ports, server: None, _epmd: epmd, folder };
         broker.run();
         Some(broker)

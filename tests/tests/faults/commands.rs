@@ -61,12 +61,33 @@ impl Command {
         let client = client.clone().header("idempotency-key", &self.name);
         let began = Instant::now();
         let answer = client.try_send("POST", &self.path, Some(self.body.to_string().as_bytes()));
+        self.sent(began.elapsed(), answer)
+    }
+
+    /// Sends it over a connection that is kept for the next one, as most clients do.
+    pub(crate) fn send_over(&self, kept: &ureq::Agent, url: &str, token: &str, request_id: &str) -> Sent {
+        let began = Instant::now();
+        let answer = kept
+            .post(format!("{url}{}", self.path))
+            .header("authorization", format!("Bearer {token}"))
+            .header("idempotency-key", &self.name)
+            .header("x-request-id", request_id)
+            .header("content-type", "application/json")
+            .send(self.body.to_string())
+            .and_then(|mut response| {
+                let body = response.body_mut().read_to_vec()?;
+                Ok(Answer { status: response.status().as_u16(), headers: Vec::new(), body })
+            });
+        self.sent(began.elapsed(), answer)
+    }
+
+    fn sent(&self, took: Duration, answer: Result<Answer, ureq::Error>) -> Sent {
         let refused = |error: &ureq::Error| match error {
             ureq::Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
             error => matches!(error, ureq::Error::ConnectionFailed),
         };
         let refused = answer.as_ref().is_err_and(refused);
-        Sent { command: self.clone(), took: began.elapsed(), answer: answer.ok(), refused }
+        Sent { command: self.clone(), took, answer: answer.ok(), refused }
     }
 
     /// The status of success.

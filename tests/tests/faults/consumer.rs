@@ -63,7 +63,11 @@ impl Consumer {
             assert_eq!(header("position"), log::position(event), "{message}");
             assert!(message["routing_key"].as_str().is_some_and(|key| key.starts_with(tenant)), "{message}");
             let (position, number) = numbers.entry(tenant).or_default();
-            assert!(log::position(event) > *position, "{tenant}: {} came behind {position}", log::position(event));
+            assert!(
+                log::position(event) > *position,
+                "{tenant}: {} came behind {position}",
+                log::position(event)
+            );
             assert_eq!(header("tenant_sequence"), *number + 1, "{tenant}: numbers have no gap");
             (*position, *number) = (log::position(event), *number + 1);
         }

@@ -4,9 +4,12 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use nexus_tests::{Client, Node, Options, Store, Tenant, until};
+use nexus_tests::command::command;
+use nexus_tests::{Client, Node, Options, Process, Store, Tenant, eventually, stores, until, verify};
+use serde_json::json;
 
 use crate::commands::{Command, Key, Sent, complete};
+use crate::replay::check_read_models;
 use crate::{load, log};
 
 /// Half of them create, a quarter each revokes and rotates.
@@ -23,6 +26,31 @@ fn on_sqlite_a_kill_amid_commands_loses_none_that_was_acknowledged_and_doubles_n
 fn on_postgres_a_kill_amid_commands_loses_none_that_was_acknowledged_and_doubles_none() {
     if let Some(store) = Store::postgres_or_skip("a kill amid commands") {
         kill_amid_commands(&store);
+    }
+}
+
+#[test]
+fn first_starts_that_are_killed_half_way_leave_nothing_that_stops_the_next_one() {
+    for store in stores() {
+        let config = store.folder().join("killed.toml");
+        let options = Options::default().over(&store, &store.folder().join("killed"));
+        std::fs::write(&config, options.toml()).unwrap();
+        for round in 1..=12 {
+            let mut serve = command();
+            let mut process = Process::start("nexus serve", serve.arg("serve").arg("--config").arg(&config));
+            std::thread::sleep(Duration::from_millis(25 * round));
+            process.kill();
+        }
+        let node = Node::serve(&store, &Options::default());
+        let client = node.admin();
+        // A credential that was made behind its back reaches a node within a second or so.
+        eventually("the credential works", || (client.get("/v1/tenants").status == 200).then_some(()));
+        let tenant = Tenant::create(&client, "nexus");
+        let key = tenant.keys(&client).create(&json!({"name": "First"}));
+        assert_eq!(verify(&client, &key.secret), "VALID");
+        let created = log::count(&log::events(&client), "nexus.tenant.created.v1", |event| &event["subject"]);
+        assert_eq!(created.len(), 2, "the platform's own tenant is made once: {created:?}");
+        assert!(created.values().all(|times| *times == 1), "{created:?}");
     }
 }
 
@@ -52,6 +80,7 @@ fn kill_amid_commands(store: &Store) {
     log::check_once(&node.admin(), &everything);
     let listed = tenant.keys(&node.admin()).list("all").len();
     assert_eq!(listed, AT_ONCE / 2 * (ROUNDS.len() + 1), "no key was created twice");
+    drop(check_read_models(node, store.url()));
 }
 
 /// Creations first; what the round before created is half revoked and half rotated.
@@ -59,8 +88,10 @@ fn commands(tenant: &Tenant, keys: &[Key], round: usize) -> Vec<Command> {
     let (revoked, rotated) = keys.split_at(keys.len() / 2);
     let name = |what: &str, number: usize| format!("{what}-{round}-{number}");
     let creations = (0..AT_ONCE / 2).map(|number| Command::create(tenant, name("create", number)));
-    let revocations = revoked.iter().enumerate().map(|(n, key)| Command::revoke(tenant, key, name("revoke", n)));
-    let rotations = rotated.iter().enumerate().map(|(n, key)| Command::rotate(tenant, key, name("rotate", n)));
+    let revocations =
+        revoked.iter().enumerate().map(|(n, key)| Command::revoke(tenant, key, name("revoke", n)));
+    let rotations =
+        rotated.iter().enumerate().map(|(n, key)| Command::rotate(tenant, key, name("rotate", n)));
     creations.chain(revocations).chain(rotations).collect()
 }
 
@@ -73,7 +104,9 @@ fn send_and_kill(node: &mut Node, commands: &[Command], acknowledged: usize) -> 
         let send = |command: &Command| {
             together.wait();
             let sent = command.send(client);
-            assert!(sent.answer.is_none() || sent.acknowledged(), "{sent:?}");
+            // On a busy machine a command may be committed and not visible in time, and says so.
+            let status = sent.answer.as_ref().map(|answer| answer.status);
+            assert!(sent.acknowledged() || matches!(status, None | Some(503)), "{sent:?}");
             done.fetch_add(usize::from(sent.acknowledged()), Ordering::SeqCst);
             sent
         };

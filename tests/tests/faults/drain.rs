@@ -12,6 +12,12 @@ use crate::{load, log};
 /// The node gives running requests ten seconds.
 const ENDS_WITHIN: Duration = Duration::from_secs(14);
 
+/// The node that stops.
+struct First<'a> {
+    client: Client,
+    token: &'a str,
+}
+
 /// What a client saw that went to the other node where the first did not answer.
 struct Seen {
     done: Vec<Sent>,
@@ -28,7 +34,8 @@ fn a_node_that_is_told_to_stop_answers_every_request_that_it_carries_out() {
     let mut unanswered = BTreeSet::new();
     for round in 0..3 {
         let mut stops = Node::serve(&store, &Options::default());
-        let (first, second) = (stops.admin(), stays.admin());
+        let token = stops.admin_token().to_owned();
+        let (first, second) = (First { client: stops.admin(), token: &token }, stays.admin());
         let work = |thread: usize, over: &AtomicBool| create(&first, &second, &tenant, (round, thread), over);
         let (seen, ()) = load::during(16, work, || {
             std::thread::sleep(Duration::from_millis(800));
@@ -51,12 +58,29 @@ fn a_node_that_is_told_to_stop_answers_every_request_that_it_carries_out() {
     assert!(left.is_empty(), "carried out and not answered: {left:?}");
 }
 
-fn create(first: &Client, second: &Client, tenant: &Tenant, thread: (usize, usize), over: &AtomicBool) -> Seen {
+/// Half of the threads open a connection for each request, the others keep theirs.
+fn create(
+    first: &First,
+    second: &Client,
+    tenant: &Tenant,
+    thread: (usize, usize),
+    over: &AtomicBool,
+) -> Seen {
     let mut seen = Seen { done: Vec::new(), unanswered: Vec::new() };
+    let keeps = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(30)))
+        .proxy(None)
+        .build();
+    let kept = ureq::Agent::from(keeps);
     while !over.load(Ordering::SeqCst) {
         let name = format!("{thread:?}-{}", seen.done.len()).replace(' ', "");
         let command = Command::create(tenant, name.clone());
-        let sent = command.send(&first.clone().header("x-request-id", &name));
+        let sent = if thread.1 % 2 == 0 {
+            command.send(&first.client.clone().header("x-request-id", &name))
+        } else {
+            command.send_over(&kept, first.client.url(), first.token, &name)
+        };
         match &sent.answer {
             Some(answer) => {
                 assert_eq!(answer.status, 201, "a request that is accepted does not fail: {answer:?}");

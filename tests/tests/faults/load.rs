@@ -26,8 +26,10 @@ pub(crate) fn spread<I: Sync, T: Send>(items: &[I], threads: usize, work: impl F
     let size = items.len().div_ceil(threads).max(1);
     thread::scope(|scope| {
         let work = &work;
-        let running: Vec<_> =
-            items.chunks(size).map(|chunk| scope.spawn(move || chunk.iter().map(work).collect::<Vec<T>>())).collect();
+        let running: Vec<_> = items
+            .chunks(size)
+            .map(|chunk| scope.spawn(move || chunk.iter().map(work).collect::<Vec<T>>()))
+            .collect();
         running.into_iter().flat_map(|thread| thread.join().expect("a thread")).collect()
     })
 }

@@ -28,7 +28,9 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         if is_root() {
             run(Command::new("chmod").arg("755").arg(folder.path()));
-            run(Command::new("install").args(["-d", "-m", "700", "-o", "postgres"]).arg(folder.path().join("data")));
+            run(Command::new("install")
+                .args(["-d", "-m", "700", "-o", "postgres"])
+                .arg(folder.path().join("data")));
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut server = Self { programs, port, process: None, folder };
@@ -47,6 +49,18 @@ impl Server {
         let mut process = self.process.take().expect("a running server");
         process.signal("QUIT");
         process.wait(patience()).expect("an immediate stop is one");
+    }
+
+    /// Sends `STOP` or `CONT` to every process of the server: a machine that hangs, or a network that swallows packets.
+    pub(crate) fn signal_all(&self, signal: &str) {
+        let server = self.process.as_ref().expect("a running server");
+        let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", server.pid())).unwrap();
+        // The first: what it forks meanwhile would not be in the list.
+        server.signal(signal);
+        for child in children.split_whitespace() {
+            // It may have ended by itself.
+            let _gone = Command::new("kill").args(["-s", signal, child]).stderr(Stdio::null()).status();
+        }
     }
 
     /// Starts it, again if need be, and waits until it has recovered.

@@ -36,9 +36,16 @@ fn wrong_toml_is_named_with_its_line() {
 #[test]
 fn an_unknown_key_names_the_nearest_known_one() {
     let store = Store::sqlite();
-    for (name, nearest) in [("server.lisen", "listen"), ("database.max_conections", "max_connections"), ("usage.windw", "window")] {
+    for (name, nearest) in [
+        ("server.lisen", "listen"),
+        ("database.max_conections", "max_connections"),
+        ("usage.windw", "window"),
+    ] {
         let line = refused(&store, &usual(&store).set(name, "\"1s\"").toml());
-        assert!(line.contains(&format!("did you mean `{nearest}`")) || line.contains(&format!(".{nearest}`?")), "{line}");
+        assert!(
+            line.contains(&format!("did you mean `{nearest}`")) || line.contains(&format!(".{nearest}`?")),
+            "{line}"
+        );
         assert!(line.contains("wrong.toml:"), "{line}");
     }
     let line = refused(&store, &(usual(&store).toml() + "[sever]\nlisten = \"127.0.0.1:0\"\n"));
@@ -46,7 +53,11 @@ fn an_unknown_key_names_the_nearest_known_one() {
     let config = store.folder().join("right.toml");
     std::fs::write(&config, usual(&store).toml()).unwrap();
     let by_variable = command::run(
-        command::command().env("NEXUS__SERVER__LISEN", "127.0.0.1:0").arg("serve").arg("--config").arg(&config),
+        command::command()
+            .env("NEXUS__SERVER__LISEN", "127.0.0.1:0")
+            .arg("serve")
+            .arg("--config")
+            .arg(&config),
     );
     assert!(line_of(&by_variable).contains("LISTEN"), "{by_variable:?}");
 }
@@ -78,7 +89,9 @@ fn a_busy_port_is_named() {
     let address = busy.local_addr().unwrap().to_string();
     let line = refused(&store, &usual(&store).set("server.listen", &format!("\"{address}\"")).toml());
     assert!(line.contains(&address) && line.contains("server.listen"), "{line}");
-    let dev = command::run(command::command().args(["dev", "--ephemeral", "--port"]).arg(address.rsplit(':').next().unwrap()));
+    let dev = command::run(
+        command::command().args(["dev", "--ephemeral", "--port"]).arg(address.rsplit(':').next().unwrap()),
+    );
     assert!(line_of(&dev).contains("in use"), "{dev:?}");
 }
 

@@ -42,10 +42,16 @@ fn crates_of_the_workspace_depend_inwards_alone() {
 /// The names of everything that is linked into a crate, without what its tests and build scripts alone use.
 fn linked_into(metadata: &Value, root: &str) -> BTreeSet<String> {
     let packages = metadata["packages"].as_array().unwrap();
-    let names: BTreeMap<&str, &str> =
-        packages.iter().map(|package| (package["id"].as_str().unwrap(), package["name"].as_str().unwrap())).collect();
-    let nodes: BTreeMap<&str, &Value> =
-        metadata["resolve"]["nodes"].as_array().unwrap().iter().map(|node| (node["id"].as_str().unwrap(), node)).collect();
+    let names: BTreeMap<&str, &str> = packages
+        .iter()
+        .map(|package| (package["id"].as_str().unwrap(), package["name"].as_str().unwrap()))
+        .collect();
+    let nodes: BTreeMap<&str, &Value> = metadata["resolve"]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| (node["id"].as_str().unwrap(), node))
+        .collect();
     let root = names.iter().find(|(_, name)| **name == root).unwrap().0;
     let (mut reached, mut next) = (BTreeSet::new(), vec![*root]);
     while let Some(id) = next.pop() {
@@ -64,15 +70,33 @@ fn linked_into(metadata: &Value, root: &str) -> BTreeSet<String> {
 #[test]
 fn what_decides_links_neither_a_database_nor_a_web_server() {
     let metadata = metadata(&[]);
-    let web_or_store = |name: &str| name.starts_with("actix") || name.starts_with("sqlx") || name.ends_with("-es");
-    let domain = linked_into(&metadata, "nexus-domain");
-    assert!(domain.contains("serde"), "the graph is read: {domain:?}");
-    for name in &domain {
-        let barred = name == "tokio" || (web_or_store(name) && name != "cqrs-es") || name == "lapin" || name == "ureq";
-        assert!(!barred, "the domain links {name}");
+    let barred = |name: &str| {
+        let store = name.starts_with("sqlx") || name == "postgres-es" || name == "sqlite-es";
+        store
+            || name.starts_with("actix")
+            || name == "lapin"
+            || name == "ureq"
+            || name == "nexus-infrastructure"
+    };
+    for root in ["nexus-domain", "nexus-validator"] {
+        let linked = linked_into(&metadata, root);
+        assert!(linked.contains("serde"), "the graph is read: {linked:?}");
+        for name in &linked {
+            assert!(!barred(name), "{root} links {name}");
+        }
     }
-    for name in linked_into(&metadata, "nexus-validator") {
-        let barred = (web_or_store(&name) && name != "cqrs-es") || name == "lapin" || name == "nexus-infrastructure";
-        assert!(!barred, "the validator links {name}");
+}
+
+#[test]
+fn the_domain_itself_uses_no_runtime() {
+    let metadata = metadata(&["--no-deps"]);
+    let packages = metadata["packages"].as_array().unwrap();
+    let domain = packages.iter().find(|package| package["name"] == "nexus-domain").unwrap();
+    for dependency in
+        domain["dependencies"].as_array().unwrap().iter().filter(|dependency| dependency["kind"].is_null())
+    {
+        let name = dependency["name"].as_str().unwrap();
+        let runtime = ["tokio", "async-std", "futures", "getrandom", "rand"].contains(&name);
+        assert!(!runtime, "the domain depends on {name}");
     }
 }

@@ -27,7 +27,8 @@ fn upstream() -> (SocketAddr, Receiver<String>) {
             let mut reader = BufReader::new(&stream);
             while reader.read_line(&mut head).is_ok_and(|read| read > 2) {}
             let told = sender.send(head.to_lowercase());
-            let _gone = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\nhello\n");
+            let _gone =
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\nhello\n");
             if told.is_err() {
                 return;
             }
@@ -41,8 +42,20 @@ fn nginx() -> Option<PathBuf> {
     named.or_else(|| Some(PathBuf::from("/usr/sbin/nginx"))).filter(|program| program.is_file())
 }
 
+/// A running nginx. Its workers end with its main process only where that is asked to stop.
+struct Gateway(Process);
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if self.0.is_running() {
+            self.0.signal("TERM");
+            let _ended = self.0.wait(Duration::from_secs(10));
+        }
+    }
+}
+
 /// nginx with the example's configuration, between clients, Nexus and the service.
-fn gateway(program: &Path, folder: &Path, product: &Product, upstream: SocketAddr) -> (Process, SocketAddr) {
+fn gateway(program: &Path, folder: &Path, product: &Product, upstream: SocketAddr) -> (Gateway, SocketAddr) {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(EXAMPLE)).unwrap();
     for (from, to) in [
@@ -58,27 +71,35 @@ fn gateway(program: &Path, folder: &Path, product: &Product, upstream: SocketAdd
     for name in ["body", "proxy", "fastcgi", "uwsgi", "scgi"] {
         std::fs::create_dir_all(folder.join(name)).unwrap();
     }
-    let process = Process::start("nginx", Command::new(program).arg("-p").arg(folder).args(["-c", "nginx.conf", "-e", "stderr"]));
+    let process = Process::start(
+        "nginx",
+        Command::new(program).arg("-p").arg(folder).args(["-c", "nginx.conf", "-e", "stderr"]),
+    );
     assert!(until(patience(), || TcpStream::connect(free).is_ok()), "nginx listens: {:?}", process.stderr());
-    (process, free)
+    (Gateway(process), free)
 }
 
 /// The status and the lines of an answer to curl.
 fn curl(address: SocketAddr, headers: &[(&str, &str)], arguments: &[&str]) -> (u16, String) {
     let mut command = Command::new("curl");
-    command.args(["--silent", "--show-error", "--include", "--max-time", "20", "--noproxy", "*"]).args(arguments);
+    command
+        .args(["--silent", "--show-error", "--include", "--max-time", "20", "--noproxy", "*"])
+        .args(arguments);
     for (name, value) in headers {
         command.arg("--header").arg(format!("{name}: {value}"));
     }
     let output = command.arg(format!("http://{address}/v1/users?page=1")).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n");
-    let status = text.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|code| code.parse().ok());
+    let status =
+        text.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|code| code.parse().ok());
     (status.unwrap_or_else(|| panic!("{output:?}")), text)
 }
 
 fn credential(product: &Product, secret: &str) -> Vec<(&'static str, String)> {
     match product.tenant.dialect.as_str() {
-        "nexuscommerce" => vec![("Authorization", format!("Bearer {secret}")), ("X-Tenant-ID", product.tenant.id.clone())],
+        "nexuscommerce" => {
+            vec![("Authorization", format!("Bearer {secret}")), ("X-Tenant-ID", product.tenant.id.clone())]
+        }
         "nexpay" => vec![("Authorization", format!("ApiKey {secret}"))],
         _ => vec![("Authorization", format!("Bearer {secret}"))],
     }
@@ -108,8 +129,16 @@ fn nginx_lets_live_keys_through_and_refuses_them_right_after_their_revocation() 
         assert!(!head.contains(&key.secret.to_lowercase()), "the service does not get the secret: {head}");
 
         let mut forged = sent.clone();
-        forged.extend([("X-Nexus-Tenant", "forged"), ("X-Nexus-Key", "forged"), ("X-Nexus-Scopes", "forged")]);
-        forged.extend([("X-Forwarded-For", "198.51.100.66"), ("X-Original-Method", "FORGED"), ("X-Original-URI", "/forged")]);
+        forged.extend([
+            ("X-Nexus-Tenant", "forged"),
+            ("X-Nexus-Key", "forged"),
+            ("X-Nexus-Scopes", "forged"),
+        ]);
+        forged.extend([
+            ("X-Forwarded-For", "198.51.100.66"),
+            ("X-Original-Method", "FORGED"),
+            ("X-Original-URI", "/forged"),
+        ]);
         assert_eq!(curl(address, &forged, &["--request", "DELETE"]).0, 200);
         let head = heads.recv_timeout(Duration::from_secs(5)).unwrap();
         assert!(!head.contains("forged") && !head.contains("198.51.100.66"), "{dialect}: {head}");
@@ -118,7 +147,11 @@ fn nginx_lets_live_keys_through_and_refuses_them_right_after_their_revocation() 
             let rows = product.admin().list(&product.keys().path(&key.id, "/requests"), 50);
             rows.into_iter().find(|row| row["method"] == "DELETE")
         });
-        assert_eq!((row["ip"].as_str(), row["path"].as_str()), (Some("127.0.0.1"), Some("/v1/users")), "{row}");
+        assert_eq!(
+            (row["ip"].as_str(), row["path"].as_str()),
+            (Some("127.0.0.1"), Some("/v1/users")),
+            "{row}"
+        );
 
         assert_eq!(product.keys().revoke(&key.id).status, 200);
         let (status, text) = curl(address, &sent, &[]);

@@ -33,19 +33,45 @@ fn case_35_another_tenants_objects_and_absent_ones_are_the_same_404_on_every_rou
         }
         let at = |tenant: &str, key: &str| path.replace("{tenant}", tenant).replace("{key}", key);
         let body = body_for(&method, &path);
-        let send = |client: &nexus_tests::Client, path: &str| comparable(&client.send(&method, path, body.as_deref()));
+        let send = |client: &nexus_tests::Client, path: &str| {
+            comparable(&client.send(&method, path, body.as_deref()))
+        };
         let absent = send(&confined, &at(absent_tenant, absent_key));
         assert_eq!(absent.0, 404, "{method} {path}: {absent:?}");
-        assert_eq!(send(&confined, &at(&theirs.id, &their_key.id)), absent, "{method} {path}: a foreign tenant");
-        assert_eq!(send(&confined, &at(PLATFORM, absent_key)), absent, "{method} {path}: the platform's own tenant");
-        assert_eq!(send(&admin, &at(absent_tenant, absent_key)), absent, "{method} {path}: absent for the mightiest");
+        assert_eq!(
+            send(&confined, &at(&theirs.id, &their_key.id)),
+            absent,
+            "{method} {path}: a foreign tenant"
+        );
+        assert_eq!(
+            send(&confined, &at(PLATFORM, absent_key)),
+            absent,
+            "{method} {path}: the platform's own tenant"
+        );
+        assert_eq!(
+            send(&admin, &at(absent_tenant, absent_key)),
+            absent,
+            "{method} {path}: absent for the mightiest"
+        );
         assert_eq!(send(&confined, &at("nonsense", "nonsense")), absent, "{method} {path}: no id at all");
         if path.contains("{key}") {
             let absent = send(&confined, &at(&mine.id, absent_key));
             assert_eq!(absent.0, 404, "{method} {path}: {absent:?}");
-            assert_eq!(send(&confined, &at(&mine.id, &their_key.id)), absent, "{method} {path}: a foreign key");
-            assert_eq!(send(&admin, &at(&mine.id, &their_key.id)), absent, "{method} {path}: a key of another tenant");
-            assert_eq!(send(&confined, &at(&theirs.id, &my_key.id)), absent, "{method} {path}: mine, elsewhere");
+            assert_eq!(
+                send(&confined, &at(&mine.id, &their_key.id)),
+                absent,
+                "{method} {path}: a foreign key"
+            );
+            assert_eq!(
+                send(&admin, &at(&mine.id, &their_key.id)),
+                absent,
+                "{method} {path}: a key of another tenant"
+            );
+            assert_eq!(
+                send(&confined, &at(&theirs.id, &my_key.id)),
+                absent,
+                "{method} {path}: mine, elsewhere"
+            );
         }
         compared += 1;
     }
@@ -62,14 +88,18 @@ fn a_confined_credential_sees_its_tenant_alone() {
     let (my_key, their_key) = (mine.keys(&admin).create(&json!({})), theirs.keys(&admin).create(&json!({})));
     let confined = credential(&node, &["admin:all"], &json!({"tenant": [mine.id]}));
     let tenants = confined.list("/v1/tenants", 50);
-    assert_eq!(tenants.iter().map(|tenant| tenant["id"].as_str().unwrap()).collect::<Vec<_>>(), [mine.id.as_str()]);
+    assert_eq!(
+        tenants.iter().map(|tenant| tenant["id"].as_str().unwrap()).collect::<Vec<_>>(),
+        [mine.id.as_str()]
+    );
     for row in confined.list("/v1/audit", 50) {
         assert_eq!(row["tenant_id"], mine.id.as_str(), "{row}");
     }
     assert_eq!(confined.get(&format!("/v1/audit?tenant={}", theirs.id)).status, 404);
     assert_eq!(confined.get("/v1/events").status, 403);
     assert_eq!(verify(&confined, &my_key.secret), "VALID");
-    let unknown = verify_with(&confined, &json!({"credential": "nx_live_0000000000000000000000000000000000dummy"}));
+    let unknown =
+        verify_with(&confined, &json!({"credential": "nx_live_0000000000000000000000000000000000dummy"}));
     let foreign = verify_with(&confined, &json!({"credential": their_key.secret}));
     assert_eq!(foreign["code"], "UNKNOWN");
     assert_eq!(foreign["response"], unknown["response"]);
@@ -104,7 +134,8 @@ fn nobody_gives_away_scopes_that_they_do_not_hold() {
         let without = node.client().bearer(without.json()["secret"].as_str().unwrap());
         assert_eq!(without.get("/v1/tenants").status, 403);
     }
-    let mighty = admin.post(&platform, &json!({"name": "Mighty", "scopes": ["admin:all"]})).expect(201).json();
+    let mighty =
+        admin.post(&platform, &json!({"name": "Mighty", "scopes": ["admin:all"]})).expect(201).json();
     let mighty = mighty["key"]["id"].as_str().unwrap();
     let own = limited.post(&platform, &json!({"name": "Own", "scopes": ["keys:write"]})).expect(201).json();
     let own = own["key"]["id"].as_str().unwrap();
@@ -114,7 +145,11 @@ fn nobody_gives_away_scopes_that_they_do_not_hold() {
         (format!("{platform}/{own}"), json!({"scopes": ["admin:all"]}), "PATCH"),
     ] {
         let answer = limited.send(method, &path, Some(body.to_string().as_bytes()));
-        assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden"), "{method} {path}: {answer:?}");
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (403, "forbidden"),
+            "{method} {path}: {answer:?}"
+        );
     }
 }
 
@@ -128,9 +163,14 @@ fn nobody_gives_away_a_reach_that_they_do_not_have() {
     assert_eq!(confined.get(&other.path("/keys")).status, 404, "it is confined");
     let freed = confined.post(&platform, &json!({"name": "Free", "scopes": ["keys:write"]}));
     assert_eq!(freed.status, 403, "a credential that sees all tenants: {freed:?}");
-    let wider = json!({"name": "Wide", "scopes": ["keys:write"], "restrictions": {"tenant": [PLATFORM, other.id]}});
+    let wider =
+        json!({"name": "Wide", "scopes": ["keys:write"], "restrictions": {"tenant": [PLATFORM, other.id]}});
     assert_eq!(confined.post(&platform, &wider).status, 403);
     let wide = admin.post(&platform, &json!({"name": "Wide", "scopes": ["keys:write"]})).expect(201).json();
     let wide = wide["key"]["id"].as_str().unwrap();
-    assert_eq!(confined.post(&format!("{platform}/{wide}/rotate"), &json!({})).status, 403, "its new secret would see all");
+    assert_eq!(
+        confined.post(&format!("{platform}/{wide}/rotate"), &json!({})).status,
+        403,
+        "its new secret would see all"
+    );
 }

@@ -1,4 +1,12 @@
 //! The product as its users meet it: real processes, real HTTP, real stores.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "what a test cannot have fails it, in its helpers as well; it says what it skips"
+)]
 
 mod configuration;
 mod contract;

@@ -20,7 +20,8 @@ fn what_one_node_has_answered_the_other_lists_at_once() {
         assert_eq!(here.revoke(&key.id).status, 200);
         assert_eq!(there.show(&key.id)["status"], "revoked", "round {round}");
         assert!(there.list("active").is_empty(), "round {round}");
-        let trail = other.admin().get(&tenant.path(&format!("/audit?key={}&action=key.revoked", key.id))).expect(200);
+        let trail =
+            other.admin().get(&tenant.path(&format!("/audit?key={}&action=key.revoked", key.id))).expect(200);
         assert_eq!(trail.json()["data"].as_array().unwrap().len(), 1, "round {round}");
     }
     let renamed = other.admin().patch(&tenant.path(""), &json!({"name": "Renamed there"})).expect(200);
@@ -32,7 +33,10 @@ fn the_same_idempotency_key_counts_on_both_nodes() {
     let Some((one, other)) = two_nodes("idempotency") else { return };
     let tenant = Tenant::create(&one.admin(), "nexus");
     let ask = |node: &Node| {
-        node.admin().header("idempotency-key", "shared").post(&tenant.path("/keys"), &json!({"name": "Once"})).expect(201)
+        node.admin()
+            .header("idempotency-key", "shared")
+            .post(&tenant.path("/keys"), &json!({"name": "Once"}))
+            .expect(201)
     };
     assert_eq!(ask(&one).text(), ask(&other).text());
     assert_eq!(tenant.keys(&one.admin()).list("all").len(), 1);
@@ -43,7 +47,7 @@ fn case_41_a_hundred_parallel_creates_on_two_nodes_never_exceed_the_limit() {
     let Some((one, other)) = two_nodes("case 41") else { return };
     let tenant = Tenant::create(&one.admin(), "nexuscommerce");
     let create = |number: usize| {
-        let node = if number % 2 == 0 { &one } else { &other };
+        let node = if number.is_multiple_of(2) { &one } else { &other };
         let client = node.admin();
         loop {
             let answer = client.post(&tenant.path("/keys"), &json!({"name": format!("Key {number}")}));

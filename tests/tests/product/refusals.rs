@@ -14,14 +14,16 @@ const CHANGING: [&str; 3] = ["date", "x-request-id", "connection"];
 
 /// Status, headers and body as they stand in a golden file.
 fn written(answer: &Answer) -> String {
-    let mut headers: Vec<_> = answer.headers.iter().filter(|(name, _)| !CHANGING.contains(&name.as_str())).collect();
+    let mut headers: Vec<_> =
+        answer.headers.iter().filter(|(name, _)| !CHANGING.contains(&name.as_str())).collect();
     headers.sort();
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
     format!("{}\n{headers}\n{}\n", answer.status, answer.text())
 }
 
 fn compare(dialect: &str, code: &str, answer: &Answer) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("golden/refusals/{dialect}.{code}.http"));
+    let path =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("golden/refusals/{dialect}.{code}.http"));
     let actual = written(answer);
     if std::env::var_os("NEXUS_UPDATE_GOLDEN").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -42,7 +44,8 @@ fn refusals(product: &Product) -> BTreeMap<&'static str, (Answer, Value)> {
     let mut found = BTreeMap::new();
     let mut add = |code: &'static str, secret: &str, call: Call<'_>| {
         let answer = product.with_key(secret, &call);
-        let mut question = json!({"credential": secret, "dialect": dialect, "ip": call.ip, "method": call.method});
+        let mut question =
+            json!({"credential": secret, "dialect": dialect, "ip": call.ip, "method": call.method});
         for (name, value) in call.needs.split('&').filter_map(|pair| pair.split_once('=')) {
             match name {
                 "scope" => question["required_scopes"] = json!([value]),
@@ -74,7 +77,9 @@ fn refusals(product: &Product) -> BTreeMap<&'static str, (Answer, Value)> {
     }
     if dialect != "nexuscommerce" {
         let short = product.create(json!({"expires_in": "1s"}));
-        eventually("the key expires", || (product.with_key(&short.secret, &READ).status == 401).then_some(()));
+        eventually("the key expires", || {
+            (product.with_key(&short.secret, &READ).status == 401).then_some(())
+        });
         add("EXPIRED", &short.secret, READ);
     }
     assert_eq!(product.admin().post(&product.tenant.path("/suspend"), &json!({})).status, 200);
@@ -117,14 +122,22 @@ fn malformed_unknown_and_foreign_credentials_look_the_same_outside() {
         let of_others: Vec<String> = ["nexus", "nexpay", "nexuscommerce"]
             .iter()
             .filter(|other| **other != dialect)
-            .map(|other| Tenant::create(&product.admin(), other).keys(&product.admin()).create(&json!({})).secret)
+            .map(|other| {
+                Tenant::create(&product.admin(), other).keys(&product.admin()).create(&json!({})).secret
+            })
             .collect();
         let mut last = own.clone();
         let end = if last.pop() == Some('a') { 'b' } else { 'a' };
         let wrong_checksum = format!("{last}{end}");
         let expected = written(&product.with_key("x", &READ));
         assert!(expected.starts_with("401\n"), "{expected}");
-        let mut wrong = vec![String::new(), own[..own.len() - 1].to_owned(), own.to_uppercase(), wrong_checksum, stranger];
+        let mut wrong = vec![
+            String::new(),
+            own[..own.len() - 1].to_owned(),
+            own.to_uppercase(),
+            wrong_checksum,
+            stranger,
+        ];
         wrong.push(product.node.admin_token().to_owned());
         wrong.extend(of_others);
         for credential in wrong {

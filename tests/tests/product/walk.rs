@@ -64,7 +64,10 @@ fn every_step_of_a_keys_life_takes_effect_at_once_and_is_on_record() {
         assert_eq!(revoked["key"]["status"], "revoked");
         assert_eq!(revoked["key"]["revocation_reason"], "compromised");
         let receipt = &revoked["receipt"];
-        assert_eq!((&receipt["nodes"], &receipt["confirmed"], &receipt["lapsed"]), (&json!(1), &json!(1), &json!(0)));
+        assert_eq!(
+            (&receipt["nodes"], &receipt["confirmed"], &receipt["lapsed"]),
+            (&json!(1), &json!(1), &json!(0))
+        );
         assert!(receipt["position"].as_u64().unwrap() > 0 && receipt["elapsed_ms"].is_u64(), "{receipt}");
         for secret in [&key.secret, &second.secret, &third.secret] {
             assert_eq!(verify(&admin, secret), "REVOKED");
@@ -211,7 +214,10 @@ fn usage_counts_exactly_what_was_asked_and_the_log_says_how() {
         assert_eq!(row["client_version"], "1.4.0");
         assert_eq!(row["version"], 1);
         let shown = keys.show(&key.id);
-        assert!(shown["last_used_at"].is_string() && shown["versions"][0]["last_used_at"].is_string(), "{shown}");
+        assert!(
+            shown["last_used_at"].is_string() && shown["versions"][0]["last_used_at"].is_string(),
+            "{shown}"
+        );
         assert_eq!(keys.usage(&key.id), expected, "what was counted stays as it is");
     }
 }
@@ -244,7 +250,8 @@ fn the_same_life_with_the_nexus_command() {
         assert_eq!(revoked["receipt"]["confirmed"], 1);
         assert_eq!(verify(&second.secret), "REVOKED");
         eventually("usage comes in", || {
-            (keys(&["usage", &key.id])["totals"] == json!({"VALID": 2, "REVOKED": 2, "TENANT_SUSPENDED": 1})).then_some(())
+            (keys(&["usage", &key.id])["totals"] == json!({"VALID": 2, "REVOKED": 2, "TENANT_SUSPENDED": 1}))
+                .then_some(())
         });
         assert_eq!(keys(&["requests", &key.id])["data"].as_array().unwrap().len(), 5);
         let trail = json(&["audit", "search", "--key", &key.id, "--action", "key.revoked"]);

@@ -85,7 +85,7 @@ impl Buffers {
     }
 }
 
-/// How many refusals that belong to no key are kept one by one in a second.
+/// How many refusals are kept one by one in a second.
 const KEPT_PER_SECOND: u64 = 100;
 const COUNT_BITS: u32 = 16;
 

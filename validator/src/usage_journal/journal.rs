@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use nexus_domain::verification::Code;
+
 use super::UsageJournalError;
 use super::buffers::{Buffers, Kept};
 use super::record::UsageRecord;
@@ -96,11 +98,21 @@ impl UsageJournal {
     }
 
     /// Records a decision. Never waits for the disk and never fails: while memory is used up,
-    /// decisions are dropped and counted in [`UsageJournal::dropped`]. Of refusals that belong to
-    /// no key, those beyond 100 in a second are recorded without particulars.
+    /// decisions are dropped and counted in [`UsageJournal::dropped`]. Of refusals, those beyond 100
+    /// in a second are recorded without particulars: whoever holds no valid credential cannot fill
+    /// the disk.
     pub fn record(&self, record: &UsageRecord<'_>) {
+        let counted_only = record.code != Code::Valid && !self.handle.core.kept.one_more(record.at);
+        self.push(record, counted_only);
+    }
+
+    /// Records a decision without particulars: whose it was and how it ended.
+    pub fn count(&self, record: &UsageRecord<'_>) {
+        self.push(record, true);
+    }
+
+    fn push(&self, record: &UsageRecord<'_>, counted_only: bool) {
         let core = &self.handle.core;
-        let counted_only = record.key.is_none() && !core.kept.one_more(record.at);
         core.buffers.push(|buffer| record.encode(counted_only, buffer));
         // The load spares all but the first of a quiet time from writing to a shared cache line.
         if core.asleep.load(Ordering::SeqCst) && core.asleep.swap(false, Ordering::SeqCst) {
