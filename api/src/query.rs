@@ -27,7 +27,8 @@ impl QueryFields {
         let mut map: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, value) in pairs.into_inner() {
             if name.contains('\0') || value.contains('\0') {
-                return Err(Problem::invalid_field("query", "holds a NUL character", "remove it"));
+                let place = format!("query.{}", name.replace('\0', "").chars().take(64).collect::<String>());
+                return Err(Problem::invalid_field(&place, "holds a NUL character", "remove it"));
             }
             map.entry(name).or_default().push(value);
         }

@@ -17,7 +17,7 @@ use crate::problem::{self, Problem};
 /// The header that carries the request's id, in and out.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// How long a request may take until its answer begins, a slowly sent body included.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
+const ANSWERED_WITHIN: Duration = Duration::from_secs(35);
 const LONGEST_REQUEST_ID: usize = 128;
 
 /// The id of a request: the caller's where it is printable ASCII of at most 128 bytes, else ours.
@@ -67,9 +67,10 @@ pub async fn trace(
     let hot = is_hot(request.path());
     // No clone of the request may live across the call: the router needs it for itself alone.
     let Ok(answered) = tokio::time::timeout(ANSWERED_WITHIN, next.call(request)).await else {
-        tracing::warn!(request_id = id.as_str(), "a request was not complete within a minute");
+        tracing::warn!(request_id = id.as_str(), "a request was not complete within 35 seconds");
         metrics::counter!("nexus_http_request_timeouts_total").increment(1);
-        let problem = Problem::new(&problem::REQUEST_TIMEOUT, "the request was not complete within a minute");
+        let problem =
+            Problem::new(&problem::REQUEST_TIMEOUT, "the request was not complete within 35 seconds");
         let mut response = problem.response(id.as_str());
         response.headers_mut().insert(REQUEST_ID, id.0.clone());
         return Err(InternalError::from_response(problem, response).into());

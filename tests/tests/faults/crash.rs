@@ -67,7 +67,8 @@ fn kill_amid_commands(store: &Store) {
         node = node.start_again();
         let client = node.admin();
         let done: Vec<&Sent> = sent.iter().filter(|sent| sent.acknowledged()).collect();
-        eprintln!("{store:?}, round {round}: {} of {AT_ONCE} acknowledged", done.len());
+        let refused = sent.iter().filter(|sent| sent.answer.is_some()).count() - done.len();
+        eprintln!("{store:?}, round {round}: of {AT_ONCE} {} acknowledged, {refused} refused", done.len());
         load::spread(&done, 8, |sent| sent.check(&client, &tenant));
 
         let repeated = complete(&client, &commands, 16);
