@@ -60,6 +60,7 @@ pub(crate) fn one_of(postgres: bool, column: &str, number: usize) -> String {
 }
 
 /// The argument for [`one_of`].
-pub(crate) fn list<'a>(texts: impl IntoIterator<Item = &'a str>) -> Value {
-    Value::from(serde_json::Value::from_iter(texts).to_string())
+pub(crate) fn list<T: ToString>(texts: impl IntoIterator<Item = T>) -> Value {
+    let texts: Vec<String> = texts.into_iter().map(|text| text.to_string()).collect();
+    Value::from(serde_json::Value::from(texts).to_string())
 }

@@ -14,7 +14,6 @@ use nexus_domain::validity::{Entry, KeyEntry, TenantEntry};
 use nexus_infrastructure::database::{ColumnType, Database, DatabaseError, Transaction};
 use sqlx::{Postgres, Sqlite};
 
-use crate::bulk;
 use crate::documents::{self, Document, Step, replacing};
 use crate::error::{FoldError, QueryError};
 use crate::event::{Body, Event};
@@ -31,6 +30,7 @@ const PAGE: i64 = 2000;
 pub(crate) struct Fold;
 
 impl Document for Key {
+    type Id = KeyId;
     type Change = KeyEvent;
 
     fn apply(&mut self, _: &Event, change: &KeyEvent) {
@@ -39,6 +39,7 @@ impl Document for Key {
 }
 
 impl Document for Tenant {
+    type Id = TenantId;
     type Change = TenantEvent;
 
     fn apply(&mut self, _: &Event, change: &TenantEvent) {
@@ -97,11 +98,11 @@ impl Projection for Fold {
 }
 
 /// The events of keys, in order.
-pub(crate) fn key_steps(events: &[Event]) -> Vec<Step<'_, KeyEvent>> {
+pub(crate) fn key_steps<D: Document<Id = KeyId, Change = KeyEvent>>(events: &[Event]) -> Vec<Step<'_, D>> {
     let steps = events.iter().filter_map(|event| match &event.body {
         Body::Key(key, change) => {
             let first = matches!(change, KeyEvent::KeyIssued(_));
-            Some(Step { id: key.to_string(), first, event, change })
+            Some(Step { id: *key, first, event, change })
         }
         Body::Tenant(..) | Body::Usage(_) | Body::Foreign | Body::Undecodable(_) => None,
     });
@@ -109,11 +110,11 @@ pub(crate) fn key_steps(events: &[Event]) -> Vec<Step<'_, KeyEvent>> {
 }
 
 /// The events of tenants, in order.
-pub(crate) fn tenant_steps(events: &[Event]) -> Vec<Step<'_, TenantEvent>> {
+pub(crate) fn tenant_steps(events: &[Event]) -> Vec<Step<'_, Tenant>> {
     let steps = events.iter().filter_map(|event| match &event.body {
         Body::Tenant(tenant, change) => {
             let first = matches!(change, TenantEvent::TenantCreated(_));
-            Some(Step { id: tenant.to_string(), first, event, change })
+            Some(Step { id: *tenant, first, event, change })
         }
         Body::Key(..) | Body::Usage(_) | Body::Foreign | Body::Undecodable(_) => None,
     });
@@ -124,17 +125,13 @@ async fn write<D: Document>(
     transaction: &mut Transaction,
     table: &str,
     id: &str,
-    steps: Vec<Step<'_, D::Change>>,
+    steps: Vec<Step<'_, D>>,
 ) -> Result<(), FoldError> {
     let states = documents::fold::<D>(transaction, table, id, "state", steps).await?;
-    let mut rows = Vec::with_capacity(states.len());
-    for (id, state) in states {
-        rows.push(vec![id.into(), serde_json::to_string(&state)?.into()]);
-    }
     let head = format!("INSERT INTO {table} ({id}, state)");
     let tail = replacing(id, &["state"]);
-    bulk::insert(transaction, &head, &[ColumnType::Text, ColumnType::Text], rows, &tail).await?;
-    Ok(())
+    let row = |id: D::Id, state: &D| Ok(vec![id.to_string().into(), serde_json::to_string(state)?.into()]);
+    documents::write(transaction, states, &head, &[ColumnType::Text, ColumnType::Text], &tail, row).await
 }
 
 /// Asks for the state of keys and tenants.

@@ -2,8 +2,11 @@
 //! aggregate's own `apply`, and written back together.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::fmt::Display;
+use std::str::FromStr;
 
-use nexus_infrastructure::database::Transaction;
+use nexus_infrastructure::database::{ColumnType, Row, Transaction, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -13,54 +16,61 @@ use crate::event::Event;
 
 /// A folded state.
 pub(crate) trait Document: Default + Serialize + DeserializeOwned + Send {
+    /// What names it.
+    type Id: Copy + Ord + Display + FromStr<Err: Error + Send + Sync> + Send + Sync;
     /// What it folds.
-    type Change: Clone;
+    type Change: Sync;
 
     /// Folds one event.
     fn apply(&mut self, event: &Event, change: &Self::Change);
 }
 
 /// An event for a document.
-pub(crate) struct Step<'a, C> {
+pub(crate) struct Step<'a, D: Document> {
     /// The aggregate.
-    pub(crate) id: String,
+    pub(crate) id: D::Id,
     /// Whether its life begins with this event.
     pub(crate) first: bool,
     /// The event.
     pub(crate) event: &'a Event,
     /// The event's body.
-    pub(crate) change: &'a C,
+    pub(crate) change: &'a D::Change,
 }
 
-/// Folds `steps` over the documents in `table`, whose columns `id` and `document` are named. Answers the new states in the
-/// order of their ids; nothing is written.
+/// What became of the documents of a batch, in the order of their ids.
+pub(crate) struct Folded<D: Document> {
+    /// Those whose life began in the batch: their rows are inserted.
+    pub(crate) new: BTreeMap<D::Id, D>,
+    /// Those that were there: their rows are replaced.
+    pub(crate) old: BTreeMap<D::Id, D>,
+}
+
+/// Folds `steps` over the documents in `table`, whose columns `id` and `document` are named. Nothing is written.
 pub(crate) async fn fold<D: Document>(
     transaction: &mut Transaction,
     table: &str,
     id: &str,
     document: &str,
-    steps: Vec<Step<'_, D::Change>>,
-) -> Result<BTreeMap<String, D>, FoldError> {
-    let mut begun = BTreeSet::new();
+    steps: Vec<Step<'_, D>>,
+) -> Result<Folded<D>, FoldError> {
+    let mut new: BTreeMap<D::Id, D> = BTreeMap::new();
     let mut wanted = BTreeSet::new();
     for step in &steps {
         if step.first {
-            begun.insert(step.id.as_str());
-        } else if !begun.contains(step.id.as_str()) {
-            wanted.insert(step.id.as_str());
+            new.insert(step.id, D::default());
+        } else if !new.contains_key(&step.id) {
+            wanted.insert(step.id);
         }
     }
-    let mut states = load(transaction, table, id, document, wanted).await?;
+    let mut old = load::<D>(transaction, table, id, document, &wanted).await?;
     for step in steps {
-        if step.first {
-            states.insert(step.id.clone(), D::default());
-        }
-        let Some(state) = states.get_mut(&step.id) else {
-            return Err(FoldError::Orphan { position: step.event.position, aggregate_id: step.id });
+        let Some(state) = new.get_mut(&step.id).or_else(|| old.get_mut(&step.id)) else {
+            let aggregate_id = step.id.to_string();
+            return Err(FoldError::Orphan { position: step.event.position, aggregate_id });
         };
         state.apply(step.event, step.change);
     }
-    Ok(states)
+    Ok(Folded { new, old })
 }
 
 async fn load<D: Document>(
@@ -68,15 +78,36 @@ async fn load<D: Document>(
     table: &str,
     id: &str,
     document: &str,
-    wanted: BTreeSet<&str>,
-) -> Result<BTreeMap<String, D>, FoldError> {
+    wanted: &BTreeSet<D::Id>,
+) -> Result<BTreeMap<D::Id, D>, FoldError> {
     if wanted.is_empty() {
         return Ok(BTreeMap::new());
     }
     let among = bulk::one_of(transaction.is_postgres(), id, 1);
     let sql = format!("SELECT {id}, {document} FROM {table} WHERE {among}");
     let rows = transaction.query(&sql, &[bulk::list(wanted)]).await?;
-    rows.iter().map(|row| Ok((row.text(0)?.to_owned(), serde_json::from_str(row.text(1)?)?))).collect()
+    let read = |row: &Row| {
+        let id = row.text(0)?.parse::<D::Id>().map_err(<serde_json::Error as serde::de::Error>::custom)?;
+        Ok((id, serde_json::from_str(row.text(1)?)?))
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Writes folded documents: `row` makes the columns of `head`, an `INSERT INTO t (…)`; `tail` replaces those that were there.
+pub(crate) async fn write<D: Document>(
+    transaction: &mut Transaction,
+    folded: Folded<D>,
+    head: &str,
+    columns: &[ColumnType],
+    tail: &str,
+    row: impl Fn(D::Id, &D) -> Result<Vec<Value>, FoldError>,
+) -> Result<(), FoldError> {
+    // Apart, since looking for a row that cannot be there costs as much as inserting one.
+    for (documents, tail) in [(folded.new, ""), (folded.old, tail)] {
+        let rows = documents.iter().map(|(id, document)| row(*id, document)).collect::<Result<_, _>>()?;
+        bulk::insert(transaction, head, columns, rows, tail).await?;
+    }
+    Ok(())
 }
 
 /// The `DO UPDATE` tail that replaces every column of `columns` but the key.

@@ -36,12 +36,10 @@ impl Feed {
 /// Reads and decodes the events behind `after`, at most `limit`.
 pub(crate) async fn read(journal: &Journal, after: u64, limit: u32) -> Result<Batch, FoldError> {
     let recorded = journal.read(after, limit).await?;
-    let mut expected = after + 1;
-    for event in &recorded {
+    for (expected, event) in (after + 1..).zip(&recorded) {
         if event.position != expected {
             return Err(DatabaseError::Gap { expected, found: event.position }.into());
         }
-        expected += 1;
     }
     Ok(recorded.into_iter().map(Event::decode).collect())
 }

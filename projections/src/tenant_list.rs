@@ -11,7 +11,6 @@ use nexus_domain::usage::Usage;
 use nexus_infrastructure::database::{ColumnType, Row, Transaction};
 use serde::Serialize;
 
-use crate::bulk;
 use crate::credential_lookup::tenant_steps;
 use crate::cursor::{self, Page};
 use crate::documents::{self, replacing};
@@ -78,16 +77,14 @@ impl Projection for Fold {
             let table = format!("tenant_list_{build}");
             let steps = tenant_steps(events);
             let tenants = documents::fold::<Tenant>(transaction, &table, "tenant_id", "state", steps).await?;
-            let mut rows = Vec::with_capacity(tenants.len());
-            for (id, tenant) in tenants {
-                let created_at = tenant.state().map_or(0, |state| state.created_at.timestamp_micros());
-                rows.push(vec![id.into(), created_at.into(), serde_json::to_string(&tenant)?.into()]);
-            }
             let head = format!("INSERT INTO {table} (tenant_id, created_at, state)");
             let tail = replacing("tenant_id", &["created_at", "state"]);
             let columns = [ColumnType::Text, ColumnType::Int, ColumnType::Text];
-            bulk::insert(transaction, &head, &columns, rows, &tail).await?;
-            Ok(())
+            let row = |id: TenantId, tenant: &Tenant| {
+                let created_at = tenant.state().map_or(0, |state| state.created_at.timestamp_micros());
+                Ok(vec![id.to_string().into(), created_at.into(), serde_json::to_string(tenant)?.into()])
+            };
+            documents::write(transaction, tenants, &head, &columns, &tail, row).await
         }
         .boxed()
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::try_join_all;
 use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::validity::{Entry, KeyEntry, TenantEntry};
 use nexus_infrastructure::gate::{Gate, GateError};
@@ -16,6 +17,9 @@ use crate::node::freshness::Freshness;
 
 /// Events a turn.
 const TURN: u32 = 1_000;
+/// Loads at a time. One after the other, each would queue for a connection behind all requests that wait for one, and whoever
+/// waits to see a change would wait for the sum.
+const AT_ONCE: usize = 16;
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
 /// How long no event may come before the log is asked whether that is so.
 const QUIET: Duration = Duration::from_secs(1);
@@ -76,19 +80,23 @@ async fn turn(
 /// The present state of everything that the events touch. It may be newer than the last of them,
 /// which does no harm: entries are whole states, and the events in between only repeat them.
 async fn entries(gate: &Gate, events: &[RecordedEvent]) -> Result<Vec<Entry>, GateError> {
-    let mut touched = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    let touched: Vec<&RecordedEvent> =
+        events.iter().filter(|event| seen.insert((&event.aggregate_type, &event.aggregate_id))).collect();
     let mut entries = Vec::new();
-    for event in events {
-        if !touched.insert((&event.aggregate_type, &event.aggregate_id)) {
-            continue;
-        }
-        match event.aggregate_type.as_str() {
-            "tenant" => entries.extend(tenant_entry(gate, &event.aggregate_id).await?),
-            "key" => entries.extend(key_entry(gate, &event.aggregate_id).await?),
-            _ => {}
-        }
+    for several in touched.chunks(AT_ONCE) {
+        let loaded = try_join_all(several.iter().map(|event| entry(gate, event))).await?;
+        entries.extend(loaded.into_iter().flatten());
     }
     Ok(entries)
+}
+
+async fn entry(gate: &Gate, event: &RecordedEvent) -> Result<Option<Entry>, GateError> {
+    match event.aggregate_type.as_str() {
+        "tenant" => tenant_entry(gate, &event.aggregate_id).await,
+        "key" => key_entry(gate, &event.aggregate_id).await,
+        _ => Ok(None),
+    }
 }
 
 async fn tenant_entry(gate: &Gate, id: &str) -> Result<Option<Entry>, GateError> {

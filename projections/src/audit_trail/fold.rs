@@ -45,7 +45,7 @@ impl Projection for Fold {
                     ("tenant", "(tenant_id, position)"),
                     ("key", "(key_id, position) WHERE key_id IS NOT NULL"),
                     ("actor", "(actor, position)"),
-                    ("action", "(action, position)"),
+                    ("action", "(action, position) WHERE action <> 'key.used'"),
                     ("ip", "(ip, position) WHERE ip IS NOT NULL"),
                     ("outcome", "(outcome, position) WHERE outcome <> 'success'"),
                     ("at", "(at)"),

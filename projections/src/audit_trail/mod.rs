@@ -198,6 +198,10 @@ impl Conditions {
                 conditions.add(condition, value);
             }
         }
+        if filter.action.as_deref().is_some_and(|action| action != "key.used") {
+            // Said twice, so that the index on everything but usage can be used.
+            conditions.sql.push_str(" AND action <> 'key.used'");
+        }
         if filter.outcome.as_deref().is_some_and(|outcome| outcome != "success") {
             // Said twice, so that the index on refusals can be used.
             conditions.sql.push_str(" AND outcome <> 'success'");

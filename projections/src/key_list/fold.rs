@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use nexus_domain::ids::KeyId;
 use nexus_domain::key::{Key, KeyEvent};
 use nexus_domain::tenant::Tenant;
-use nexus_domain::usage::{Usage, UsageEvent};
-use nexus_infrastructure::database::{ColumnType, Transaction, Value};
+use nexus_domain::usage::{KeyUsed, Usage, UsageEvent};
+use nexus_domain::verification::Code;
+use nexus_infrastructure::database::ColumnType::{Int, Text};
+use nexus_infrastructure::database::{Transaction, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::bulk;
@@ -17,7 +21,6 @@ use crate::documents::{self, Document, replacing};
 use crate::error::FoldError;
 use crate::event::{Body, Event};
 use crate::projection::{Build, Projection, Table};
-use crate::usage::last_uses;
 
 use super::NAME;
 
@@ -33,6 +36,7 @@ pub(super) struct KeyDocument {
 }
 
 impl Document for KeyDocument {
+    type Id = KeyId;
     type Change = KeyEvent;
 
     fn apply(&mut self, event: &Event, change: &KeyEvent) {
@@ -95,7 +99,7 @@ impl Projection for Fold {
     ) -> BoxFuture<'a, Result<(), FoldError>> {
         async move {
             write_keys(transaction, build, events).await?;
-            write_uses(transaction, &format!("key_list_used_{build}"), events).await
+            write_uses(transaction, build, events).await
         }
         .boxed()
     }
@@ -105,47 +109,33 @@ async fn write_keys(transaction: &mut Transaction, build: Build, events: &[Event
     let table = format!("key_list_{build}");
     let steps = key_steps(events);
     let documents = documents::fold::<KeyDocument>(transaction, &table, "key_id", "document", steps).await?;
-    let mut rows = Vec::with_capacity(documents.len());
-    for (id, document) in documents {
-        let Some(key) = document.key.state() else { continue };
-        rows.push(vec![
-            id.into(),
-            key.tenant_id.to_string().into(),
-            key.issued_at.timestamp_micros().into(),
-            key.expires_at.map(|at| at.timestamp_micros()).into(),
-            key.revoked.map(|(at, _)| at.timestamp_micros()).into(),
-            key.expiry_recorded.into(),
-            serde_json::to_string(&document)?.into(),
-        ]);
-    }
     let head = format!(
         "INSERT INTO {table} (key_id, tenant_id, created_at, expires_at, revoked_at, expiry_recorded, document)"
     );
     let tail = replacing("key_id", &["expires_at", "revoked_at", "expiry_recorded", "document"]);
-    const COLUMNS: [ColumnType; 7] = {
-        use ColumnType::{Int, Text};
-        [Text, Text, Int, Int, Int, Int, Text]
-    };
-    bulk::insert(transaction, &head, &COLUMNS, rows, &tail).await?;
-    Ok(())
+    documents::write(transaction, documents, &head, &[Text, Text, Int, Int, Int, Int, Text], &tail, key_row).await
 }
 
-/// Notes the last uses of keys and of their versions in a table of `key_id`, `version` and `used_at`, where version 0 is the
-/// key as a whole.
-pub(crate) async fn write_uses(
-    transaction: &mut Transaction,
-    table: &str,
-    events: &[Event],
-) -> Result<(), FoldError> {
-    let mut uses = BTreeMap::new();
+fn key_row(id: KeyId, document: &KeyDocument) -> Result<Vec<Value>, FoldError> {
+    let key = document.key.state();
+    let micros = |at: DateTime<Utc>| at.timestamp_micros();
+    Ok(vec![
+        id.to_string().into(),
+        key.map(|key| key.tenant_id.to_string()).into(),
+        key.map(|key| micros(key.issued_at)).into(),
+        key.and_then(|key| key.expires_at).map(micros).into(),
+        key.and_then(|key| key.revoked).map(|(at, _)| micros(at)).into(),
+        key.is_some_and(|key| key.expiry_recorded).into(),
+        serde_json::to_string(document)?.into(),
+    ])
+}
+
+/// Notes the last uses of secret versions, where version 0 stands for uses of which the version is not known.
+async fn write_uses(transaction: &mut Transaction, build: Build, events: &[Event]) -> Result<(), FoldError> {
+    let mut uses: BTreeMap<(KeyId, u32), i64> = BTreeMap::new();
     for event in events {
         match &event.body {
-            Body::Usage(UsageEvent::KeyUsed(used)) => {
-                for (version, at) in last_uses(used) {
-                    let latest = uses.entry((used.key_id, version)).or_insert(at);
-                    *latest = at.max(*latest);
-                }
-            }
+            Body::Usage(UsageEvent::KeyUsed(used)) => note_uses(&mut uses, used),
             Body::Usage(UsageEvent::UnattributedRefusals(_))
             | Body::Key(..)
             | Body::Tenant(..)
@@ -153,13 +143,26 @@ pub(crate) async fn write_uses(
             | Body::Undecodable(_) => {}
         }
     }
-    let row = |((key, version), at): ((_, u32), i64)| -> Vec<Value> {
-        let key: nexus_domain::ids::KeyId = key;
-        vec![key.to_string().into(), version.into(), at.into()]
-    };
-    let head = format!("INSERT INTO {table} AS u (key_id, version, used_at)");
+    let row = |((key, version), at): ((KeyId, u32), i64)| vec![key.to_string().into(), version.into(), at.into()];
+    let rows = uses.into_iter().map(row).collect();
+    let head = format!("INSERT INTO key_list_used_{build} AS u (key_id, version, used_at)");
     let tail = "ON CONFLICT (key_id, version) DO UPDATE SET used_at = excluded.used_at WHERE excluded.used_at > u.used_at";
-    let columns = [ColumnType::Text, ColumnType::Int, ColumnType::Int];
-    bulk::insert(transaction, &head, &columns, uses.into_iter().map(row).collect(), tail).await?;
+    bulk::insert(transaction, &head, &[Text, Int, Int], rows, tail).await?;
     Ok(())
+}
+
+/// Where not every accepted request is recorded, the last one is taken to have come at the end of the window.
+fn note_uses(uses: &mut BTreeMap<(KeyId, u32), i64>, used: &KeyUsed) {
+    let mut note = |version: Option<u32>, at: DateTime<Utc>| {
+        let latest = uses.entry((used.key_id, version.unwrap_or(0))).or_insert(i64::MIN);
+        *latest = at.timestamp_micros().max(*latest);
+    };
+    let mut recorded = 0;
+    for request in used.requests.iter().filter(|request| request.code == Code::Valid) {
+        note(request.version, request.at);
+        recorded += 1;
+    }
+    if used.counts.get(&Code::Valid).is_some_and(|accepted| *accepted > recorded) {
+        note(None, used.to);
+    }
 }

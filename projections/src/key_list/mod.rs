@@ -16,7 +16,7 @@ use nexus_infrastructure::database::{Row, Value};
 use serde::Serialize;
 
 use self::fold::KeyDocument;
-pub(crate) use self::fold::{Fold, write_uses};
+pub(crate) use self::fold::Fold;
 use crate::bulk;
 use crate::cursor::{self, Page};
 use crate::error::QueryError;
@@ -243,7 +243,7 @@ impl KeyList {
             .collect()
     }
 
-    /// When keys and their versions were last used, by the key's id and then by version, 0 for the key as a whole.
+    /// When keys were last used, by the key's id and then by version, 0 where the version is not known.
     async fn uses(&self, ids: &[&str]) -> Result<HashMap<String, HashMap<u32, DateTime<Utc>>>, QueryError> {
         let among = bulk::one_of(self.reader.database().is_postgres(), "key_id", 1);
         let sql = |build| format!("SELECT key_id, version, used_at FROM key_list_used_{build} WHERE {among}");
@@ -302,7 +302,7 @@ fn item(
         client_id: key.client_id.clone(),
         created_at: key.issued_at,
         created_by: document.created_by.clone(),
-        last_used_at: uses.get(&0).copied(),
+        last_used_at: uses.values().max().copied(),
         expires_at: key.expires_at,
         revoked_at: key.revoked.map(|(at, _)| at),
         revocation_reason: key.revoked.map(|(_, reason)| reason),

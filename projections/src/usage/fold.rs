@@ -1,4 +1,4 @@
-//! The fold behind usage: counts per key and minute, totals, last uses, and requests one by one.
+//! The fold behind usage: counts per key and minute, totals, and requests one by one.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use nexus_domain::ids::KeyId;
+use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::key::Key;
 use nexus_domain::tenant::Tenant;
 use nexus_domain::usage::{Counts, KeyUsed, Usage, UsageEvent, UsedRequest};
@@ -17,7 +17,6 @@ use nexus_infrastructure::database::{ColumnType, Transaction, Value};
 use crate::bulk;
 use crate::error::FoldError;
 use crate::event::{Body, Event};
-use crate::key_list::write_uses;
 use crate::projection::{Build, Projection, Table};
 
 use super::{MINUTE, NAME};
@@ -48,12 +47,6 @@ impl Projection for Fold {
                     name: "usage_total",
                     columns: "tenant_id TEXT NOT NULL, code BIGINT NOT NULL, decisions BIGINT NOT NULL, \
                               PRIMARY KEY (tenant_id, code)",
-                    indexes: &[],
-                },
-                Table {
-                    name: "usage_last",
-                    columns: "key_id TEXT NOT NULL, version BIGINT NOT NULL, used_at BIGINT NOT NULL, \
-                              PRIMARY KEY (key_id, version)",
                     indexes: &[],
                 },
                 Table {
@@ -89,8 +82,7 @@ impl Projection for Fold {
                     Body::Key(..) | Body::Tenant(..) | Body::Foreign | Body::Undecodable(_) => {}
                 }
             }
-            sums.write(transaction, build).await?;
-            write_uses(transaction, &format!("usage_last_{build}"), events).await
+            sums.write(transaction, build).await
         }
         .boxed()
     }
@@ -100,7 +92,7 @@ impl Projection for Fold {
 #[derive(Default)]
 struct Sums {
     minutes: BTreeMap<(KeyId, i64, Code), u64>,
-    totals: BTreeMap<(String, Code), u64>,
+    totals: BTreeMap<(Option<TenantId>, Code), u64>,
     requests: Vec<Vec<Value>>,
 }
 
@@ -108,14 +100,13 @@ impl Sums {
     fn add(&mut self, position: u64, usage: &UsageEvent) {
         match usage {
             UsageEvent::KeyUsed(used) => {
-                let tenant = used.tenant_id.to_string();
                 self.add_minutes(used);
-                self.add_totals(&tenant, &used.counts);
-                self.add_requests(position, &tenant, &used.key_id.to_string(), &used.requests);
+                self.add_totals(Some(used.tenant_id), &used.counts);
+                self.add_requests(position, Some((used.tenant_id, used.key_id)), &used.requests);
             }
             UsageEvent::UnattributedRefusals(refusals) => {
-                self.add_totals("", &refusals.counts);
-                self.add_requests(position, "", "", &refusals.requests);
+                self.add_totals(None, &refusals.counts);
+                self.add_requests(position, None, &refusals.requests);
             }
         }
     }
@@ -134,19 +125,19 @@ impl Sums {
         }
     }
 
-    fn add_totals(&mut self, tenant: &str, counts: &Counts) {
+    fn add_totals(&mut self, tenant: Option<TenantId>, counts: &Counts) {
         for (code, count) in counts {
-            *self.totals.entry((tenant.to_owned(), *code)).or_default() += count;
+            *self.totals.entry((tenant, *code)).or_default() += count;
         }
     }
 
-    fn add_requests(&mut self, position: u64, tenant: &str, key: &str, requests: &[UsedRequest]) {
+    fn add_requests(&mut self, position: u64, owner: Option<(TenantId, KeyId)>, requests: &[UsedRequest]) {
         for (number, request) in (0i64..).zip(requests) {
             self.requests.push(vec![
                 position.into(),
                 number.into(),
-                tenant.into(),
-                key.into(),
+                owner.map(|(tenant, _)| tenant.to_string()).unwrap_or_default().into(),
+                owner.map(|(_, key)| key.to_string()).unwrap_or_default().into(),
                 request.at.timestamp_micros().into(),
                 i64::from(request.code.number()).into(),
                 request.version.into(),
@@ -171,8 +162,8 @@ impl Sums {
 
         let head = format!("INSERT INTO usage_total_{build} AS u (tenant_id, code, decisions)");
         let tail = "ON CONFLICT (tenant_id, code) DO UPDATE SET decisions = u.decisions + excluded.decisions";
-        let row = |((tenant, code), count): ((String, Code), u64)| -> Vec<Value> {
-            vec![tenant.into(), i64::from(code.number()).into(), count.into()]
+        let row = |((tenant, code), count): ((Option<TenantId>, Code), u64)| -> Vec<Value> {
+            vec![tenant.map(|tenant| tenant.to_string()).unwrap_or_default().into(), i64::from(code.number()).into(), count.into()]
         };
         let rows = self.totals.into_iter().map(row).collect();
         bulk::insert(transaction, &head, &[Text, Int, Int], rows, tail).await?;
@@ -189,33 +180,12 @@ impl Sums {
 
 /// Whether all decisions of a window are recorded one by one.
 fn recorded(used: &KeyUsed) -> bool {
-    let mut counted = Counts::new();
-    for request in &used.requests {
-        *counted.entry(request.code).or_default() += 1;
-    }
-    counted == used.counts
+    let of = |code: &Code| used.requests.iter().filter(|request| request.code == *code).count();
+    let decisions: u64 = used.counts.values().sum();
+    u64::try_from(used.requests.len()) == Ok(decisions)
+        && used.counts.iter().all(|(code, count)| u64::try_from(of(code)) == Ok(*count))
 }
 
 fn minute(at: DateTime<Utc>) -> i64 {
     at.timestamp().div_euclid(MINUTE)
-}
-
-/// When a key (version 0) and its versions were last accepted within a window, in unix microseconds. Where not every request
-/// is recorded, the key's last use is taken to be the end of the window.
-pub(crate) fn last_uses(used: &KeyUsed) -> BTreeMap<u32, i64> {
-    let mut uses = BTreeMap::new();
-    let mut note = |version, at: DateTime<Utc>| {
-        let latest = uses.entry(version).or_insert(i64::MIN);
-        *latest = at.timestamp_micros().max(*latest);
-    };
-    if used.counts.get(&Code::Valid).is_some_and(|count| *count > 0) && !recorded(used) {
-        note(0, used.to);
-    }
-    for request in used.requests.iter().filter(|request| request.code == Code::Valid) {
-        note(0, request.at);
-        if let Some(version) = request.version {
-            note(version, request.at);
-        }
-    }
-    uses
 }

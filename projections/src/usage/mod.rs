@@ -1,5 +1,5 @@
-//! Usage: how often each key was presented and with what outcome, by minute and in total; when it was last accepted; and the
-//! requests one by one, as far as nodes recorded them.
+//! Usage: how often each key was presented and with what outcome, by minute and in total, and the requests
+//! one by one, as far as nodes recorded them. When a key was last accepted stands in the key list.
 
 mod fold;
 
@@ -12,7 +12,7 @@ use nexus_domain::verification::Code;
 use nexus_infrastructure::database::{Row, Value};
 use serde::Serialize;
 
-pub(crate) use self::fold::{Fold, last_uses};
+pub(crate) use self::fold::Fold;
 use crate::cursor::{self, Page};
 use crate::error::QueryError;
 use crate::reader::{Reader, instant};
@@ -33,15 +33,6 @@ pub struct UsageStep {
     pub start: DateTime<Utc>,
     /// Decisions by outcome.
     pub counts: Counts,
-}
-
-/// When a key was last accepted.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct LastUsed {
-    /// With any of its versions.
-    pub key: Option<DateTime<Utc>>,
-    /// By version, as far as nodes said which one it was.
-    pub versions: BTreeMap<u32, DateTime<Utc>>,
 }
 
 /// A request that a node decided on.
@@ -162,25 +153,6 @@ impl Usage {
     pub async fn totals(&self) -> Result<Counts, QueryError> {
         let sql = |build| format!("SELECT code, sum(decisions) FROM usage_total_{build} GROUP BY code");
         self.counts(&self.reader.query(sql, &[]).await?)
-    }
-
-    /// When a key and its versions were last accepted.
-    ///
-    /// # Errors
-    /// [`QueryError`]
-    pub async fn last_used(&self, key: KeyId) -> Result<LastUsed, QueryError> {
-        let sql = |build| format!("SELECT version, used_at FROM usage_last_{build} WHERE key_id = $1");
-        let mut last = LastUsed::default();
-        for row in self.reader.query(sql, &[key.to_string().into()]).await? {
-            let at = instant(row.int(1)?)?;
-            match u32::try_from(row.int(0)?).map_err(QueryError::row)? {
-                0 => last.key = Some(at),
-                version => {
-                    last.versions.insert(version, at);
-                }
-            }
-        }
-        Ok(last)
     }
 
     /// A page of recorded requests, newest first. `limit` is held between 1 and [`crate::LONGEST_PAGE`].

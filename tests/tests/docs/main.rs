@@ -1,5 +1,12 @@
 //! Documents are run: the walk in README.md is replayed against a fresh `nexus dev`, and what it prints is compared with
 //! what the page shows. `NEXUS_UPDATE_GOLDEN=1` writes the page anew.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what a test cannot have fails it, in its helpers as well"
+)]
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};

@@ -76,7 +76,7 @@ fn create(
     while !over.load(Ordering::SeqCst) {
         let name = format!("{thread:?}-{}", seen.done.len()).replace(' ', "");
         let command = Command::create(tenant, name.clone());
-        let sent = if thread.1 % 2 == 0 {
+        let sent = if thread.1.is_multiple_of(2) {
             command.send(&first.client.clone().header("x-request-id", &name))
         } else {
             command.send_over(&kept, first.client.url(), first.token, &name)
