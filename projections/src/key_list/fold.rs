@@ -113,7 +113,8 @@ async fn write_keys(transaction: &mut Transaction, build: Build, events: &[Event
         "INSERT INTO {table} (key_id, tenant_id, created_at, expires_at, revoked_at, expiry_recorded, document)"
     );
     let tail = replacing("key_id", &["expires_at", "revoked_at", "expiry_recorded", "document"]);
-    documents::write(transaction, documents, &head, &[Text, Text, Int, Int, Int, Int, Text], &tail, key_row).await
+    documents::write(transaction, documents, &head, &[Text, Text, Int, Int, Int, Int, Text], &tail, key_row)
+        .await
 }
 
 fn key_row(id: KeyId, document: &KeyDocument) -> Result<Vec<Value>, FoldError> {
@@ -143,7 +144,8 @@ async fn write_uses(transaction: &mut Transaction, build: Build, events: &[Event
             | Body::Undecodable(_) => {}
         }
     }
-    let row = |((key, version), at): ((KeyId, u32), i64)| vec![key.to_string().into(), version.into(), at.into()];
+    let row =
+        |((key, version), at): ((KeyId, u32), i64)| vec![key.to_string().into(), version.into(), at.into()];
     let rows = uses.into_iter().map(row).collect();
     let head = format!("INSERT INTO key_list_used_{build} AS u (key_id, version, used_at)");
     let tail = "ON CONFLICT (key_id, version) DO UPDATE SET used_at = excluded.used_at WHERE excluded.used_at > u.used_at";

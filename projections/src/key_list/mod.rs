@@ -15,8 +15,8 @@ use nexus_domain::verification::Restrictions;
 use nexus_infrastructure::database::{Row, Value};
 use serde::Serialize;
 
-use self::fold::KeyDocument;
 pub(crate) use self::fold::Fold;
+use self::fold::KeyDocument;
 use crate::bulk;
 use crate::cursor::{self, Page};
 use crate::error::QueryError;

@@ -163,7 +163,11 @@ impl Sums {
         let head = format!("INSERT INTO usage_total_{build} AS u (tenant_id, code, decisions)");
         let tail = "ON CONFLICT (tenant_id, code) DO UPDATE SET decisions = u.decisions + excluded.decisions";
         let row = |((tenant, code), count): ((Option<TenantId>, Code), u64)| -> Vec<Value> {
-            vec![tenant.map(|tenant| tenant.to_string()).unwrap_or_default().into(), i64::from(code.number()).into(), count.into()]
+            vec![
+                tenant.map(|tenant| tenant.to_string()).unwrap_or_default().into(),
+                i64::from(code.number()).into(),
+                count.into(),
+            ]
         };
         let rows = self.totals.into_iter().map(row).collect();
         bulk::insert(transaction, &head, &[Text, Int, Int], rows, tail).await?;

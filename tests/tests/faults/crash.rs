@@ -15,7 +15,7 @@ use crate::{load, log};
 /// Half of them create, a quarter each revokes and rotates.
 const AT_ONCE: usize = 256;
 /// After how many acknowledgements the node is killed, a round each.
-const ROUNDS: [usize; 5] = [256, 256, 256, 256, 256];
+const ROUNDS: [usize; 5] = [0, 12, 60, 140, 220];
 
 #[test]
 fn on_sqlite_a_kill_amid_commands_loses_none_that_was_acknowledged_and_doubles_none() {
@@ -67,7 +67,7 @@ fn kill_amid_commands(store: &Store) {
         node = node.start_again();
         let client = node.admin();
         let done: Vec<&Sent> = sent.iter().filter(|sent| sent.acknowledged()).collect();
-        eprintln!("T longest {:?}", sent.iter().map(|s| s.took).max()); let refused = sent.iter().filter(|sent| sent.answer.is_some()).count() - done.len();
+        let refused = sent.iter().filter(|sent| sent.answer.is_some()).count() - done.len();
         eprintln!("{store:?}, round {round}: of {AT_ONCE} {} acknowledged, {refused} refused", done.len());
         load::spread(&done, 8, |sent| sent.check(&client, &tenant));
 
