@@ -68,6 +68,10 @@ struct Permit {
 async fn permit(shared: &Shared, wanted: &[Arc<Slot>]) -> Result<Permit, DatabaseError> {
     let mut remote =
         if shared.database().is_postgres() { Some(shared.database().begin().await?) } else { None };
+    if let Some(transaction) = &mut remote {
+        // It does nothing but hold its locks while the rebuilds run.
+        transaction.execute("SET LOCAL idle_in_transaction_session_timeout = 0", &[]).await?;
+    }
     let (mut slots, mut local) = (Vec::new(), Vec::new());
     for slot in wanted {
         let Ok(guard) = slot.rebuilding.clone().try_lock_owned() else { continue };

@@ -43,10 +43,15 @@ async fn postgres(url: &str, options: &DatabaseOptions) -> Result<Database, Data
     Ok(Database::Postgres(pool))
 }
 
+/// A process that is frozen or cut off in the middle of a transaction holds its locks until the server ends its session.
+/// Without a limit of ours that takes hours, and meanwhile no other process relays events or moves the projections.
+const END_WHEN_FROZEN: &str = "SET idle_in_transaction_session_timeout = '10s'";
+
 /// The journal's checks read what the last holder of its lock committed, which only READ COMMITTED shows, and an answered
 /// append must survive a crash: a server with other defaults would break both in silence.
 pub(crate) async fn prepare_session(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     connection.execute("SET default_transaction_isolation = 'read committed'").await?;
+    connection.execute(END_WHEN_FROZEN).await?;
     let durable = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
     connection.execute(durable).await?;
     Ok(())

@@ -36,13 +36,31 @@ fn when_the_node_that_relays_is_frozen_the_other_one_goes_on_and_its_awakening_d
     let leader = site.leader.take().expect("a leader");
     let next = Node::serve(&site.store, &site.options);
     let sent = site.under_load(0, [&next.admin(), &next.admin()], || {
-        leader.freeze();
+        freeze_amid_checkpoint(&leader, &site.store);
         next.find_in_log(TAKES_OVER_WITHIN, LEADS).expect("the other node takes over");
         std::thread::sleep(Duration::from_millis(500));
         leader.thaw();
         std::thread::sleep(Duration::from_secs(1));
     });
     site.check(&next, &sent);
+}
+
+/// Freezes a node while it holds the lock on the relay's checkpoint, which is the worst moment.
+fn freeze_amid_checkpoint(node: &Node, store: &Store) {
+    const HOLDS: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+         AND state = 'idle in transaction' AND query ~ 'UPDATE subscription_checkpoint|INTO relay_tenant_sequence'";
+    for _ in 0..300 {
+        node.freeze();
+        // What the server has been sent, it has done after this.
+        std::thread::sleep(Duration::from_millis(20));
+        if store.number(HOLDS) > 0 {
+            return;
+        }
+        node.thaw();
+        std::thread::sleep(Duration::from_millis(17));
+    }
+    eprintln!("the node was never amid a checkpoint; it is frozen elsewhere");
+    node.freeze();
 }
 
 /// A database, a broker, a consumer and the node that relays.
