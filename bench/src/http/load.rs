@@ -164,6 +164,6 @@ mod tests {
         let answer = Answer::parse(bytes).unwrap();
         assert_eq!((answer.status, answer.body), (200, b"ok".as_slice()));
         assert_eq!(answer.headers().collect::<Vec<_>>(), [("Content-Length", "2"), ("x-a", "b")]);
-        assert!(Answer::parse(&bytes[..48]).is_none() && Answer::parse(&bytes[..20]).is_none());
+        assert!(Answer::parse(&bytes[..47]).is_none() && Answer::parse(&bytes[..20]).is_none());
     }
 }
