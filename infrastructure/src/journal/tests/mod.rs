@@ -4,7 +4,6 @@ mod compatibility;
 mod conditions;
 mod lane;
 mod subscription;
-mod throughput;
 
 use std::collections::BTreeMap;
 
