@@ -33,6 +33,8 @@ use crate::server::tls;
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
 /// How long running requests may take when the process ends, in seconds.
 const DRAIN_SECONDS: u64 = 10;
+/// How many entries of the snapshot go into the table at once.
+const GATHERED: usize = 65_536;
 /// How long the first build of the projections may take.
 const BUILT_WITHIN: Duration = Duration::from_secs(3600);
 
@@ -209,9 +211,15 @@ impl Node {
 async fn load_snapshot(projections: &Projections, validator: &Validator) -> Result<(), StartFailure> {
     let mut snapshot = projections.credential_lookup().snapshot().await?;
     let position = snapshot.position();
+    let mut gathered = Vec::new();
     while let Some(entries) = snapshot.next().await? {
-        validator.apply(entries, 0);
+        gathered.extend(entries);
+        // Each call copies the parts of the table that it touches, and a page touches nearly all of them.
+        if gathered.len() >= GATHERED {
+            validator.apply(std::mem::take(&mut gathered), 0);
+        }
     }
+    validator.apply(gathered, 0);
     validator.apply([], position);
     Ok(())
 }
