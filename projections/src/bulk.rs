@@ -2,13 +2,28 @@
 
 use nexus_infrastructure::database::{ColumnType, DatabaseError, Transaction, Value};
 
+use crate::projection::{Build, Rows};
+
 /// Rows in one SQLite statement, most first. A statement costs more than its rows, and a fixed set of sizes keeps every
 /// one of them prepared.
 const CHUNKS: [usize; 3] = [100, 10, 1];
 
-/// Inserts rows, all with the columns of `columns`: `head` is `INSERT INTO t (a, b)`, `tail` is empty or `ON CONFLICT …`. With a
-/// `tail`, no two rows may have the same key.
-pub(crate) async fn insert(
+/// Writes rows into the tables of a build.
+pub(crate) async fn write(
+    transaction: &mut Transaction,
+    build: Build,
+    rows: Vec<Rows>,
+) -> Result<(), DatabaseError> {
+    for rows in rows {
+        let names: Vec<&str> = rows.columns.iter().map(|(name, _)| *name).collect();
+        let types: Vec<ColumnType> = rows.columns.iter().map(|(_, kind)| *kind).collect();
+        let head = format!("INSERT INTO {}_{build} AS stored ({})", rows.table, names.join(", "));
+        insert(transaction, &head, &types, rows.rows, rows.on_conflict).await?;
+    }
+    Ok(())
+}
+
+async fn insert(
     transaction: &mut Transaction,
     head: &str,
     columns: &[ColumnType],
@@ -31,22 +46,10 @@ pub(crate) async fn insert(
     Ok(())
 }
 
+/// The placeholders have no names: SQLite looks names up one by one, for every argument from the first.
 fn statement(head: &str, columns: usize, rows: usize, tail: &str) -> String {
-    let mut sql = format!("{head} VALUES ");
-    for row in 0..rows {
-        sql.push_str(if row == 0 { "(" } else { ", (" });
-        for column in 1..=columns {
-            if column > 1 {
-                sql.push(',');
-            }
-            sql.push('$');
-            sql.push_str(&(row * columns + column).to_string());
-        }
-        sql.push(')');
-    }
-    sql.push(' ');
-    sql.push_str(tail);
-    sql
+    let row = format!("({})", vec!["?"; columns].join(","));
+    format!("{head} VALUES {} {tail}", vec![row; rows].join(","))
 }
 
 /// A condition: `column` is one of the texts in argument `number`, a JSON array made by [`list`]. One argument whatever its

@@ -11,13 +11,14 @@ use nexus_domain::key::{Key, KeyEvent, KeyState};
 use nexus_domain::tenant::{Tenant, TenantEvent, TenantState};
 use nexus_domain::usage::Usage;
 use nexus_domain::validity::{Entry, KeyEntry, TenantEntry};
-use nexus_infrastructure::database::{ColumnType, Database, DatabaseError, Transaction};
+use nexus_infrastructure::database::ColumnType::{self, Text};
+use nexus_infrastructure::database::{Database, DatabaseError};
 use sqlx::{Postgres, Sqlite};
 
-use crate::documents::{self, Document, Step, replacing};
+use crate::documents::{self, Document, Step};
 use crate::error::{FoldError, QueryError};
 use crate::event::{Body, Event};
-use crate::projection::{Build, Projection, Table};
+use crate::projection::{Build, Projection, Rows, Stored, Table};
 use crate::reader::{Reader, is_missing_table};
 
 /// The projection's name.
@@ -25,6 +26,15 @@ pub const NAME: &str = "credential_lookup";
 
 /// Keys that are read at once while a snapshot is taken.
 const PAGE: i64 = 2000;
+
+const PATIENCE: &str = "SET LOCAL idle_in_transaction_session_timeout = '5min'";
+
+const TENANTS: &str = "credential_lookup_tenant";
+const TENANT_COLUMNS: &[(&str, ColumnType)] = &[("tenant_id", Text), ("state", Text)];
+const REPLACE_TENANT: &str = "ON CONFLICT (tenant_id) DO UPDATE SET state = excluded.state";
+const KEYS: &str = "credential_lookup_key";
+const KEY_COLUMNS: &[(&str, ColumnType)] = &[("key_id", Text), ("state", Text)];
+const REPLACE_KEY: &str = "ON CONFLICT (key_id) DO UPDATE SET state = excluded.state";
 
 /// The fold.
 pub(crate) struct Fold;
@@ -60,12 +70,12 @@ impl Projection for Fold {
         const {
             &[
                 Table {
-                    name: "credential_lookup_key",
+                    name: KEYS,
                     columns: "key_id TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL",
                     indexes: &[],
                 },
                 Table {
-                    name: "credential_lookup_tenant",
+                    name: TENANTS,
                     columns: "tenant_id TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL",
                     indexes: &[],
                 },
@@ -83,15 +93,21 @@ impl Projection for Fold {
 
     fn fold<'a>(
         &'a self,
-        transaction: &'a mut Transaction,
-        build: Build,
+        stored: Stored<'a>,
         events: &'a [Event],
-    ) -> BoxFuture<'a, Result<(), FoldError>> {
+    ) -> BoxFuture<'a, Result<Vec<Rows>, FoldError>> {
         async move {
-            write::<Key>(transaction, &format!("credential_lookup_key_{build}"), "key_id", key_steps(events))
-                .await?;
-            let table = format!("credential_lookup_tenant_{build}");
-            write::<Tenant>(transaction, &table, "tenant_id", tenant_steps(events)).await
+            let tenants =
+                documents::fold::<Tenant>(stored, TENANTS, "tenant_id", "state", tenant_steps(events))
+                    .await?;
+            let keys = documents::fold::<Key>(stored, KEYS, "key_id", "state", key_steps(events)).await?;
+            let tenants = tenants.rows(TENANTS, TENANT_COLUMNS, REPLACE_TENANT, |id, tenant| {
+                Ok(vec![id.to_string().into(), serde_json::to_string(tenant)?.into()])
+            })?;
+            let keys = keys.rows(KEYS, KEY_COLUMNS, REPLACE_KEY, |id, key| {
+                Ok(vec![id.to_string().into(), serde_json::to_string(key)?.into()])
+            })?;
+            Ok(tenants.into_iter().chain(keys).collect())
         }
         .boxed()
     }
@@ -119,19 +135,6 @@ pub(crate) fn tenant_steps(events: &[Event]) -> Vec<Step<'_, Tenant>> {
         Body::Key(..) | Body::Usage(_) | Body::Foreign | Body::Undecodable(_) => None,
     });
     steps.collect()
-}
-
-async fn write<D: Document>(
-    transaction: &mut Transaction,
-    table: &str,
-    id: &str,
-    steps: Vec<Step<'_, D>>,
-) -> Result<(), FoldError> {
-    let states = documents::fold::<D>(transaction, table, id, "state", steps).await?;
-    let head = format!("INSERT INTO {table} ({id}, state)");
-    let tail = replacing(id, &["state"]);
-    let row = |id: D::Id, state: &D| Ok(vec![id.to_string().into(), serde_json::to_string(state)?.into()]);
-    documents::write(transaction, states, &head, &[ColumnType::Text, ColumnType::Text], &tail, row).await
 }
 
 /// Asks for the state of keys and tenants.
@@ -214,7 +217,10 @@ impl Snapshot {
         let mut transaction = match database {
             Database::Postgres(pool) => {
                 let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-                ReadTransaction::Postgres(pool.begin_with(begin).await?)
+                let mut transaction = pool.begin_with(begin).await?;
+                // Whoever reads the pages may take its time between two of them.
+                sqlx::query(PATIENCE).execute(&mut *transaction).await?;
+                ReadTransaction::Postgres(transaction)
             }
             Database::Sqlite(sqlite) => ReadTransaction::Sqlite(sqlite.read.begin().await?),
         };
@@ -236,7 +242,7 @@ impl Snapshot {
             stage: Stage::Tenants,
         };
         // Holds the tables, so that they are not dropped before their turn comes.
-        for table in ["credential_lookup_tenant", "credential_lookup_key"] {
+        for table in [TENANTS, KEYS] {
             snapshot.rows(&format!("SELECT '', '' FROM {table}_{build} WHERE $1 = $1 LIMIT $2"), 0).await?;
         }
         Ok(Some(snapshot))
@@ -255,8 +261,8 @@ impl Snapshot {
     pub async fn next(&mut self) -> Result<Option<Vec<Entry>>, QueryError> {
         loop {
             let (table, id, following) = match self.stage {
-                Stage::Tenants => ("credential_lookup_tenant", "tenant_id", Stage::Keys),
-                Stage::Keys => ("credential_lookup_key", "key_id", Stage::End),
+                Stage::Tenants => (TENANTS, "tenant_id", Stage::Keys),
+                Stage::Keys => (KEYS, "key_id", Stage::End),
                 Stage::End => return Ok(None),
             };
             let build = self.build;

@@ -6,13 +6,14 @@ use std::error::Error;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use nexus_infrastructure::database::{ColumnType, Row, Transaction, Value};
+use nexus_infrastructure::database::{ColumnType, Row, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::bulk;
 use crate::error::FoldError;
 use crate::event::Event;
+use crate::projection::{Rows, Stored};
 
 /// A folded state.
 pub(crate) trait Document: Default + Serialize + DeserializeOwned + Send {
@@ -45,9 +46,9 @@ pub(crate) struct Folded<D: Document> {
     pub(crate) old: BTreeMap<D::Id, D>,
 }
 
-/// Folds `steps` over the documents in `table`, whose columns `id` and `document` are named. Nothing is written.
+/// Folds `steps` over the documents in a table, whose columns `id` and `document` are named.
 pub(crate) async fn fold<D: Document>(
-    transaction: &mut Transaction,
+    stored: Stored<'_>,
     table: &str,
     id: &str,
     document: &str,
@@ -62,7 +63,7 @@ pub(crate) async fn fold<D: Document>(
             wanted.insert(step.id);
         }
     }
-    let mut old = load::<D>(transaction, table, id, document, &wanted).await?;
+    let mut old = load::<D>(stored, table, id, document, &wanted).await?;
     for step in steps {
         let Some(state) = new.get_mut(&step.id).or_else(|| old.get_mut(&step.id)) else {
             let aggregate_id = step.id.to_string();
@@ -74,7 +75,7 @@ pub(crate) async fn fold<D: Document>(
 }
 
 async fn load<D: Document>(
-    transaction: &mut Transaction,
+    stored: Stored<'_>,
     table: &str,
     id: &str,
     document: &str,
@@ -83,9 +84,10 @@ async fn load<D: Document>(
     if wanted.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let among = bulk::one_of(transaction.is_postgres(), id, 1);
-    let sql = format!("SELECT {id}, {document} FROM {table} WHERE {among}");
-    let rows = transaction.query(&sql, &[bulk::list(wanted)]).await?;
+    let Stored { database, build } = stored;
+    let among = bulk::one_of(database.is_postgres(), id, 1);
+    let sql = format!("SELECT {id}, {document} FROM {table}_{build} WHERE {among}");
+    let rows = database.query(&sql, &[bulk::list(wanted)]).await?;
     let read = |row: &Row| {
         let id = row.text(0)?.parse::<D::Id>().map_err(<serde_json::Error as serde::de::Error>::custom)?;
         Ok((id, serde_json::from_str(row.text(1)?)?))
@@ -93,26 +95,23 @@ async fn load<D: Document>(
     rows.iter().map(read).collect()
 }
 
-/// Writes folded documents: `row` makes the columns of `head`, an `INSERT INTO t (…)`; `tail` replaces those that were there.
-pub(crate) async fn write<D: Document>(
-    transaction: &mut Transaction,
-    folded: Folded<D>,
-    head: &str,
-    columns: &[ColumnType],
-    tail: &str,
-    row: impl Fn(D::Id, &D) -> Result<Vec<Value>, FoldError>,
-) -> Result<(), FoldError> {
-    // Apart, since looking for a row that cannot be there costs as much as inserting one.
-    for (documents, tail) in [(folded.new, ""), (folded.old, tail)] {
-        let rows = documents.iter().map(|(id, document)| row(*id, document)).collect::<Result<_, _>>()?;
-        bulk::insert(transaction, head, columns, rows, tail).await?;
+impl<D: Document> Folded<D> {
+    /// The rows of the documents; `row` makes those of one.
+    pub(crate) fn rows(
+        self,
+        table: &'static str,
+        columns: &'static [(&'static str, ColumnType)],
+        on_conflict: &'static str,
+        row: impl Fn(D::Id, &D) -> Result<Vec<Value>, FoldError>,
+    ) -> Result<[Rows; 2], FoldError> {
+        let rows = |documents: BTreeMap<D::Id, D>, on_conflict| {
+            let rows = documents
+                .iter()
+                .map(|(id, document)| row(*id, document))
+                .collect::<Result<_, FoldError>>()?;
+            Ok::<_, FoldError>(Rows { table, columns, rows, on_conflict })
+        };
+        // Apart, since looking for a row that cannot be there costs as much as inserting one.
+        Ok([rows(self.new, "")?, rows(self.old, on_conflict)?])
     }
-    Ok(())
-}
-
-/// The `DO UPDATE` tail that replaces every column of `columns` but the key.
-pub(crate) fn replacing(key: &str, columns: &[&str]) -> String {
-    let assignments: Vec<String> =
-        columns.iter().map(|column| format!("{column} = excluded.{column}")).collect();
-    format!("ON CONFLICT ({key}) DO UPDATE SET {}", assignments.join(", "))
 }

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use futures::future::BoxFuture;
-use nexus_infrastructure::database::Transaction;
+use nexus_infrastructure::database::{ColumnType, Database, Value};
 
 use crate::error::FoldError;
 use crate::event::Event;
@@ -27,17 +27,40 @@ pub trait Projection: Send + Sync + 'static {
     /// The aggregate types that it passes over. A type that is in neither list stops it.
     fn ignores(&self) -> &'static [&'static str];
 
-    /// Folds events into the tables of a build, within the transaction that also moves the checkpoint. The events come in
-    /// the order of the log, each exactly once.
+    /// Works out which rows events make. The events come in the order of the log, right behind those that the tables hold,
+    /// which may be read meanwhile. The rows are written afterwards, in the transaction that also moves the checkpoint, if
+    /// nobody else has moved it since; so no lock is held while a fold thinks.
     ///
     /// # Errors
-    /// [`FoldError`]; the transaction is rolled back.
+    /// [`FoldError`]; nothing is written.
     fn fold<'a>(
         &'a self,
-        transaction: &'a mut Transaction,
-        build: Build,
+        stored: Stored<'a>,
         events: &'a [Event],
-    ) -> BoxFuture<'a, Result<(), FoldError>>;
+    ) -> BoxFuture<'a, Result<Vec<Rows>, FoldError>>;
+}
+
+/// The tables that a fold goes on from.
+#[derive(Debug, Clone, Copy)]
+pub struct Stored<'a> {
+    /// The store, to read from.
+    pub database: &'a Database,
+    /// Whose tables.
+    pub build: Build,
+}
+
+/// Rows for one table.
+#[derive(Debug)]
+pub struct Rows {
+    /// The table's name without the build.
+    pub table: &'static str,
+    /// The names and types of the columns, separated as between the parentheses of `INSERT`.
+    pub columns: &'static [(&'static str, ColumnType)],
+    /// The rows, each with a value per column.
+    pub rows: Vec<Vec<Value>>,
+    /// What becomes of rows that are there already: `ON CONFLICT …`, in which the table's row is `stored` and no two of the
+    /// rows may have the same key. Empty where there can be none.
+    pub on_conflict: &'static str,
 }
 
 /// A table of a projection, in portable words: `TEXT` and `BIGINT`.

@@ -22,6 +22,10 @@ use crate::shared::{Shared, Slot};
 const POSTGRES_BATCH: u32 = 10_000;
 /// Most events in a transaction on SQLite, where it keeps all other writers waiting.
 const SQLITE_BATCH: u32 = 2500;
+/// SQLite: rows go all over the indexes of a table that is loaded, and with the usual page cache most of them would be read
+/// from the file, and written back, again and again. 64 MiB each; otherwise SQLite's own defaults.
+const FOR_LOAD: [&str; 2] = ["PRAGMA cache_size = -65536", "PRAGMA wal_autocheckpoint = 16384"];
+const FOR_DAILY_WORK: [&str; 2] = ["PRAGMA cache_size = -2000", "PRAGMA wal_autocheckpoint = 1000"];
 /// How often a drop is tried that readers are in the way of, and how long it rests in between. The keeper tries again later.
 const DROP_ATTEMPTS: u32 = 3;
 const DROP_PAUSE: Duration = Duration::from_millis(200);
@@ -45,6 +49,9 @@ pub(crate) async fn drive(shared: &Arc<Shared>, slots: &[Arc<Slot>]) -> Result<(
             tasks.spawn(target.run(batches));
         }
     }
+    if !tasks.is_empty() {
+        tune(shared, FOR_LOAD).await;
+    }
     let mut outcome = read(shared, start, readers).await.map_err(RebuildError::from);
     while let Some(ended) = tasks.join_next().await {
         let ended = ended.unwrap_or(Err(RebuildError::Stopped));
@@ -53,7 +60,17 @@ pub(crate) async fn drive(shared: &Arc<Shared>, slots: &[Arc<Slot>]) -> Result<(
         }
         outcome = outcome.and(ended);
     }
+    tune(shared, FOR_DAILY_WORK).await;
     outcome
+}
+
+/// Sets SQLite's writing connection up for a load, or back for daily work. No harm is done where it fails.
+async fn tune(shared: &Shared, tuning: [&str; 2]) {
+    if !shared.database().is_postgres() {
+        for pragma in tuning {
+            let _ = shared.database().execute(pragma, &[]).await;
+        }
+    }
 }
 
 /// The right to rebuild some projections, against other processes and other tasks of this one.
@@ -175,20 +192,32 @@ impl Target {
 
     /// Folds what of `batch` is behind the checkpoint.
     async fn fold(&mut self, batch: &Batch) -> Result<Folded, FoldError> {
-        let mut transaction = self.shared.database().begin().await?;
-        builds::relax(&mut transaction).await?;
-        let name = self.slot.name();
-        let Taken::At(checkpoint) =
-            builds::take(&mut transaction, name, self.build, State::Building, true).await?
-        else {
-            return Ok(Folded::Gone);
-        };
-        let projection = &*self.slot.projection;
-        let (events, unreadable) = runner::readable(projection, feed::rest(batch, checkpoint));
-        self.checkpoint = runner::fold(projection, &mut transaction, self.build, checkpoint, events).await?;
-        transaction.commit().await?;
-        runner::count(&self.slot, events.len());
-        Ok(if unreadable.is_some() { Folded::UpToUnreadable } else { Folded::All })
+        loop {
+            let (events, unreadable) =
+                runner::readable(&*self.slot.projection, feed::rest(batch, self.checkpoint));
+            let Some(plan) = runner::plan(&self.shared, &self.slot, self.standing(), events).await? else {
+                return Ok(Folded::Gone);
+            };
+            let mut transaction = self.shared.database().begin().await?;
+            builds::relax(&mut transaction).await?;
+            let name = self.slot.name();
+            match builds::take(&mut transaction, name, self.build, State::Building, true).await? {
+                Taken::At(checkpoint) if checkpoint == self.checkpoint => {}
+                Taken::At(checkpoint) => {
+                    self.checkpoint = checkpoint;
+                    continue;
+                }
+                Taken::Busy | Taken::Gone => return Ok(Folded::Gone),
+            }
+            self.checkpoint = plan.write(&mut transaction, &self.slot, self.build).await?;
+            transaction.commit().await?;
+            runner::count(&self.slot, events.len());
+            return Ok(if unreadable.is_some() { Folded::UpToUnreadable } else { Folded::All });
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        Standing { build: self.build, checkpoint: self.checkpoint }
     }
 
     async fn index(&self) -> Result<(), FoldError> {
@@ -229,15 +258,17 @@ impl Target {
             },
             None => 0,
         };
-        let Taken::At(checkpoint) =
-            builds::take(&mut transaction, name, self.build, State::Building, true).await?
-        else {
+        match builds::take(&mut transaction, name, self.build, State::Building, true).await? {
+            Taken::At(checkpoint) => self.checkpoint = checkpoint,
+            Taken::Busy | Taken::Gone => return Ok(true),
+        }
+        let limit = batch_size(&self.shared);
+        let batch = feed::read(&self.shared.journal, self.checkpoint, limit).await?;
+        let (events, unreadable) = runner::readable(projection, &batch);
+        let Some(plan) = runner::plan(&self.shared, &self.slot, self.standing(), events).await? else {
             return Ok(true);
         };
-        let limit = batch_size(&self.shared);
-        let batch = feed::read(&self.shared.journal, checkpoint, limit).await?;
-        let (events, unreadable) = runner::readable(projection, &batch);
-        let reached = runner::fold(projection, &mut transaction, self.build, checkpoint, events).await?;
+        let reached = plan.write(&mut transaction, &self.slot, self.build).await?;
         let at_end = unreadable.is_some() || batch.len() < usize::try_from(limit).unwrap_or(usize::MAX);
         let level = at_end && reached >= held;
         match unreadable {
@@ -255,7 +286,7 @@ impl Target {
         self.checkpoint = reached;
         runner::count(&self.slot, events.len());
         if level {
-            self.slot.set_live(Some(Standing { build: self.build, checkpoint: reached }));
+            self.slot.set_live(Some(self.standing()));
         }
         Ok(level)
     }

@@ -4,14 +4,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexus_infrastructure::database::Transaction;
+use nexus_infrastructure::database::{DatabaseError, Transaction};
 use tokio::sync::watch;
 
 use crate::builds::{self, Standing, State, Taken};
+use crate::bulk;
 use crate::error::FoldError;
 use crate::event::Event;
 use crate::feed;
-use crate::projection::{Build, Projection};
+use crate::projection::{Build, Projection, Rows, Stored};
+use crate::reader::is_missing_table;
 use crate::shared::{Shared, Slot};
 
 /// How long a quiet runner waits before it looks by itself, in case a wake-up was lost or the live build was switched.
@@ -104,29 +106,71 @@ async fn step(shared: &Shared, slot: &Slot) -> Result<Step, FoldError> {
     if events.is_empty() {
         return unreadable.map_or(Ok(Step::Idle), Err);
     }
+    let Some(plan) = plan(shared, slot, live, events).await? else {
+        return look_again(shared, slot).await;
+    };
     let mut transaction = shared.database().begin().await?;
     builds::relax(&mut transaction).await?;
-    let checkpoint = match builds::take(&mut transaction, slot.name(), live.build, State::Live, false).await?
-    {
-        Taken::At(checkpoint) => checkpoint,
+    match builds::take(&mut transaction, slot.name(), live.build, State::Live, false).await? {
+        Taken::At(checkpoint) if checkpoint == live.checkpoint => {}
+        Taken::At(_) | Taken::Gone => {
+            transaction.rollback().await?;
+            return look_again(shared, slot).await;
+        }
         Taken::Busy => {
             transaction.rollback().await?;
             shared.refresh(slot).await?;
             return Ok(Step::Busy);
         }
-        Taken::Gone => {
-            transaction.rollback().await?;
-            slot.set_live(builds::live(shared.database(), &*slot.projection).await?);
-            return Ok(Step::Moved);
-        }
-    };
-    let events = feed::rest(events, checkpoint);
-    let reached = fold(&*slot.projection, &mut transaction, live.build, checkpoint, events).await?;
+    }
+    let reached = plan.write(&mut transaction, slot, live.build).await?;
     transaction.commit().await?;
     count(slot, events.len());
     // Only now: whoever waits for the position asks the tables next.
     slot.set_live(Some(Standing { build: live.build, checkpoint: reached }));
     Ok(Step::Moved)
+}
+
+/// Somebody else moved the live build, or made another one live.
+async fn look_again(shared: &Shared, slot: &Slot) -> Result<Step, FoldError> {
+    slot.set_live(builds::live(shared.database(), &*slot.projection).await?);
+    Ok(Step::Moved)
+}
+
+/// What a fold worked out for events right behind a build's checkpoint. It holds as long as the build stands there.
+pub(crate) struct Plan {
+    rows: Vec<Rows>,
+    reached: u64,
+}
+
+/// Folds events without writing. Nothing where the build's tables are gone.
+pub(crate) async fn plan(
+    shared: &Shared,
+    slot: &Slot,
+    standing: Standing,
+    events: &[Event],
+) -> Result<Option<Plan>, FoldError> {
+    let stored = Stored { database: shared.database(), build: standing.build };
+    let reached = events.last().map_or(standing.checkpoint, |last| last.position);
+    match slot.projection.fold(stored, events).await {
+        Ok(rows) => Ok(Some(Plan { rows, reached })),
+        Err(FoldError::Database(error)) if is_missing_table(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+impl Plan {
+    /// Writes the rows and moves the checkpoint of the build, whose row the transaction has. Answers the new checkpoint.
+    pub(crate) async fn write(
+        self,
+        transaction: &mut Transaction,
+        slot: &Slot,
+        build: Build,
+    ) -> Result<u64, DatabaseError> {
+        bulk::write(transaction, build, self.rows).await?;
+        builds::advance(transaction, slot.name(), build, self.reached).await?;
+        Ok(self.reached)
+    }
 }
 
 /// The events up to the first one that the projection cannot go over, and why it cannot.
@@ -140,22 +184,6 @@ pub(crate) fn readable<'a>(
         }
     }
     (events, None)
-}
-
-/// Folds events and moves the checkpoint of the build whose row the transaction has. Answers the new checkpoint.
-pub(crate) async fn fold(
-    projection: &dyn Projection,
-    transaction: &mut Transaction,
-    build: Build,
-    checkpoint: u64,
-    events: &[Event],
-) -> Result<u64, FoldError> {
-    let Some(last) = events.last() else {
-        return Ok(checkpoint);
-    };
-    projection.fold(transaction, build, events).await?;
-    builds::advance(transaction, projection.name(), build, last.position).await?;
-    Ok(last.position)
 }
 
 pub(crate) fn count(slot: &Slot, events: usize) {

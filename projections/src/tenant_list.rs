@@ -8,19 +8,24 @@ use nexus_domain::ids::TenantId;
 use nexus_domain::key::Key;
 use nexus_domain::tenant::{Tenant, TenantState};
 use nexus_domain::usage::Usage;
-use nexus_infrastructure::database::{ColumnType, Row, Transaction};
+use nexus_infrastructure::database::ColumnType::{self, Int, Text};
+use nexus_infrastructure::database::Row;
 use serde::Serialize;
 
 use crate::credential_lookup::tenant_steps;
 use crate::cursor::{self, Page};
-use crate::documents::{self, replacing};
+use crate::documents;
 use crate::error::{FoldError, QueryError};
 use crate::event::Event;
-use crate::projection::{Build, Projection, Table};
+use crate::projection::{Projection, Rows, Stored, Table};
 use crate::reader::Reader;
 
 /// The projection's name.
 pub const NAME: &str = "tenant_list";
+
+const COLUMNS: &[(&str, ColumnType)] = &[("tenant_id", Text), ("created_at", Int), ("state", Text)];
+const REPLACE: &str =
+    "ON CONFLICT (tenant_id) DO UPDATE SET created_at = excluded.created_at, state = excluded.state";
 
 /// The fold.
 pub(crate) struct Fold;
@@ -52,7 +57,7 @@ impl Projection for Fold {
     fn tables(&self) -> &'static [Table] {
         const {
             &[Table {
-                name: "tenant_list",
+                name: NAME,
                 columns: "tenant_id TEXT NOT NULL PRIMARY KEY, created_at BIGINT NOT NULL, state TEXT NOT NULL",
                 indexes: &[("created_at", "(created_at, tenant_id)")],
             }]
@@ -69,22 +74,17 @@ impl Projection for Fold {
 
     fn fold<'a>(
         &'a self,
-        transaction: &'a mut Transaction,
-        build: Build,
+        stored: Stored<'a>,
         events: &'a [Event],
-    ) -> BoxFuture<'a, Result<(), FoldError>> {
+    ) -> BoxFuture<'a, Result<Vec<Rows>, FoldError>> {
         async move {
-            let table = format!("tenant_list_{build}");
             let steps = tenant_steps(events);
-            let tenants = documents::fold::<Tenant>(transaction, &table, "tenant_id", "state", steps).await?;
-            let head = format!("INSERT INTO {table} (tenant_id, created_at, state)");
-            let tail = replacing("tenant_id", &["created_at", "state"]);
-            let columns = [ColumnType::Text, ColumnType::Int, ColumnType::Text];
-            let row = |id: TenantId, tenant: &Tenant| {
+            let tenants = documents::fold::<Tenant>(stored, NAME, "tenant_id", "state", steps).await?;
+            let rows = tenants.rows(NAME, COLUMNS, REPLACE, |id, tenant| {
                 let created_at = tenant.state().map_or(0, |state| state.created_at.timestamp_micros());
                 Ok(vec![id.to_string().into(), created_at.into(), serde_json::to_string(tenant)?.into()])
-            };
-            documents::write(transaction, tenants, &head, &columns, &tail, row).await
+            })?;
+            Ok(rows.into())
         }
         .boxed()
     }

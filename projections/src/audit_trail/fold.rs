@@ -11,16 +11,29 @@ use nexus_domain::scope::ScopeSet;
 use nexus_domain::tenant::{Tenant, TenantEvent};
 use nexus_domain::usage::{Counts, Usage, UsageEvent};
 use nexus_domain::verification::{Code, Restrictions};
-use nexus_infrastructure::database::ColumnType::{Int, Text};
-use nexus_infrastructure::database::{ColumnType, Transaction, Value};
+use nexus_infrastructure::database::ColumnType::{self, Int, Text};
+use nexus_infrastructure::database::Value;
 use serde::Serialize;
 
-use crate::bulk;
 use crate::error::FoldError;
 use crate::event::{Body, Event};
-use crate::projection::{Build, Projection, Table};
+use crate::projection::{Projection, Rows, Stored, Table};
 
 use super::NAME;
+
+const COLUMNS: &[(&str, ColumnType)] = &[
+    ("position", Int),
+    ("event_id", Text),
+    ("at", Int),
+    ("tenant_id", Text),
+    ("actor", Text),
+    ("action", Text),
+    ("key_id", Text),
+    ("ip", Text),
+    ("outcome", Text),
+    ("request_id", Text),
+    ("details", Text),
+];
 
 /// The fold.
 pub(crate) struct Fold;
@@ -37,7 +50,7 @@ impl Projection for Fold {
     fn tables(&self) -> &'static [Table] {
         const {
             &[Table {
-                name: "audit_trail",
+                name: NAME,
                 columns: "position BIGINT PRIMARY KEY, event_id TEXT, at BIGINT NOT NULL, tenant_id TEXT, actor TEXT, \
                           action TEXT NOT NULL, key_id TEXT, ip TEXT, outcome TEXT NOT NULL, request_id TEXT, \
                           details TEXT NOT NULL",
@@ -62,28 +75,11 @@ impl Projection for Fold {
         &[]
     }
 
-    fn fold<'a>(
-        &'a self,
-        transaction: &'a mut Transaction,
-        build: Build,
-        events: &'a [Event],
-    ) -> BoxFuture<'a, Result<(), FoldError>> {
-        async move {
-            let mut rows = Vec::with_capacity(events.len());
-            for event in events {
-                if let Some(entry) = Entry::of(event) {
-                    rows.push(row(event, entry)?);
-                }
-            }
-            let head = format!(
-                "INSERT INTO audit_trail_{build} (position, event_id, at, tenant_id, actor, action, key_id, ip, outcome, \
-                 request_id, details)"
-            );
-            const COLUMNS: [ColumnType; 11] = [Int, Text, Int, Text, Text, Text, Text, Text, Text, Text, Text];
-            bulk::insert(transaction, &head, &COLUMNS, rows, "").await?;
-            Ok(())
-        }
-        .boxed()
+    fn fold<'a>(&'a self, _: Stored<'a>, events: &'a [Event]) -> BoxFuture<'a, Result<Vec<Rows>, FoldError>> {
+        let entries = events.iter().filter_map(|event| Entry::of(event).map(|entry| row(event, entry)));
+        let rows = entries.collect::<Result<_, _>>();
+        let rows = rows.map(|rows| vec![Rows { table: NAME, columns: COLUMNS, rows, on_conflict: "" }]);
+        std::future::ready(rows).boxed()
     }
 }
 

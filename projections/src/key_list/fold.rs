@@ -11,18 +11,30 @@ use nexus_domain::key::{Key, KeyEvent};
 use nexus_domain::tenant::Tenant;
 use nexus_domain::usage::{KeyUsed, Usage, UsageEvent};
 use nexus_domain::verification::Code;
-use nexus_infrastructure::database::ColumnType::{Int, Text};
-use nexus_infrastructure::database::{Transaction, Value};
+use nexus_infrastructure::database::ColumnType::{self, Int, Text};
+use nexus_infrastructure::database::Value;
 use serde::{Deserialize, Serialize};
 
-use crate::bulk;
 use crate::credential_lookup::key_steps;
-use crate::documents::{self, Document, replacing};
+use crate::documents::{self, Document};
 use crate::error::FoldError;
 use crate::event::{Body, Event};
-use crate::projection::{Build, Projection, Table};
+use crate::projection::{Projection, Rows, Stored, Table};
 
 use super::NAME;
+
+const COLUMNS: &[(&str, ColumnType)] = &[
+    ("key_id", Text),
+    ("tenant_id", Text),
+    ("created_at", Int),
+    ("expires_at", Int),
+    ("revoked_at", Int),
+    ("expiry_recorded", Int),
+    ("document", Text),
+];
+const REPLACE: &str = "ON CONFLICT (key_id) DO UPDATE SET expires_at = excluded.expires_at, \
+                       revoked_at = excluded.revoked_at, expiry_recorded = excluded.expiry_recorded, \
+                       document = excluded.document";
 
 /// The fold.
 pub(crate) struct Fold;
@@ -62,7 +74,7 @@ impl Projection for Fold {
         const {
             &[
                 Table {
-                    name: "key_list",
+                    name: NAME,
                     columns: "key_id TEXT NOT NULL PRIMARY KEY, tenant_id TEXT NOT NULL, created_at BIGINT NOT NULL, \
                               expires_at BIGINT, revoked_at BIGINT, expiry_recorded BIGINT NOT NULL, document TEXT NOT NULL",
                     indexes: &[
@@ -93,28 +105,17 @@ impl Projection for Fold {
 
     fn fold<'a>(
         &'a self,
-        transaction: &'a mut Transaction,
-        build: Build,
+        stored: Stored<'a>,
         events: &'a [Event],
-    ) -> BoxFuture<'a, Result<(), FoldError>> {
+    ) -> BoxFuture<'a, Result<Vec<Rows>, FoldError>> {
         async move {
-            write_keys(transaction, build, events).await?;
-            write_uses(transaction, build, events).await
+            let steps = key_steps(events);
+            let keys = documents::fold::<KeyDocument>(stored, NAME, "key_id", "document", steps).await?;
+            let keys = keys.rows(NAME, COLUMNS, REPLACE, key_row)?;
+            Ok(keys.into_iter().chain([uses(events)]).collect())
         }
         .boxed()
     }
-}
-
-async fn write_keys(transaction: &mut Transaction, build: Build, events: &[Event]) -> Result<(), FoldError> {
-    let table = format!("key_list_{build}");
-    let steps = key_steps(events);
-    let documents = documents::fold::<KeyDocument>(transaction, &table, "key_id", "document", steps).await?;
-    let head = format!(
-        "INSERT INTO {table} (key_id, tenant_id, created_at, expires_at, revoked_at, expiry_recorded, document)"
-    );
-    let tail = replacing("key_id", &["expires_at", "revoked_at", "expiry_recorded", "document"]);
-    documents::write(transaction, documents, &head, &[Text, Text, Int, Int, Int, Int, Text], &tail, key_row)
-        .await
 }
 
 fn key_row(id: KeyId, document: &KeyDocument) -> Result<Vec<Value>, FoldError> {
@@ -131,8 +132,8 @@ fn key_row(id: KeyId, document: &KeyDocument) -> Result<Vec<Value>, FoldError> {
     ])
 }
 
-/// Notes the last uses of secret versions, where version 0 stands for uses of which the version is not known.
-async fn write_uses(transaction: &mut Transaction, build: Build, events: &[Event]) -> Result<(), FoldError> {
+/// The last uses of secret versions, where version 0 stands for uses of which the version is not known.
+fn uses(events: &[Event]) -> Rows {
     let mut uses: BTreeMap<(KeyId, u32), i64> = BTreeMap::new();
     for event in events {
         match &event.body {
@@ -146,11 +147,13 @@ async fn write_uses(transaction: &mut Transaction, build: Build, events: &[Event
     }
     let row =
         |((key, version), at): ((KeyId, u32), i64)| vec![key.to_string().into(), version.into(), at.into()];
-    let rows = uses.into_iter().map(row).collect();
-    let head = format!("INSERT INTO key_list_used_{build} AS u (key_id, version, used_at)");
-    let tail = "ON CONFLICT (key_id, version) DO UPDATE SET used_at = excluded.used_at WHERE excluded.used_at > u.used_at";
-    bulk::insert(transaction, &head, &[Text, Int, Int], rows, tail).await?;
-    Ok(())
+    Rows {
+        table: "key_list_used",
+        columns: &[("key_id", Text), ("version", Int), ("used_at", Int)],
+        rows: uses.into_iter().map(row).collect(),
+        on_conflict: "ON CONFLICT (key_id, version) DO UPDATE SET used_at = excluded.used_at \
+                      WHERE excluded.used_at > stored.used_at",
+    }
 }
 
 /// Where not every accepted request is recorded, the last one is taken to have come at the end of the window.

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use nexus_domain::verification::Code;
-use nexus_infrastructure::database::{DatabaseError, Transaction};
+use nexus_infrastructure::database::ColumnType;
 use nexus_infrastructure::testing::{TestDatabase, databases};
 
 use super::*;
-use crate::{Build, Event, FoldError, Projection, Table};
+use crate::{Event, FoldError, Projection, Rows, Stored, Table};
 
-/// Writes one row per event, and can be told to fail after half a batch.
+/// Writes one row per event, and can be told to write one of them twice, which its table refuses.
 #[derive(Default)]
 struct Fragile {
     broken: AtomicBool,
@@ -39,23 +39,18 @@ impl Projection for Fragile {
         &["tenant"]
     }
 
-    fn fold<'a>(
-        &'a self,
-        transaction: &'a mut Transaction,
-        build: Build,
-        events: &'a [Event],
-    ) -> BoxFuture<'a, Result<(), FoldError>> {
-        async move {
-            for (number, event) in events.iter().enumerate() {
-                if self.broken.load(Ordering::SeqCst) && number * 2 + 1 >= events.len() {
-                    return Err(DatabaseError::Address("broken on purpose".to_owned()).into());
-                }
-                let sql = format!("INSERT INTO fragile_{build} (position) VALUES ($1)");
-                transaction.execute(&sql, &[event.position.into()]).await?;
-            }
-            Ok(())
+    fn fold<'a>(&'a self, _: Stored<'a>, events: &'a [Event]) -> BoxFuture<'a, Result<Vec<Rows>, FoldError>> {
+        let table = |events: &[Event]| Rows {
+            table: "fragile",
+            columns: &[("position", ColumnType::Int)],
+            rows: events.iter().map(|event| vec![event.position.into()]).collect(),
+            on_conflict: "",
+        };
+        let mut rows = vec![table(events)];
+        if self.broken.load(Ordering::SeqCst) {
+            rows.push(table(&events[..1]));
         }
-        .boxed()
+        std::future::ready(Ok(rows)).boxed()
     }
 }
 
@@ -82,7 +77,7 @@ async fn a_fold_that_fails_in_the_middle_leaves_nothing() {
         assert_eq!(rows(&database.database, 1_000_001).await, 0);
         let status = projections.status().await.unwrap().remove(0);
         assert_eq!((status.checkpoint, status.lag), (0, head));
-        assert!(status.error.unwrap().contains("broken on purpose"));
+        assert!(status.error.unwrap().contains("refused the statement"));
 
         fragile.broken.store(false, Ordering::SeqCst);
         projections.await_position("fragile", head, PATIENCE).await.unwrap();

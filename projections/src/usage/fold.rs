@@ -11,15 +11,29 @@ use nexus_domain::key::Key;
 use nexus_domain::tenant::Tenant;
 use nexus_domain::usage::{Counts, KeyUsed, Usage, UsageEvent, UsedRequest};
 use nexus_domain::verification::Code;
-use nexus_infrastructure::database::ColumnType::{Int, Text};
-use nexus_infrastructure::database::{ColumnType, Transaction, Value};
+use nexus_infrastructure::database::ColumnType::{self, Int, Text};
+use nexus_infrastructure::database::Value;
 
-use crate::bulk;
 use crate::error::FoldError;
 use crate::event::{Body, Event};
-use crate::projection::{Build, Projection, Table};
+use crate::projection::{Projection, Rows, Stored, Table};
 
 use super::{MINUTE, NAME};
+
+const REQUEST_COLUMNS: &[(&str, ColumnType)] = &[
+    ("position", Int),
+    ("number", Int),
+    ("tenant_id", Text),
+    ("key_id", Text),
+    ("at", Int),
+    ("code", Int),
+    ("version", Int),
+    ("method", Text),
+    ("path", Text),
+    ("ip", Text),
+    ("request_id", Text),
+    ("client_version", Text),
+];
 
 /// The fold.
 pub(crate) struct Fold;
@@ -53,7 +67,7 @@ impl Projection for Fold {
                     name: "usage_request",
                     columns: "position BIGINT NOT NULL, number BIGINT NOT NULL, tenant_id TEXT NOT NULL, key_id TEXT NOT NULL, \
                               at BIGINT NOT NULL, code BIGINT NOT NULL, version BIGINT, method TEXT, path TEXT, ip TEXT, \
-                              request_id TEXT, client_version TEXT, PRIMARY KEY (position, number)",
+                              request_id TEXT, client_version TEXT",
                     indexes: &[("key", "(key_id, at, position, number)")],
                 },
             ]
@@ -68,23 +82,15 @@ impl Projection for Fold {
         &[Key::TYPE, Tenant::TYPE]
     }
 
-    fn fold<'a>(
-        &'a self,
-        transaction: &'a mut Transaction,
-        build: Build,
-        events: &'a [Event],
-    ) -> BoxFuture<'a, Result<(), FoldError>> {
-        async move {
-            let mut sums = Sums::default();
-            for event in events {
-                match &event.body {
-                    Body::Usage(usage) => sums.add(event.position, usage),
-                    Body::Key(..) | Body::Tenant(..) | Body::Foreign | Body::Undecodable(_) => {}
-                }
+    fn fold<'a>(&'a self, _: Stored<'a>, events: &'a [Event]) -> BoxFuture<'a, Result<Vec<Rows>, FoldError>> {
+        let mut sums = Sums::default();
+        for event in events {
+            match &event.body {
+                Body::Usage(usage) => sums.add(event.position, usage),
+                Body::Key(..) | Body::Tenant(..) | Body::Foreign | Body::Undecodable(_) => {}
             }
-            sums.write(transaction, build).await
         }
-        .boxed()
+        std::future::ready(Ok(sums.rows())).boxed()
     }
 }
 
@@ -150,35 +156,31 @@ impl Sums {
         }
     }
 
-    async fn write(self, transaction: &mut Transaction, build: Build) -> Result<(), FoldError> {
-        let head = format!("INSERT INTO usage_minute_{build} AS u (key_id, minute, code, decisions)");
-        let tail =
-            "ON CONFLICT (key_id, minute, code) DO UPDATE SET decisions = u.decisions + excluded.decisions";
-        let row = |((key, minute, code), count): ((KeyId, i64, Code), u64)| -> Vec<Value> {
+    fn rows(self) -> Vec<Rows> {
+        let minute = |((key, minute, code), count): ((KeyId, i64, Code), u64)| -> Vec<Value> {
             vec![key.to_string().into(), minute.into(), i64::from(code.number()).into(), count.into()]
         };
-        let rows = self.minutes.into_iter().map(row).collect();
-        bulk::insert(transaction, &head, &[Text, Int, Int, Int], rows, tail).await?;
-
-        let head = format!("INSERT INTO usage_total_{build} AS u (tenant_id, code, decisions)");
-        let tail = "ON CONFLICT (tenant_id, code) DO UPDATE SET decisions = u.decisions + excluded.decisions";
-        let row = |((tenant, code), count): ((Option<TenantId>, Code), u64)| -> Vec<Value> {
-            vec![
-                tenant.map(|tenant| tenant.to_string()).unwrap_or_default().into(),
-                i64::from(code.number()).into(),
-                count.into(),
-            ]
+        let total = |((tenant, code), count): ((Option<TenantId>, Code), u64)| -> Vec<Value> {
+            let tenant = tenant.map(|tenant| tenant.to_string()).unwrap_or_default();
+            vec![tenant.into(), i64::from(code.number()).into(), count.into()]
         };
-        let rows = self.totals.into_iter().map(row).collect();
-        bulk::insert(transaction, &head, &[Text, Int, Int], rows, tail).await?;
-
-        let head = format!(
-            "INSERT INTO usage_request_{build} (position, number, tenant_id, key_id, at, code, version, method, path, ip, \
-             request_id, client_version)"
-        );
-        const COLUMNS: [ColumnType; 12] = [Int, Int, Text, Text, Int, Int, Int, Text, Text, Text, Text, Text];
-        bulk::insert(transaction, &head, &COLUMNS, self.requests, "").await?;
-        Ok(())
+        vec![
+            Rows {
+                table: "usage_minute",
+                columns: &[("key_id", Text), ("minute", Int), ("code", Int), ("decisions", Int)],
+                rows: self.minutes.into_iter().map(minute).collect(),
+                on_conflict: "ON CONFLICT (key_id, minute, code) \
+                              DO UPDATE SET decisions = stored.decisions + excluded.decisions",
+            },
+            Rows {
+                table: "usage_total",
+                columns: &[("tenant_id", Text), ("code", Int), ("decisions", Int)],
+                rows: self.totals.into_iter().map(total).collect(),
+                on_conflict: "ON CONFLICT (tenant_id, code) \
+                              DO UPDATE SET decisions = stored.decisions + excluded.decisions",
+            },
+            Rows { table: "usage_request", columns: REQUEST_COLUMNS, rows: self.requests, on_conflict: "" },
+        ]
     }
 }
 
