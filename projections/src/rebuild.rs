@@ -238,6 +238,8 @@ impl Target {
         builds::relax(&mut transaction).await?;
         if transaction.is_postgres() {
             transaction.execute("SET LOCAL maintenance_work_mem = '256MB'", &[]).await?;
+            // A rough sample will do: the server takes a better one by itself when it is idle.
+            transaction.execute("SET LOCAL default_statistics_target = 10", &[]).await?;
         }
         transaction.execute(statement, &[]).await?;
         transaction.commit().await

@@ -81,8 +81,11 @@ async fn wait(shared: &Shared, slot: &Slot, head: &mut watch::Receiver<u64>) {
     }
     let quiet = *head.borrow() <= checkpoint;
     if quiet {
-        // Nothing came: see whether the live build is still the live one.
-        let _ = shared.refresh(slot).await;
+        // Nothing came: see whether the live build is still the live one, and still where this process left it. A crash of
+        // the database may have taken the last folds away again.
+        if let Ok(live) = builds::live(shared.database(), &*slot.projection).await {
+            slot.set_live(live);
+        }
     }
 }
 

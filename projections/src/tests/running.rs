@@ -16,6 +16,7 @@ use crate::{Event, FoldError, Projection, Rows, Stored, Table};
 #[derive(Default)]
 struct Fragile {
     broken: AtomicBool,
+    newer: bool,
 }
 
 impl Projection for Fragile {
@@ -24,7 +25,7 @@ impl Projection for Fragile {
     }
 
     fn schema_version(&self) -> u32 {
-        1
+        if self.newer { 2 } else { 1 }
     }
 
     fn tables(&self) -> &'static [Table] {
@@ -85,6 +86,50 @@ async fn a_fold_that_fails_in_the_middle_leaves_nothing() {
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert_eq!(projections.status().await.unwrap()[0].error, None);
         projections.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn folds_that_a_crash_took_away_come_back() {
+    for database in databases().await {
+        let mut log = Log::open(&database.database).await;
+        let projections = Projections::start_with(log.journal.clone(), vec![Arc::new(Fragile::default())]);
+        let mut head = 0;
+        for number in 1..=10 {
+            head = log.key(key(number), issued(tenant(1), "k", 0)).await;
+        }
+        projections.await_position("fragile", head, PATIENCE).await.unwrap();
+        // Rows and checkpoint are committed together, so a crash of the database takes both.
+        let lost = "UPDATE projection SET checkpoint = 4; DELETE FROM fragile_v1000001 WHERE position > 4";
+        database.database.execute_batch(lost).await.unwrap();
+        let mut rounds = 0;
+        while rows(&database.database, 1_000_001).await < head {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            rounds += 1;
+            assert!(rounds < 200, "{:?}", projections.status().await);
+        }
+        projections.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_program_builds_its_tables_beside_those_of_the_older_one() {
+    for database in databases().await {
+        let mut log = Log::open(&database.database).await;
+        let older = Projections::start_with(log.journal.clone(), vec![Arc::new(Fragile::default())]);
+        log.key(key(1), issued(tenant(1), "k", 0)).await;
+        let head = log.key(key(2), issued(tenant(1), "k", 0)).await;
+        older.await_position("fragile", head, PATIENCE).await.unwrap();
+        let fold = Fragile { newer: true, ..Fragile::default() };
+        let newer = Projections::start_with(log.journal.clone(), vec![Arc::new(fold)]);
+        newer.await_position("fragile", head, PATIENCE).await.unwrap();
+        let head = log.key(key(3), issued(tenant(1), "k", 0)).await;
+        for (projections, build) in [(older, 1_000_001), (newer, 2_000_001)] {
+            projections.await_position("fragile", head, PATIENCE).await.unwrap();
+            assert_eq!(rows(&database.database, build).await, head);
+            assert_eq!(projections.status().await.unwrap()[0].build, Some(build));
+            projections.stop().await;
+        }
     }
 }
 
