@@ -10,6 +10,7 @@ pub mod forward_auth;
 pub mod health;
 pub mod keys;
 pub mod node;
+pub mod once;
 pub mod openapi;
 pub mod principal;
 pub mod problem;

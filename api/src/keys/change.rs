@@ -1,11 +1,13 @@
 //! `PATCH /v1/tenants/{tenant}/keys/{key}`
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, patch, web};
 
 use crate::app::App;
 use crate::keys::body::{self, ChangeKeyBody};
 use crate::keys::{KeyObject, addressed};
 use crate::node;
+use crate::once::{Reply, once};
 use crate::principal::Caller;
 use crate::problem::{self, Problem};
 use crate::verify::require_json;
@@ -31,7 +33,10 @@ pub(crate) async fn change(
     require_json(&request)?;
     let change = body::change(&bytes)?;
     let call = caller.call(&app, &request, &bytes)?;
-    let done = app.gate.change_key(&call, tenant, key, change).await?;
-    let position = node::settle(&app, done.position).await?;
-    Ok(HttpResponse::Ok().json(KeyObject::load(&app, tenant, key, position).await?))
+    let work = async {
+        let done = app.gate.change_key(&call, tenant, key, change).await?;
+        let position = node::settle(&app, done.position).await?;
+        Ok(Reply::observed(StatusCode::OK, KeyObject::load(&app, tenant, key, position).await?))
+    };
+    once(&app, &call, work).await
 }

@@ -1,11 +1,13 @@
 //! `POST /v1/tenants/{tenant}/keys`
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 
 use crate::app::App;
 use crate::keys::body::{self, IssueKeyBody};
 use crate::keys::object::{KeyObject, KeyWithSecret};
 use crate::node;
+use crate::once::{Reply, once};
 use crate::principal::Caller;
 use crate::problem::{self, Problem};
 use crate::tenants::tenant_id;
@@ -33,13 +35,12 @@ pub(crate) async fn issue(
     require_json(&request)?;
     let issue = body::issue(&bytes)?;
     let call = caller.call(&app, &request, &bytes)?;
-    let done = app.gate.issue_key(&call, tenant, issue).await?;
-    node::settle_with_secret(&app, done.position).await;
-    let issued = done.answer;
-    let object = KeyObject::fresh(issued.key_id, &issued.key, &call.principal.actor);
-    Ok(HttpResponse::Created().json(KeyWithSecret {
-        client_id: object.client_id.clone(),
-        key: object,
-        secret: issued.secret.expose().to_owned(),
-    }))
+    let work = async {
+        let done = app.gate.issue_key(&call, tenant, issue).await?;
+        node::settle_with_secret(&app, done.position).await;
+        let issued = done.answer;
+        let object = KeyObject::fresh(issued.key_id, &issued.key, &call.principal.actor);
+        Ok(Reply::following(StatusCode::CREATED, KeyWithSecret::of(object, &issued.secret)))
+    };
+    once(&app, &call, work).await
 }

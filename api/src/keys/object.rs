@@ -8,6 +8,7 @@ use nexus_domain::dialect::KeyType;
 use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::key::{KeyState, RevocationReason, SecretVersion};
 use nexus_domain::verification::Restrictions;
+use nexus_infrastructure::gate::ShownSecret;
 use nexus_projections::key_list::{KeyItem, KeyStatus, VersionItem};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -117,6 +118,12 @@ pub struct Receipt {
     pub lapsed: u32,
     /// How long it took, in milliseconds.
     pub elapsed_ms: u64,
+}
+
+impl KeyWithSecret {
+    pub(super) fn of(key: KeyObject, secret: &ShownSecret) -> Self {
+        Self { client_id: key.client_id.clone(), key, secret: secret.expose().to_owned() }
+    }
 }
 
 impl KeyObject {

@@ -1,11 +1,13 @@
 //! `POST /v1/tenants/{tenant}/keys/{key}/revoke`
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 
 use crate::app::App;
 use crate::keys::body::{self, RevokeKeyBody};
 use crate::keys::{KeyObject, Receipt, RevokedKey, addressed};
 use crate::node;
+use crate::once::{Reply, once};
 use crate::principal::Caller;
 use crate::problem::{self, Problem};
 
@@ -29,19 +31,22 @@ pub(crate) async fn revoke(
     let (tenant, key) = addressed(&caller, &path)?;
     let revoke = body::revoke(&bytes)?;
     let call = caller.call(&app, &request, &bytes)?;
-    let began = app.gate.clock().monotonic();
-    let done = app.gate.revoke_key(&call, tenant, key, revoke).await?;
-    let position = node::settle(&app, done.position).await?;
-    let elapsed = app.gate.clock().monotonic().saturating_sub(began);
-    metrics::histogram!("nexus_revoke_duration_seconds").record(elapsed);
-    let key = KeyObject::load(&app, tenant, key, position).await?;
-    // The one validating node is this process; it has applied the position, or this were an error.
-    let receipt = Receipt {
-        position,
-        nodes: 1,
-        confirmed: 1,
-        lapsed: 0,
-        elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+    let work = async {
+        let began = app.gate.clock().monotonic();
+        let done = app.gate.revoke_key(&call, tenant, key, revoke).await?;
+        let position = node::settle(&app, done.position).await?;
+        let elapsed = app.gate.clock().monotonic().saturating_sub(began);
+        metrics::histogram!("nexus_revoke_duration_seconds").record(elapsed);
+        let key = KeyObject::load(&app, tenant, key, position).await?;
+        // The one validating node is this process; it has applied the position, or this were an error.
+        let receipt = Receipt {
+            position,
+            nodes: 1,
+            confirmed: 1,
+            lapsed: 0,
+            elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+        };
+        Ok(Reply::observed(StatusCode::OK, RevokedKey { key, receipt }))
     };
-    Ok(HttpResponse::Ok().json(RevokedKey { key, receipt }))
+    once(&app, &call, work).await
 }

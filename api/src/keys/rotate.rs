@@ -1,11 +1,13 @@
 //! `POST /v1/tenants/{tenant}/keys/{key}/rotate`
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 
 use crate::app::App;
 use crate::keys::body::{self, RotateKeyBody};
 use crate::keys::{KeyObject, KeyWithSecret, addressed};
 use crate::node;
+use crate::once::{Reply, once};
 use crate::principal::Caller;
 use crate::problem::{self, Problem};
 
@@ -29,12 +31,11 @@ pub(crate) async fn rotate(
     let (tenant, key) = addressed(&caller, &path)?;
     let rotate = body::rotate(&bytes)?;
     let call = caller.call(&app, &request, &bytes)?;
-    let done = app.gate.rotate_key(&call, tenant, key, rotate).await?;
-    let position = node::settle_with_secret(&app, done.position).await;
-    let object = KeyObject::load_or_fresh(&app, key, &done.answer.key, position).await;
-    Ok(HttpResponse::Ok().json(KeyWithSecret {
-        client_id: object.client_id.clone(),
-        key: object,
-        secret: done.answer.secret.expose().to_owned(),
-    }))
+    let work = async {
+        let done = app.gate.rotate_key(&call, tenant, key, rotate).await?;
+        let position = node::settle_with_secret(&app, done.position).await;
+        let object = KeyObject::load_or_fresh(&app, key, &done.answer.key, position).await;
+        Ok(Reply::observed(StatusCode::OK, KeyWithSecret::of(object, &done.answer.secret)))
+    };
+    once(&app, &call, work).await
 }

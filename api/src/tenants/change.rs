@@ -1,5 +1,6 @@
 //! `PATCH /v1/tenants/{tenant}`
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, patch, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -7,6 +8,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::body::Fields;
 use crate::node;
+use crate::once::{Reply, once};
 use crate::principal::Caller;
 use crate::problem::{self, Problem};
 use crate::tenants::{TenantObject, tenant_id};
@@ -42,7 +44,10 @@ pub(crate) async fn change(
     let body = RenameTenantBody { name: fields.required_text("name") };
     fields.finish()?;
     let call = caller.call(&app, &request, &bytes)?;
-    let done = app.gate.rename_tenant(&call, tenant, body.name).await?;
-    node::settle(&app, done.position).await?;
-    Ok(HttpResponse::Ok().json(TenantObject::from(done.answer)))
+    let work = async {
+        let done = app.gate.rename_tenant(&call, tenant, body.name).await?;
+        node::settle(&app, done.position).await?;
+        Ok(Reply::following(StatusCode::OK, TenantObject::from(done.answer)))
+    };
+    once(&app, &call, work).await
 }

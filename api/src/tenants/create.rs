@@ -1,5 +1,6 @@
 //! `POST /v1/tenants`
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -7,6 +8,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::body::Fields;
 use crate::node;
+use crate::once::{Reply, once};
 use crate::principal::Caller;
 use crate::problem::{self, Problem};
 use crate::tenants::TenantObject;
@@ -47,7 +49,10 @@ pub(crate) async fn create(
     require_json(&request)?;
     let body = parse(&bytes)?;
     let call = caller.call(&app, &request, &bytes)?;
-    let done = app.gate.create_tenant(&call, body.name, &body.dialect).await?;
-    node::settle(&app, done.position).await?;
-    Ok(HttpResponse::Created().json(TenantObject::from(done.answer)))
+    let work = async {
+        let done = app.gate.create_tenant(&call, body.name, &body.dialect).await?;
+        node::settle(&app, done.position).await?;
+        Ok(Reply::following(StatusCode::CREATED, TenantObject::from(done.answer)))
+    };
+    once(&app, &call, work).await
 }

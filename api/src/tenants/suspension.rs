@@ -1,5 +1,6 @@
 //! `POST /v1/tenants/{tenant}/suspend` and `…/resume`
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -7,6 +8,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::body::Fields;
 use crate::node;
+use crate::once::{Reply, once};
 use crate::principal::Caller;
 use crate::problem::{self, Problem};
 use crate::tenants::{TenantObject, tenant_id};
@@ -40,9 +42,12 @@ pub(crate) async fn suspend(
     let body = SuspendTenantBody { note: fields.text("note") };
     fields.finish()?;
     let call = caller.call(&app, &request, &bytes)?;
-    let done = app.gate.suspend_tenant(&call, tenant, body.note).await?;
-    node::settle(&app, done.position).await?;
-    Ok(HttpResponse::Ok().json(TenantObject::from(done.answer)))
+    let work = async {
+        let done = app.gate.suspend_tenant(&call, tenant, body.note).await?;
+        node::settle(&app, done.position).await?;
+        Ok(Reply::following(StatusCode::OK, TenantObject::from(done.answer)))
+    };
+    once(&app, &call, work).await
 }
 
 /// A body that may be left out or be `{}`. Under a name of its own: the OpenAPI generator would list any `Bytes` as required.
@@ -67,7 +72,10 @@ pub(crate) async fn resume(
     caller.see(tenant)?;
     Fields::parse(&bytes)?.finish()?;
     let call = caller.call(&app, &request, &bytes)?;
-    let done = app.gate.resume_tenant(&call, tenant).await?;
-    node::settle(&app, done.position).await?;
-    Ok(HttpResponse::Ok().json(TenantObject::from(done.answer)))
+    let work = async {
+        let done = app.gate.resume_tenant(&call, tenant).await?;
+        node::settle(&app, done.position).await?;
+        Ok(Reply::following(StatusCode::OK, TenantObject::from(done.answer)))
+    };
+    once(&app, &call, work).await
 }

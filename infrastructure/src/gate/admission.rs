@@ -1,41 +1,117 @@
-//! Recognising repeated requests: a request with a known idempotency key gets the first answer.
+//! Recognising repeated requests: a request with a known idempotency key gets the first answer, byte for byte.
+//!
+//! What a command came to is stored with its events, so that a crash loses both or neither. The answer itself is known only
+//! afterwards (how long it took, what a list shows), and is added to the row before it goes out: an answer that somebody has
+//! received is always there. A repetition that comes in between, or after a crash in between, answers anew from what is
+//! stored; of several that do so, the first to add its answer speaks for all.
 
 use chrono::TimeDelta;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::gate::idempotency::Running;
-use crate::gate::{Call, Done, Gate, GateError};
-use crate::journal::Idempotency;
+use crate::gate::{ATTEMPTS, Call, Done, Gate, GateError, IdempotencyKey};
+use crate::journal::{Append, AppendError, Idempotency};
 
 /// How long an answer can be asked for again. It may hold a secret, so not longer than needed.
 const REMEMBERED: TimeDelta = TimeDelta::hours(24);
 
-/// Whether an operation has to run.
-pub(super) enum Admission<T> {
-    /// It ran before: this was the answer.
-    Replay(Box<Done<T>>),
-    /// It runs now, marked until the guard is dropped.
+/// What a request is answered with. It may hold a secret.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// JSON.
+    pub body: String,
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+/// Whether a request has to be worked on.
+#[derive(Debug)]
+pub enum Begun {
+    /// It was answered before, with this.
+    Answered(Answer),
+    /// It is worked on now, and a repetition is [`GateError::InFlight`] until this is dropped.
     Go(Option<Running>),
 }
 
+/// The content of an idempotency row, encrypted there.
+#[derive(Serialize, Deserialize)]
+struct Stored<T> {
+    outcome: T,
+    answer: Option<Answer>,
+}
+
 impl Gate {
-    pub(super) async fn admit<T: DeserializeOwned>(
-        &self,
-        call: &Call<'_>,
-    ) -> Result<Admission<T>, GateError> {
+    /// Begins a request: looks for its answer, and marks it as running.
+    ///
+    /// # Errors
+    /// [`GateError::InFlight`], [`GateError::IdempotencyMismatch`], [`GateError::Unavailable`]
+    pub async fn begin(&self, call: &Call<'_>) -> Result<Begun, GateError> {
         let Some(idempotency) = &call.idempotency else {
-            return Ok(Admission::Go(None));
+            return Ok(Begun::Go(None));
         };
         let running =
             self.in_flight.start(&call.principal.actor, &idempotency.key).ok_or(GateError::InFlight)?;
-        match self.replay(call).await? {
-            Some(done) => Ok(Admission::Replay(Box::new(done))),
-            None => Ok(Admission::Go(Some(running))),
+        // An unfinished row's outcome is read where the command is executed.
+        let stored = self.stored::<serde::de::IgnoredAny>(call, idempotency).await?;
+        Ok(match stored.and_then(|(stored, _)| stored.answer) {
+            Some(answer) => Begun::Answered(answer),
+            None => Begun::Go(Some(running)),
+        })
+    }
+
+    /// Keeps an answer for repetitions, and gives the one that goes out: the first that was kept.
+    ///
+    /// # Errors
+    /// [`GateError::Unavailable`], and the answer must not go out; it can be asked for again.
+    pub async fn keep_answer(&self, call: &Call<'_>, answer: Answer) -> Result<Answer, GateError> {
+        let Some(idempotency) = &call.idempotency else {
+            return Ok(answer);
+        };
+        for _ in 0..ATTEMPTS {
+            let kept = match self.stored::<serde_json::Value>(call, idempotency).await? {
+                Some((Stored { answer: Some(first), .. }, _)) => return Ok(first),
+                Some((Stored { outcome, answer: None }, before)) => {
+                    let stored = Stored { outcome, answer: Some(answer.clone()) };
+                    let row = self.row(call, idempotency, &stored)?;
+                    self.journal
+                        .replace_idempotent_result(&row, &before)
+                        .await
+                        .map_err(GateError::Unavailable)?
+                }
+                // What was done left nothing in the log.
+                None => self.keep_alone(call, idempotency, &answer).await?,
+            };
+            if kept {
+                return Ok(answer);
+            }
+        }
+        Err(GateError::Contended)
+    }
+
+    async fn keep_alone(
+        &self,
+        call: &Call<'_>,
+        idempotency: &IdempotencyKey,
+        answer: &Answer,
+    ) -> Result<bool, GateError> {
+        let row = self.row(call, idempotency, &Stored { outcome: (), answer: Some(answer.clone()) })?;
+        let append = Append { idempotency: Some(row), now: call.now.timestamp_micros(), ..Append::default() };
+        match self.journal.append(append).await {
+            Ok(_) => Ok(true),
+            Err(AppendError::IdempotencyTaken) => Ok(false),
+            Err(error) => Err(GateError::append(error)),
         }
     }
 
-    /// The answer that was given to this request before.
+    /// What this request came to before.
     pub(super) async fn replay<T: DeserializeOwned>(
         &self,
         call: &Call<'_>,
@@ -43,48 +119,67 @@ impl Gate {
         let Some(idempotency) = &call.idempotency else {
             return Ok(None);
         };
-        let scope = &call.principal.actor;
-        let stored = self
-            .journal
-            .idempotent_result(scope, &idempotency.key, call.now.timestamp_micros())
-            .await
-            .map_err(GateError::Unavailable)?;
-        let Some(stored) = stored else {
-            return Ok(None);
-        };
-        if stored.fingerprint != idempotency.fingerprint {
-            return Err(GateError::IdempotencyMismatch);
-        }
-        let clear = self
-            .vault
-            .open(&context(scope, &idempotency.key), &stored.result)
-            .map_err(|error| GateError::Internal(Box::new(error)))?;
-        let answer = serde_json::from_slice(&clear).map_err(GateError::encode)?;
-        Ok(Some(Done { answer, position: None }))
+        let stored = self.stored(call, idempotency).await?;
+        Ok(stored.map(|(stored, _)| Done { answer: stored.outcome, position: None }))
     }
 
-    /// What is stored with the events so that the answer can be given again.
+    /// What is stored with the events so that the request can be answered again.
     pub(super) fn remember<T: Serialize>(
         &self,
         call: &Call<'_>,
-        answer: &T,
+        outcome: &T,
     ) -> Result<Option<Idempotency>, GateError> {
         let Some(idempotency) = &call.idempotency else {
             return Ok(None);
         };
+        self.row(call, idempotency, &Stored { outcome, answer: None }).map(Some)
+    }
+
+    /// What is stored for this request, also as it is encrypted.
+    async fn stored<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+        idempotency: &IdempotencyKey,
+    ) -> Result<Option<(Stored<T>, Vec<u8>)>, GateError> {
+        let scope = &call.principal.actor;
+        let row = self
+            .journal
+            .idempotent_result(scope, &idempotency.key, call.now.timestamp_micros())
+            .await
+            .map_err(GateError::Unavailable)?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        if row.fingerprint != idempotency.fingerprint {
+            return Err(GateError::IdempotencyMismatch);
+        }
+        let clear = self
+            .vault
+            .open(&context(scope, &idempotency.key), &row.result)
+            .map_err(|error| GateError::Internal(Box::new(error)))?;
+        let stored = serde_json::from_slice(&clear).map_err(GateError::encode)?;
+        Ok(Some((stored, row.result)))
+    }
+
+    fn row<T: Serialize>(
+        &self,
+        call: &Call<'_>,
+        idempotency: &IdempotencyKey,
+        stored: &Stored<T>,
+    ) -> Result<Idempotency, GateError> {
         let scope = call.principal.actor.clone();
-        let clear = zeroize::Zeroizing::new(serde_json::to_vec(answer).map_err(GateError::encode)?);
+        let clear = Zeroizing::new(serde_json::to_vec(stored).map_err(GateError::encode)?);
         let result = self
             .vault
             .seal(&context(&scope, &idempotency.key), &clear)
             .map_err(|error| GateError::Internal(Box::new(error)))?;
-        Ok(Some(Idempotency {
+        Ok(Idempotency {
             scope,
             key: idempotency.key.clone(),
             fingerprint: idempotency.fingerprint.to_vec(),
             result,
             expires_at: (call.now + REMEMBERED).timestamp_micros(),
-        }))
+        })
     }
 }
 

@@ -9,7 +9,7 @@ pub(super) struct InFlight(Arc<Mutex<HashSet<(String, String)>>>);
 
 /// Keeps a request marked as running until it is dropped.
 #[derive(Debug)]
-pub(super) struct Running {
+pub struct Running {
     set: InFlight,
     entry: (String, String),
 }

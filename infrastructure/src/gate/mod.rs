@@ -10,6 +10,8 @@ mod error;
 mod idempotency;
 mod keys;
 mod tenants;
+#[cfg(test)]
+mod tests;
 mod usage;
 
 use std::collections::HashMap;
@@ -22,9 +24,11 @@ use nexus_domain::ids::TenantId;
 use nexus_domain::key::Key;
 use nexus_domain::tenant::{Tenant, TenantState};
 
+pub use self::admission::{Answer, Begun};
 pub use self::bootstrap::PLATFORM_TENANT;
 pub use self::call::{Call, IdempotencyKey, Powers, Principal};
 pub use self::error::{GateError, Refusal};
+pub use self::idempotency::Running;
 pub use self::keys::{Change, Issue, Issued, Revoke, Rotate, ShownSecret};
 pub use self::tenants::IdentifiedTenant;
 use crate::clock::SharedClock;
@@ -179,10 +183,9 @@ impl Gate {
         A::Error: Into<Refusal>,
         T: serde::Serialize + serde::de::DeserializeOwned,
     {
-        let _guard = match self.admit::<T>(call).await? {
-            admission::Admission::Replay(done) => return Ok(*done),
-            admission::Admission::Go(guard) => guard,
-        };
+        if let Some(done) = self.replay(call).await? {
+            return Ok(done);
+        }
         for _ in 0..ATTEMPTS {
             let (mut aggregate, sequence) =
                 store.load(target.aggregate_id).await.map_err(GateError::Unavailable)?;
@@ -218,7 +221,7 @@ impl Gate {
                     return Ok(Done { answer, position });
                 }
                 Err(AppendError::Conflict) => {}
-                // Another node was faster with the same idempotency key: its answer counts.
+                // Another node was faster with the same idempotency key: its outcome counts.
                 Err(AppendError::IdempotencyTaken) => {
                     return self.replay(call).await?.ok_or(GateError::InFlight);
                 }

@@ -179,6 +179,18 @@ impl Journal {
         Ok(Some(StoredResult { fingerprint: row.blob(0)?.to_vec(), result: row.blob(1)?.to_vec() }))
     }
 
+    /// Puts another result under an idempotency key where `before` still is, and says whether it was.
+    pub async fn replace_idempotent_result(
+        &self,
+        new: &Idempotency,
+        before: &[u8],
+    ) -> Result<bool, DatabaseError> {
+        let sql = "UPDATE idempotency SET result = $1 WHERE scope = $2 AND key = $3 AND result = $4";
+        let args =
+            [new.result.as_slice().into(), new.scope.as_str().into(), new.key.as_str().into(), before.into()];
+        Ok(self.0.database.execute(sql, &args).await? > 0)
+    }
+
     /// Removes idempotency keys and quota slots that have run out at `now` (unix microseconds), at most 1000 of each, and
     /// returns how many. Nothing depends on it but the size of the tables.
     pub async fn purge_expired(&self, now: i64) -> Result<u64, DatabaseError> {

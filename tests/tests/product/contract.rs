@@ -71,7 +71,7 @@ pub(crate) fn credential(node: &Node, scopes: &[&str], restrictions: &Value) -> 
     node.client().bearer(made["secret"].as_str().unwrap())
 }
 
-fn assert_problem(answer: &Answer, status: u16, code: &str) {
+pub(crate) fn assert_problem(answer: &Answer, status: u16, code: &str) {
     assert_eq!(answer.status, status, "{answer:?}");
     assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{answer:?}");
     let body = answer.json();
@@ -84,7 +84,7 @@ fn assert_problem(answer: &Answer, status: u16, code: &str) {
     assert_eq!(body["request_id"].as_str(), answer.header("x-request-id"));
 }
 
-fn locations(answer: &Answer) -> Vec<String> {
+pub(crate) fn locations(answer: &Answer) -> Vec<String> {
     let body = answer.json();
     let errors = body["errors"].as_array().unwrap_or_else(|| panic!("errors in {body}"));
     for error in errors {
@@ -149,66 +149,6 @@ fn everything_wrong_with_a_body_is_told_at_once_with_its_place() {
     let mut found = locations(&query.expect(400));
     found.sort();
     assert_eq!(found, ["query.colour", "query.limit", "query.status"]);
-}
-
-#[test]
-fn the_same_idempotency_key_gives_the_same_answer_and_happens_once() {
-    let node = Node::dev();
-    let tenant = Tenant { id: node.demo_tenant("nexus").to_owned(), dialect: "nexus".to_owned() };
-    let keys = tenant.keys(&node.admin());
-    let once = node.admin().header("idempotency-key", "first");
-    let body = json!({"name": "Once", "scopes": ["read:users"]});
-    let (first, again) = (
-        once.post(&tenant.path("/keys"), &body).expect(201),
-        once.post(&tenant.path("/keys"), &body).expect(201),
-    );
-    assert_eq!(first.text(), again.text(), "the secret included");
-    assert_eq!(keys.list("all").len(), 1);
-    let other = once.post(&tenant.path("/keys"), &json!({"name": "Other"}));
-    assert_problem(&other, 422, "idempotency_mismatch");
-    let elsewhere = once.post("/v1/tenants", &json!({"name": "Other", "dialect": "nexus"}));
-    assert_problem(&elsewhere, 422, "idempotency_mismatch");
-
-    let id = first.json()["key"]["id"].as_str().unwrap().to_owned();
-    let rotating = node.admin().header("idempotency-key", "second");
-    let rotate = || rotating.post(&keys.path(&id, "/rotate"), &json!({})).expect(200);
-    let (one, two) = (rotate(), rotate());
-    assert_eq!(one.json()["secret"], two.json()["secret"]);
-    assert_eq!(keys.show(&id)["versions"].as_array().unwrap().len(), 2, "rotated once");
-
-    // Another credential's keys are its own: the name space is not shared.
-    let stranger = credential(&node, &["keys:write"], &json!({})).header("idempotency-key", "first");
-    assert_ne!(
-        stranger.post(&tenant.path("/keys"), &body).expect(201).json()["secret"],
-        first.json()["secret"]
-    );
-    for wrong in ["", "a b", &"x".repeat(256)] {
-        let answer = node.admin().header("idempotency-key", wrong).post(&tenant.path("/keys"), &body);
-        assert_eq!(locations(&answer.expect(400)), ["header.idempotency-key"], "{wrong:?}");
-    }
-}
-
-#[test]
-fn concurrent_requests_with_one_idempotency_key_happen_once() {
-    let node = Node::dev();
-    let path = format!("/v1/tenants/{}/keys", node.demo_tenant("nexus"));
-    let once = node.admin().header("idempotency-key", "at-once");
-    let answers: Vec<Answer> = std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            (0..16).map(|_| scope.spawn(|| once.post(&path, &json!({"name": "Once"})))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-    });
-    let mut bodies: Vec<String> = Vec::new();
-    for answer in &answers {
-        match answer.status {
-            201 => bodies.push(answer.text()),
-            409 => assert_problem(answer, 409, "request_in_flight"),
-            _ => panic!("{answer:?}"),
-        }
-    }
-    assert!(!bodies.is_empty());
-    assert!(bodies.iter().all(|body| *body == bodies[0]), "{bodies:?}");
-    assert_eq!(node.admin().list(&path, 200).len(), 1);
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod forward_auth;
 mod isolation;
 mod nodes;
 mod refusals;
+mod repetition;
 mod security;
 mod sixth_dialect;
 mod walk;

@@ -38,8 +38,20 @@ fn the_same_idempotency_key_counts_on_both_nodes() {
             .post(&tenant.path("/keys"), &json!({"name": "Once"}))
             .expect(201)
     };
-    assert_eq!(ask(&one).text(), ask(&other).text());
+    let created = ask(&one);
+    assert_eq!(created.text(), ask(&other).text());
     assert_eq!(tenant.keys(&one.admin()).list("all").len(), 1);
+    let keys = tenant.keys(&one.admin());
+    for (number, operation) in ["/rotate", "/revoke"].into_iter().enumerate() {
+        let path = keys.path(&Issued::of(created.json()).id, operation);
+        let ask = |node: &Node| {
+            node.admin()
+                .header("idempotency-key", &format!("shared-{number}"))
+                .post(&path, &json!({}))
+                .expect(200)
+        };
+        assert_eq!(ask(&one).text(), ask(&other).text(), "{operation}");
+    }
 }
 
 #[test]

@@ -1,0 +1,61 @@
+//! Requests that happen once: with an `Idempotency-Key`, a repetition gets the first answer, byte for byte.
+
+use std::future::Future;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use nexus_infrastructure::gate::{Answer, Begun, Call};
+use serde::Serialize;
+
+use crate::app::App;
+use crate::problem::Problem;
+
+/// How a request that succeeded is answered.
+#[derive(Debug)]
+pub struct Reply<B> {
+    status: StatusCode,
+    body: B,
+    follows: bool,
+}
+
+impl<B: Serialize> Reply<B> {
+    /// An answer that holds what was seen afterwards, such as a time or a row of a list. It is kept for repetitions.
+    pub const fn observed(status: StatusCode, body: B) -> Self {
+        Self { status, body, follows: false }
+    }
+
+    /// An answer that follows from the command's stored outcome alone: a repetition makes the same one again, so that
+    /// keeping it would be a second write for nothing.
+    pub const fn following(status: StatusCode, body: B) -> Self {
+        Self { status, body, follows: true }
+    }
+
+    fn answer(&self) -> Result<Answer, Problem> {
+        let body = serde_json::to_string(&self.body).map_err(Problem::internal)?;
+        Ok(Answer { status: self.status.as_u16(), body })
+    }
+}
+
+/// Works on a request, or repeats its answer.
+///
+/// # Errors
+/// `request_in_flight`, `idempotency_mismatch`, `unavailable`, and whatever the work fails with. Failures are not kept:
+/// nothing happened, and the next try may succeed.
+pub async fn once<B: Serialize>(
+    app: &App,
+    call: &Call<'_>,
+    work: impl Future<Output = Result<Reply<B>, Problem>>,
+) -> Result<HttpResponse, Problem> {
+    let _running = match app.gate.begin(call).await? {
+        Begun::Answered(answer) => return respond(&answer),
+        Begun::Go(running) => running,
+    };
+    let reply = work.await?;
+    let answer = reply.answer()?;
+    if reply.follows { respond(&answer) } else { respond(&app.gate.keep_answer(call, answer).await?) }
+}
+
+fn respond(answer: &Answer) -> Result<HttpResponse, Problem> {
+    let status = StatusCode::from_u16(answer.status).map_err(Problem::internal)?;
+    Ok(HttpResponse::build(status).content_type("application/json").body(answer.body.clone()))
+}

@@ -1,0 +1,145 @@
+//! The gate on both stores: repeated requests, and decisions that meet.
+
+use nexus_domain::dialect::KeyType;
+use nexus_domain::ids::KeyId;
+use nexus_domain::key::{Lifespan, RevocationReason};
+use nexus_domain::scope::ScopeSet;
+use nexus_domain::verification::Restrictions;
+
+use super::*;
+use crate::clock::SystemClock;
+use crate::entropy::SystemEntropy;
+use crate::journal::JournalOptions;
+use crate::testing::{TestDatabase, databases};
+
+/// A gate, as another process on the same store would have it.
+async fn gate(test: &TestDatabase) -> Gate {
+    let journal = Journal::open(test.reconnect().await, JournalOptions::default()).await.unwrap();
+    let dialects = Arc::new(crate::dialects::load(None).unwrap());
+    let vault = Arc::new(Vault::from_key([7; 32]));
+    Gate::new(journal, dialects, SystemClock::shared(), SystemEntropy::shared(), vault)
+}
+
+fn principal() -> Principal {
+    Principal::system(Gate::system_scopes())
+}
+
+fn call<'a>(gate: &Gate, principal: &'a Principal, key: &str) -> Call<'a> {
+    let idempotency = IdempotencyKey { key: key.to_owned(), fingerprint: [1; 32] };
+    Call { idempotency: Some(idempotency), ..gate.system_call(principal, "test") }
+}
+
+fn issue() -> Issue {
+    Issue {
+        name: "Key".to_owned(),
+        key_type: KeyType::Secret,
+        environment: None,
+        scopes: ScopeSet::new(),
+        ip_allowlist: Vec::new(),
+        restrictions: Restrictions::new(),
+        lifespan: Lifespan::Unlimited,
+    }
+}
+
+async fn tenant(gate: &Gate) -> TenantId {
+    let principal = principal();
+    let call = gate.system_call(&principal, "test");
+    gate.create_tenant(&call, "Tenant".to_owned(), "nexus").await.unwrap().answer.tenant_id
+}
+
+async fn key(gate: &Gate, tenant: TenantId) -> KeyId {
+    let principal = principal();
+    let call = gate.system_call(&principal, "test");
+    gate.issue_key(&call, tenant, issue()).await.unwrap().answer.key_id
+}
+
+fn answer(body: &str) -> Answer {
+    Answer { status: 200, body: body.to_owned() }
+}
+
+fn going(begun: Begun) -> Running {
+    match begun {
+        Begun::Go(Some(running)) => running,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_repetition_gets_the_first_answer_and_after_a_crash_the_first_outcome() {
+    for test in databases().await {
+        let (one, other, principal) = (gate(&test).await, gate(&test).await, principal());
+        let tenant = tenant(&one).await;
+        let call = call(&one, &principal, "k");
+        let running = going(one.begin(&call).await.unwrap());
+        assert!(matches!(one.begin(&call).await, Err(GateError::InFlight)));
+        let first = one.issue_key(&call, tenant, issue()).await.unwrap().answer;
+        drop(running);
+
+        // The process ended before it answered: what happened is found, and happens no second time.
+        let again = going(other.begin(&call).await.unwrap());
+        let repeated = other.issue_key(&call, tenant, issue()).await.unwrap();
+        assert_eq!((repeated.answer.key_id, repeated.position), (first.key_id, None));
+        assert_eq!(repeated.answer.secret.expose(), first.secret.expose());
+        drop(again);
+
+        // Two that answered anew at once: the first to be kept speaks for both.
+        assert_eq!(other.keep_answer(&call, answer("first")).await.unwrap(), answer("first"));
+        assert_eq!(one.keep_answer(&call, answer("second")).await.unwrap(), answer("first"));
+        let begun = one.begin(&call).await.unwrap();
+        assert!(matches!(&begun, Begun::Answered(kept) if *kept == answer("first")), "{begun:?}");
+        let late = other.issue_key(&call, tenant, issue()).await.unwrap().answer;
+        assert_eq!(late.secret.expose(), first.secret.expose());
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_events_is_kept_as_well() {
+    for test in databases().await {
+        let (one, other, principal) = (gate(&test).await, gate(&test).await, principal());
+        let call = call(&one, &principal, "k");
+        let (first, second) =
+            tokio::join!(one.keep_answer(&call, answer("one")), other.keep_answer(&call, answer("other")));
+        assert_eq!(first.unwrap(), second.unwrap());
+        let mut elsewhere = call.clone();
+        if let Some(idempotency) = &mut elsewhere.idempotency {
+            idempotency.fingerprint = [2; 32];
+        }
+        assert!(matches!(one.begin(&elsewhere).await, Err(GateError::IdempotencyMismatch)));
+        let kept = one.keep_answer(&elsewhere, answer("x")).await;
+        assert!(matches!(kept, Err(GateError::IdempotencyMismatch)));
+        let tomorrow = Call { now: call.now + chrono::TimeDelta::hours(25), ..call };
+        drop(going(one.begin(&tomorrow).await.unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn no_answer_stands_in_clear_in_the_store() {
+    for test in databases().await {
+        let (gate, principal) = (gate(&test).await, principal());
+        let tenant = tenant(&gate).await;
+        let call = call(&gate, &principal, "k");
+        let secret = gate.issue_key(&call, tenant, issue()).await.unwrap().answer.secret;
+        let body = format!("{{\"secret\":\"{}\"}}", secret.expose());
+        gate.keep_answer(&call, answer(&body)).await.unwrap();
+        let rows = test.database.query("SELECT result FROM idempotency", &[]).await.unwrap();
+        assert_eq!(rows.len(), 1);
+        let stored = rows[0].blob(0).unwrap();
+        let holds = |needle: &[u8]| stored.windows(needle.len()).any(|window| window == needle);
+        assert!(!holds(secret.expose().as_bytes()) && !holds(b"secret"));
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_that_changes_nothing_can_be_repeated_too() {
+    for test in databases().await {
+        let (gate, principal) = (gate(&test).await, principal());
+        let tenant = tenant(&gate).await;
+        let key = key(&gate, tenant).await;
+        let revoke = || Revoke { reason: RevocationReason::Unused, note: None };
+        for (number, happens) in [("k-1", true), ("k-2", false), ("k-2", false)] {
+            let done =
+                gate.revoke_key(&call(&gate, &principal, number), tenant, key, revoke()).await.unwrap();
+            assert_eq!(done.position.is_some(), happens, "{number}");
+        }
+    }
+}
