@@ -5,6 +5,9 @@ use serde_json::{Map, Value};
 
 use crate::problem::{FieldError, Problem};
 
+/// A body that may be left out or be `{}`. Under a name of its own: the OpenAPI generator would list any `Bytes` as required.
+pub type Unspecified = actix_web::web::Bytes;
+
 /// The most items of a list in a body.
 pub const MOST_ITEMS: usize = 200;
 

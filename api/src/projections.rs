@@ -1,11 +1,14 @@
 //! `GET /v1/projections` and `POST /v1/projections/{name}/rebuild`
 
-use actix_web::{HttpResponse, get, post, web};
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use nexus_projections::Status;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::body::{Fields, Unspecified};
+use crate::once::{Reply, once};
 use crate::principal::Caller;
 use crate::problem::{self, Problem};
 
@@ -64,22 +67,30 @@ pub(crate) async fn list(app: web::Data<App>, caller: Caller) -> Result<HttpResp
     tag = "operation",
     operation_id = "rebuild_projection",
     params(("name" = String, Path, description = "The projection's name")),
-    responses((status = 202, description = "The rebuild runs; follow it with `GET /v1/projections`"), (status = 404, body = problem::Document)),
+    responses((status = 202, description = "The rebuild runs; follow it with `GET /v1/projections`"), (status = 400, body = problem::Document), (status = 404, body = problem::Document)),
 )]
 #[post("/v1/projections/{name}/rebuild")]
 pub(crate) async fn rebuild(
     app: web::Data<App>,
+    request: HttpRequest,
     caller: Caller,
     name: web::Path<String>,
+    bytes: Unspecified,
 ) -> Result<HttpResponse, Problem> {
     caller.require("projections:write")?;
     caller.unconfined()?;
-    if !app.projections.status().await?.iter().any(|status| status.name == name.as_str()) {
-        return Err(Problem::not_found());
-    }
-    // It goes on by itself; whoever asked follows it with `GET /v1/projections`.
-    drop(app.projections.rebuild(&name).await.map_err(Problem::internal)?);
-    Ok(HttpResponse::Accepted().json(serde_json::json!({"name": name.as_str()})))
+    Fields::parse(&bytes)?.finish()?;
+    let call = caller.call(&app, &request, &bytes)?;
+    let work = async {
+        if !app.projections.status().await?.iter().any(|status| status.name == name.as_str()) {
+            return Err(Problem::not_found());
+        }
+        // It goes on by itself; whoever asked follows it with `GET /v1/projections`. The answer is kept once it has begun: should
+        // the process end in between, a repetition joins the rebuild, which goes on at the next start.
+        drop(app.projections.rebuild(&name).await.map_err(Problem::internal)?);
+        Ok(Reply::observed(StatusCode::ACCEPTED, serde_json::json!({"name": name.as_str()})))
+    };
+    once(&app, &call, work).await
 }
 
 impl From<Status> for ProjectionObject {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::body::Fields;
+use crate::body::{Fields, Unspecified};
 use crate::node;
 use crate::once::{Reply, once};
 use crate::principal::Caller;
@@ -49,9 +49,6 @@ pub(crate) async fn suspend(
     };
     once(&app, &call, work).await
 }
-
-/// A body that may be left out or be `{}`. Under a name of its own: the OpenAPI generator would list any `Bytes` as required.
-type Unspecified = web::Bytes;
 
 /// Accepts the keys of a tenant again.
 #[utoipa::path(

@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: the same key and body get the same answer, byte for byte, and happen once.
 
-use nexus_tests::{Answer, Issued, Node, Tenant};
+use nexus_tests::{Answer, Issued, Node, Tenant, eventually};
 use serde_json::{Value, json};
 
 use crate::contract::{assert_problem, credential, locations};
@@ -107,4 +107,34 @@ fn a_repetition_is_answered_as_the_first_time_whatever_happened_since() {
         }
     }
     assert_eq!(admin.get(&tenant.path("/audit?action=key.revoked")).expect(200).text(), events);
+}
+
+#[test]
+fn a_rebuild_that_is_asked_for_twice_with_one_key_happens_once() {
+    let node = Node::dev();
+    let admin = node.admin();
+    let path = "/v1/projections/key_list/rebuild";
+    let version = || {
+        let page = admin.get("/v1/projections").expect(200).json();
+        let row =
+            page["data"].as_array().unwrap().iter().find(|row| row["name"] == "key_list").unwrap().clone();
+        row["rebuilding"].is_null().then(|| row["version"].as_i64().unwrap())
+    };
+    let before = version().unwrap();
+    let rebuild =
+        |key: &str, path: &str, body: &Value| admin.clone().header("idempotency-key", key).post(path, body);
+    let first = rebuild("once", path, &json!({})).expect(202);
+    let after = eventually("the rebuild has ended", || version().filter(|version| *version > before));
+
+    assert_eq!(rebuild("once", path, &json!({})).expect(202).text(), first.text());
+    assert_eq!(version(), Some(after), "no second rebuild has begun");
+    let other = rebuild("once", "/v1/projections/usage/rebuild", &json!({}));
+    assert_problem(&other, 422, "idempotency_mismatch");
+    let wrong = rebuild("another", path, &json!({"colour": "red"})).expect(400);
+    assert_eq!(locations(&wrong), ["body.colour"]);
+    assert_problem(&rebuild("a third", path, &json!({})), 400, "invalid_request");
+    assert_eq!(version(), Some(after), "what is refused begins nothing");
+
+    let _another = rebuild("another", path, &json!({})).expect(202);
+    eventually("another key rebuilds again", || version().filter(|version| *version > after));
 }
