@@ -25,6 +25,11 @@ use value::{postgres_query, sqlite_query};
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("./migrations/postgres");
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
 
+/// How long one statement outside of a transaction, or one append, may take before it counts as [`DatabaseError::Transient`]:
+/// a server that stands still must not keep its callers waiting. What takes longer by its nature has no such limit: folds,
+/// rebuilds and snapshots run in transactions, and migrations and listeners have ways of their own.
+pub const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+
 /// A second in all: migrations of an embedded database are a matter of milliseconds.
 const SQLITE_MIGRATION_TRIES: u32 = 20;
 
@@ -166,23 +171,27 @@ impl Database {
         }
     }
 
-    /// Runs one statement and returns its rows. On SQLite a statement that begins with SELECT, WITH, VALUES, PRAGMA or
+    /// Runs one statement, for [`ANSWERS_WITHIN`], and returns its rows. On SQLite a statement that begins with SELECT, WITH, VALUES, PRAGMA or
     /// EXPLAIN goes to a connection that may only read.
     pub async fn query(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, DatabaseError> {
         match self {
-            Self::Postgres(pool) => collect_postgres(postgres_query(sql, args).fetch_all(pool).await?),
+            Self::Postgres(pool) => {
+                collect_postgres(in_time(postgres_query(sql, args).fetch_all(pool)).await?)
+            }
             Self::Sqlite(sqlite) => {
                 let pool = if only_reads(sql) { &sqlite.read } else { &sqlite.write };
-                collect_sqlite(sqlite_query(sql, args).fetch_all(pool).await?)
+                collect_sqlite(in_time(sqlite_query(sql, args).fetch_all(pool)).await?)
             }
         }
     }
 
-    /// Runs one statement in a transaction of its own and returns how many rows it touched.
+    /// Runs one statement in a transaction of its own, for [`ANSWERS_WITHIN`], and returns how many rows it touched.
     pub async fn execute(&self, sql: &str, args: &[Value]) -> Result<u64, DatabaseError> {
         Ok(match self {
-            Self::Postgres(pool) => postgres_query(sql, args).execute(pool).await?.rows_affected(),
-            Self::Sqlite(sqlite) => sqlite_query(sql, args).execute(&sqlite.write).await?.rows_affected(),
+            Self::Postgres(pool) => in_time(postgres_query(sql, args).execute(pool)).await?.rows_affected(),
+            Self::Sqlite(sqlite) => {
+                in_time(sqlite_query(sql, args).execute(&sqlite.write)).await?.rows_affected()
+            }
         })
     }
 
@@ -221,6 +230,16 @@ impl Database {
 
     fn known_schema(&self) -> i64 {
         self.migrator().iter().map(|migration| migration.version).max().unwrap_or(0)
+    }
+}
+
+/// Waits for [`ANSWERS_WITHIN`], the wait for a free connection included. A statement that is given up may still take effect.
+pub(crate) async fn in_time<T, E: Into<DatabaseError>>(
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, DatabaseError> {
+    match tokio::time::timeout(ANSWERS_WITHIN, work).await {
+        Ok(outcome) => outcome.map_err(Into::into),
+        Err(_) => Err(DatabaseError::timed_out()),
     }
 }
 

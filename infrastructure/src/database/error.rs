@@ -107,6 +107,11 @@ impl DatabaseError {
         }
     }
 
+    /// Nobody answered in time.
+    pub(crate) fn timed_out() -> Self {
+        sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()).into()
+    }
+
     pub(super) fn read_only(path: PathBuf, source: impl Error + Send + Sync + 'static) -> Self {
         Self::ReadOnly { target: path.display().to_string(), source: Arc::new(source) }
     }

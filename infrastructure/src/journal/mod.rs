@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
-use crate::database::{Database, DatabaseError, Value};
+use crate::database::{ANSWERS_WITHIN, Database, DatabaseError, Value, in_time};
 
 mod append;
 mod lane;
@@ -36,14 +36,14 @@ const PURGE: i64 = 1000;
 /// How the journal works.
 #[derive(Debug, Clone)]
 pub struct JournalOptions {
-    /// How long the lane waits for PostgreSQL to commit a batch before it reports [`AppendError::Unavailable`] and takes
-    /// another connection.
+    /// How long the lane waits for PostgreSQL to commit a batch before it takes another connection, and how long an append
+    /// waits, its place in the lane's queue included, before it is [`AppendError::Unavailable`].
     pub append_timeout: Duration,
 }
 
 impl Default for JournalOptions {
     fn default() -> Self {
-        Self { append_timeout: Duration::from_secs(10) }
+        Self { append_timeout: ANSWERS_WITHIN }
     }
 }
 
@@ -92,6 +92,8 @@ pub struct Journal(Arc<Inner>);
 struct Inner {
     database: Database,
     lane: mpsc::Sender<Message>,
+    /// How long an append waits. SQLite has limits of its own: its only writer may be building an index.
+    patience: Option<Duration>,
     head: watch::Sender<u64>,
     watchers: Vec<AbortHandle>,
 }
@@ -127,8 +129,9 @@ impl Journal {
             }
             Database::Sqlite(sqlite) => Writer::Sqlite(sqlite::SqliteWriter::new(sqlite.clone())),
         };
+        let patience = database.is_postgres().then_some(options.append_timeout);
         tokio::spawn(Lane { writer, requests, head: head.clone() }.run());
-        Ok(Self(Arc::new(Inner { database, lane: sender, head, watchers })))
+        Ok(Self(Arc::new(Inner { database, lane: sender, patience, head, watchers })))
     }
 
     /// The store that the log is in.
@@ -145,8 +148,14 @@ impl Journal {
     async fn submit(&self, append: Prepared) -> Result<Appended, AppendError> {
         let (reply, outcome) = oneshot::channel();
         let message = Message::Append(Request { append: Box::new(append), reply });
-        self.0.lane.send(message).await.map_err(|_| AppendError::Closed)?;
-        outcome.await.unwrap_or(Err(AppendError::Closed))
+        let work = async {
+            self.0.lane.send(message).await.map_err(|_| AppendError::Closed)?;
+            outcome.await.unwrap_or(Err(AppendError::Closed))
+        };
+        let Some(patience) = self.0.patience else { return work.await };
+        // Behind a batch that is not answered, a command would wait for that one's time and then for its own.
+        let outcome = tokio::time::timeout(patience, work).await;
+        outcome.unwrap_or_else(|_| Err(AppendError::Unavailable(DatabaseError::timed_out())))
     }
 
     /// The last committed position, 0 for an empty log, read from the database.
@@ -158,8 +167,8 @@ impl Journal {
     pub async fn read(&self, after: u64, limit: u32) -> Result<Vec<RecordedEvent>, DatabaseError> {
         let (after, limit) = (i64::try_from(after).unwrap_or(i64::MAX), i64::from(limit));
         match &self.0.database {
-            Database::Postgres(pool) => postgres::read(pool, after, limit).await,
-            Database::Sqlite(sqlite) => sqlite::read(sqlite, after, limit).await,
+            Database::Postgres(pool) => in_time(postgres::read(pool, after, limit)).await,
+            Database::Sqlite(sqlite) => in_time(sqlite::read(sqlite, after, limit)).await,
         }
     }
 
@@ -225,8 +234,8 @@ impl Journal {
 
 async fn read_head(database: &Database) -> Result<u64, DatabaseError> {
     match database {
-        Database::Postgres(pool) => postgres::head(pool).await,
-        Database::Sqlite(sqlite) => sqlite::head(sqlite).await,
+        Database::Postgres(pool) => in_time(postgres::head(pool)).await,
+        Database::Sqlite(sqlite) => in_time(sqlite::head(sqlite)).await,
     }
 }
 

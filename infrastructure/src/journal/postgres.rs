@@ -52,7 +52,7 @@ impl PostgresWriter {
         };
         match tokio::time::timeout(self.timeout, work).await {
             Ok(answer) => answer,
-            Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()).into()),
+            Err(_) => Err(DatabaseError::timed_out()),
         }
     }
 

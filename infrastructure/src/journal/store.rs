@@ -10,6 +10,7 @@ use sqlite_es::SqliteEventRepository;
 
 use super::append::{Append, AppendError, Expected, NewEvent, Prepared, StreamAppend};
 use super::{Database, DatabaseError, Journal};
+use crate::database::in_time;
 
 /// The streams of one aggregate type.
 pub struct JournalStore<A: Aggregate> {
@@ -54,7 +55,8 @@ impl<A: Aggregate> JournalStore<A> {
 
     /// The aggregate's state and the sequence of its last event, 0 if there is none.
     pub async fn load(&self, aggregate_id: &str) -> Result<(A, u64), DatabaseError> {
-        let context = self.load_aggregate(aggregate_id).await.map_err(load_error)?;
+        let load = async { self.load_aggregate(aggregate_id).await.map_err(load_error) };
+        let context = in_time(load).await?;
         Ok((context.aggregate, context.current_sequence as u64))
     }
 

@@ -3,6 +3,7 @@
 mod compatibility;
 mod conditions;
 mod lane;
+mod patience;
 mod subscription;
 
 use std::collections::BTreeMap;
