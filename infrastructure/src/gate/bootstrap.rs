@@ -4,14 +4,15 @@ use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use nexus_domain::dialect::KeyType;
 use nexus_domain::ids::{KeyId, TenantId};
-use nexus_domain::key::{Key, KeyEvent, Lifespan};
+use nexus_domain::key::{Key, KeyCommand, KeyEvent, Lifespan};
 use nexus_domain::scope::{EffectiveScopes, ScopeRules, ScopeSet};
 use nexus_domain::tenant::{CreateTenant, Tenant, TenantCommand, TenantEvent};
 use nexus_domain::verification::Restrictions;
 use uuid::Uuid;
 
 use crate::dialects::MANAGEMENT;
-use crate::gate::keys::{Issue, ShownSecret, slots};
+use crate::gate::keys::{Issue, ShownSecret};
+use crate::gate::quota::slots;
 use crate::gate::{Call, Gate, GateError, Principal, Refusal};
 use crate::journal::{Append, AppendError, Expected, StreamAppend};
 
@@ -52,7 +53,8 @@ impl Gate {
             .ok_or_else(|| GateError::DialectNotServed(MANAGEMENT.to_owned()))?;
         let key_id = KeyId::new(self.entropy.uuid_v7(call.now));
         let (command, secret) =
-            self.issue_command(&call, PLATFORM_TENANT, false, &dialect, administrator(first_name)?);
+            self.issue_command(&call, PLATFORM_TENANT, &dialect, administrator(first_name)?);
+        let command = KeyCommand::Issue(Box::new(command));
         let mut key = Key::default();
         let sink = EventSink::default();
         key.handle(command, &(), &sink).await.map_err(|refusal| GateError::Refused(Refusal::Key(refusal)))?;

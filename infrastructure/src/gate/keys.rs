@@ -12,14 +12,15 @@ use nexus_domain::key::{
     RevocationReason, RevokeKey, RotateKey,
 };
 use nexus_domain::scope::ScopeSet;
+use nexus_domain::tenant::TenantState;
 use nexus_domain::verification::Restrictions;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::dialects::MANAGEMENT;
-use crate::gate::{Call, Done, Gate, GateError, PLATFORM_TENANT, Powers, Refusal, Reservations, Target};
-use crate::journal::{Slot, SlotAction};
+use crate::gate::quota::slots;
+use crate::gate::{Call, Done, Gate, GateError, Owner, PLATFORM_TENANT, Powers, Refusal, Target};
 
 /// What a new key shall be.
 #[derive(Debug, Clone)]
@@ -128,20 +129,23 @@ impl Gate {
             end_of(&issue.lifespan, call.now),
         )?;
         let key_id = KeyId::new(self.entropy.uuid_v7(call.now));
-        let (command, secret) = self.issue_command(call, tenant, owner.suspended, &dialect, issue);
-        self.on_key(call, tenant, key_id, dialect.active_keys, command, |key| issued(key_id, key, &secret))
-            .await
+        let (command, secret) = self.issue_command(call, tenant, &dialect, issue);
+        let command = |owner: Option<&TenantState>| {
+            let command = IssueKey { tenant_suspended: is_suspended(owner), ..command.clone() };
+            KeyCommand::Issue(Box::new(command))
+        };
+        let target = KeyTarget { tenant, key: key_id, active_keys: dialect.active_keys, owner: Some(owner) };
+        self.on_key(call, target, command, |key| issued(key_id, key, &secret)).await
     }
 
-    /// The command that creates a key, and the secret that goes with it.
+    /// The command that creates a key of a tenant that is not suspended, and the secret that goes with it.
     pub(super) fn issue_command(
         &self,
         call: &Call<'_>,
         tenant_id: TenantId,
-        tenant_suspended: bool,
         dialect: &Arc<Dialect>,
         issue: Issue,
-    ) -> (KeyCommand, Secret) {
+    ) -> (IssueKey, Secret) {
         let environment = issue
             .environment
             .or_else(|| dialect.default_environment().map(|environment| environment.name.clone()))
@@ -156,9 +160,9 @@ impl Gate {
             .client_id_prefix
             .as_ref()
             .map(|prefix| format!("{prefix}{}", self.entropy.uuid_v7(call.now).simple()));
-        let command = KeyCommand::Issue(Box::new(IssueKey {
+        let command = IssueKey {
             tenant_id,
-            tenant_suspended,
+            tenant_suspended: false,
             dialect: Arc::clone(dialect),
             name: issue.name,
             key_type: issue.key_type,
@@ -171,7 +175,7 @@ impl Gate {
             hint: secret.hint(dialect.hint_length),
             digest: secret.digest(),
             now: call.now,
-        }));
+        };
         (command, secret)
     }
 
@@ -207,7 +211,8 @@ impl Gate {
             lifespan: change.lifespan,
             now: call.now,
         });
-        self.on_key(call, tenant, key, dialect.active_keys, command, |state| state).await
+        let target = KeyTarget { tenant, key, active_keys: dialect.active_keys, owner: None };
+        self.on_key(call, target, |_| command.clone(), |state| state).await
     }
 
     /// Gives a key a new secret and shows it.
@@ -229,17 +234,19 @@ impl Gate {
             .and_then(|known| dialect.prefix_for(known.key_type, dialect.environment(&known.environment)?))
             .map_or("", |prefix| prefix.text.as_str());
         let secret = self.mint(prefix);
-        let command = KeyCommand::Rotate(RotateKey {
-            tenant_id: tenant,
-            tenant_suspended: owner.suspended,
-            dialect: Arc::clone(&dialect),
-            grace: rotate.grace,
-            hint: secret.hint(dialect.hint_length),
-            digest: secret.digest(),
-            now: call.now,
-        });
-        self.on_key(call, tenant, key, dialect.active_keys, command, |state| issued(key, state, &secret))
-            .await
+        let command = |owner: Option<&TenantState>| {
+            KeyCommand::Rotate(RotateKey {
+                tenant_id: tenant,
+                tenant_suspended: is_suspended(owner),
+                dialect: Arc::clone(&dialect),
+                grace: rotate.grace,
+                hint: secret.hint(dialect.hint_length),
+                digest: secret.digest(),
+                now: call.now,
+            })
+        };
+        let target = KeyTarget { tenant, key, active_keys: dialect.active_keys, owner: Some(owner) };
+        self.on_key(call, target, command, |state| issued(key, state, &secret)).await
     }
 
     /// Revokes a key, for ever. Asking twice is no error.
@@ -268,7 +275,8 @@ impl Gate {
             note: revoke.note,
             now: call.now,
         });
-        self.on_key(call, tenant, key, None, command, |state| state).await
+        let target = KeyTarget { tenant, key, active_keys: None, owner: None };
+        self.on_key(call, target, |_| command.clone(), |state| state).await
     }
 
     /// Puts the end of a key's life on record, where it has come.
@@ -282,20 +290,20 @@ impl Gate {
         key: KeyId,
     ) -> Result<Done<KeyState>, GateError> {
         let command = KeyCommand::Expire(ExpireKey { now: call.now });
-        self.on_key(call, tenant, key, None, command, |state| state).await
+        let target = KeyTarget { tenant, key, active_keys: None, owner: None };
+        self.on_key(call, target, |_| command.clone(), |state| state).await
     }
 
     /// Executes a command on a key, which exists afterwards, and answers with its state.
     async fn on_key<T: Serialize + DeserializeOwned>(
         &self,
         call: &Call<'_>,
-        tenant: TenantId,
-        key: KeyId,
-        active_keys: Option<u32>,
-        command: KeyCommand,
+        target: KeyTarget,
+        command: impl Fn(Option<&TenantState>) -> KeyCommand,
         answer: impl Fn(KeyState) -> T,
     ) -> Result<Done<T>, GateError> {
-        let target = Target { tenant, aggregate_id: &key.to_string() };
+        let KeyTarget { tenant, key, active_keys, owner } = target;
+        let target = Target { tenant, aggregate_id: &key.to_string(), owner };
         let reserve = |_: &Key, events: &[KeyEvent]| slots(key, tenant, active_keys, events);
         let done = self
             .execute(&self.keys, call, target, command, reserve, |key| key.state().cloned().map(&answer))
@@ -326,6 +334,19 @@ impl Gate {
         let random = zeroize::Zeroizing::new(self.entropy.array::<RANDOM_BYTES>());
         Secret::mint(prefix, &random)
     }
+}
+
+/// The key that a command is for.
+struct KeyTarget {
+    tenant: TenantId,
+    key: KeyId,
+    /// How many active keys the tenant may have, where the command may take a place among them.
+    active_keys: Option<u32>,
+    owner: Option<Owner>,
+}
+
+fn is_suspended(owner: Option<&TenantState>) -> bool {
+    owner.is_some_and(|tenant| tenant.suspended)
 }
 
 pub(super) fn require(call: &Call<'_>, scope: &'static str) -> Result<(), GateError> {
@@ -365,38 +386,4 @@ fn end_in(key: &KeyState) -> i64 {
 
 fn issued(key_id: KeyId, key: KeyState, secret: &Secret) -> Issued {
     Issued { key_id, key, secret: ShownSecret::of(secret) }
-}
-
-/// Places among the tenant's active keys. An expired key gives its place back by itself.
-pub(super) fn slots(
-    key: KeyId,
-    tenant: TenantId,
-    active_keys: Option<u32>,
-    events: &[KeyEvent],
-) -> Reservations {
-    let limit = active_keys.unwrap_or(u32::MAX);
-    let expiry = |end: Option<chrono::DateTime<chrono::Utc>>| end.map(|end| end.timestamp_micros());
-    let mut slots = Vec::new();
-    for event in events {
-        let action = match event {
-            KeyEvent::KeyIssued(issued) => {
-                Some(SlotAction::Take { limit, expires_at: expiry(issued.expires_at) })
-            }
-            KeyEvent::KeyChanged(changed) => changed.changes.iter().find_map(|change| match change {
-                nexus_domain::key::Change::ExpiresAt(end) => {
-                    Some(SlotAction::Extend { limit, expires_at: expiry(*end) })
-                }
-                nexus_domain::key::Change::Name(_)
-                | nexus_domain::key::Change::Scopes(_)
-                | nexus_domain::key::Change::IpAllowlist(_)
-                | nexus_domain::key::Change::Restrictions(_) => None,
-            }),
-            KeyEvent::KeyRevoked(_) => Some(SlotAction::Release),
-            KeyEvent::KeyRotated(_) | KeyEvent::KeyExpired(_) => None,
-        };
-        if let Some(action) = action {
-            slots.push(Slot { quota: format!("active-keys/{tenant}"), holder: key.to_string(), action });
-        }
-    }
-    Reservations { claims: Vec::new(), slots }
 }

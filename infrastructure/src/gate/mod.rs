@@ -9,6 +9,7 @@ mod call;
 mod error;
 mod idempotency;
 mod keys;
+mod quota;
 mod tenants;
 #[cfg(test)]
 mod tests;
@@ -148,38 +149,44 @@ impl Gate {
         &self,
         call: &Call<'_>,
         tenant: TenantId,
-    ) -> Result<(TenantState, Arc<Dialect>), GateError> {
-        let state = self.existing_tenant(call, tenant).await?;
+    ) -> Result<(Owner, Arc<Dialect>), GateError> {
+        let owner = self.existing_tenant(call, tenant).await?;
         let dialect = self
             .dialects
-            .get(&state.dialect)
+            .get(&owner.state.dialect)
             .cloned()
-            .ok_or_else(|| GateError::DialectNotServed(state.dialect.clone()))?;
-        Ok((state, dialect))
+            .ok_or_else(|| GateError::DialectNotServed(owner.state.dialect.clone()))?;
+        Ok((owner, dialect))
     }
 
     /// A tenant that the caller may see, whether or not its dialect is served here.
-    async fn existing_tenant(&self, call: &Call<'_>, tenant: TenantId) -> Result<TenantState, GateError> {
+    async fn existing_tenant(&self, call: &Call<'_>, tenant: TenantId) -> Result<Owner, GateError> {
         if !call.principal.sees(tenant) {
             return Err(GateError::TenantNotFound);
         }
-        let (loaded, _) = self.tenants.load(&tenant.to_string()).await.map_err(GateError::Unavailable)?;
-        loaded.state().cloned().ok_or(GateError::TenantNotFound)
+        self.owner(tenant).await
     }
 
-    /// Loads, decides and appends until no other writer was faster. `answer` sees the new state.
+    async fn owner(&self, tenant: TenantId) -> Result<Owner, GateError> {
+        let (loaded, sequence) =
+            self.tenants.load(&tenant.to_string()).await.map_err(GateError::Unavailable)?;
+        let state = loaded.state().cloned().ok_or(GateError::TenantNotFound)?;
+        Ok(Owner { tenant, state, sequence })
+    }
+
+    /// Loads, decides and appends until no other writer was faster. `command` sees the owner as it stands at each attempt,
+    /// `answer` the new state.
     async fn execute<A, T>(
         &self,
         store: &JournalStore<A>,
         call: &Call<'_>,
-        target: Target<'_>,
-        command: A::Command,
+        mut target: Target<'_>,
+        command: impl Fn(Option<&TenantState>) -> A::Command,
         reserve: impl Fn(&A, &[A::Event]) -> Reservations,
         answer: impl Fn(&A) -> T,
     ) -> Result<Done<T>, GateError>
     where
         A: Aggregate<Services = ()> + 'static,
-        A::Command: Clone,
         A::Error: Into<Refusal>,
         T: serde::Serialize + serde::de::DeserializeOwned,
     {
@@ -191,7 +198,7 @@ impl Gate {
                 store.load(target.aggregate_id).await.map_err(GateError::Unavailable)?;
             let sink = EventSink::default();
             aggregate
-                .handle(command.clone(), &(), &sink)
+                .handle(command(target.owner.as_ref().map(|owner| &owner.state)), &(), &sink)
                 .await
                 .map_err(|refusal| GateError::Refused(refusal.into()))?;
             let events = sink.collect().await;
@@ -201,15 +208,13 @@ impl Gate {
                 return Ok(Done { answer, position: None });
             }
             let reservations = reserve(&aggregate, &events);
-            let stream = StreamAppend {
-                aggregate_type: A::TYPE.to_owned(),
-                aggregate_id: target.aggregate_id.to_owned(),
-                expected: Expected::Exactly(sequence),
-                events: self.envelopes::<A>(call, target.tenant, &events).await?,
-            };
             let append = Append {
                 // Without events it is the repetition alone that is made recognisable.
-                streams: if events.is_empty() { Vec::new() } else { vec![stream] },
+                streams: if events.is_empty() {
+                    Vec::new()
+                } else {
+                    self.streams::<A>(call, &target, sequence, &events).await?
+                },
                 idempotency,
                 claims: reservations.claims,
                 slots: reservations.slots,
@@ -220,7 +225,11 @@ impl Gate {
                     let position = (!events.is_empty()).then_some(appended.last);
                     return Ok(Done { answer, position });
                 }
-                Err(AppendError::Conflict) => {}
+                Err(AppendError::Conflict) => {
+                    if let Some(owner) = &mut target.owner {
+                        *owner = self.owner(owner.tenant).await?;
+                    }
+                }
                 // Another node was faster with the same idempotency key: its outcome counts.
                 Err(AppendError::IdempotencyTaken) => {
                     return self.replay(call).await?.ok_or(GateError::InFlight);
@@ -229,6 +238,30 @@ impl Gate {
             }
         }
         Err(GateError::Contended)
+    }
+
+    /// The aggregate's events, and the condition that its owner stands as the decision saw it: a tenant that another node
+    /// suspends at the same instant gets no new secret.
+    async fn streams<A: Aggregate>(
+        &self,
+        call: &Call<'_>,
+        target: &Target<'_>,
+        sequence: u64,
+        events: &[A::Event],
+    ) -> Result<Vec<StreamAppend>, GateError> {
+        let mut streams = vec![StreamAppend {
+            aggregate_type: A::TYPE.to_owned(),
+            aggregate_id: target.aggregate_id.to_owned(),
+            expected: Expected::Exactly(sequence),
+            events: self.envelopes::<A>(call, target.tenant, events).await?,
+        }];
+        streams.extend(target.owner.as_ref().map(|owner| StreamAppend {
+            aggregate_type: Tenant::TYPE.to_owned(),
+            aggregate_id: owner.tenant.to_string(),
+            expected: Expected::Exactly(owner.sequence),
+            events: Vec::new(),
+        }));
+        Ok(streams)
     }
 
     /// Events with their circumstances: tenant, actor, request, causation, time, address.
@@ -264,8 +297,18 @@ impl Gate {
 }
 
 /// The aggregate that a command is for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Target<'a> {
     tenant: TenantId,
     aggregate_id: &'a str,
+    /// The tenant, where the decision depends on how it stands.
+    owner: Option<Owner>,
+}
+
+/// A tenant as a decision about its keys sees it.
+#[derive(Debug)]
+struct Owner {
+    tenant: TenantId,
+    state: TenantState,
+    sequence: u64,
 }

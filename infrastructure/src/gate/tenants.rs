@@ -111,8 +111,8 @@ impl Gate {
             .execute(
                 &self.tenants,
                 call,
-                Target { tenant, aggregate_id: &tenant.to_string() },
-                command,
+                Target { tenant, aggregate_id: &tenant.to_string(), owner: None },
+                |_| command.clone(),
                 |_, _| Reservations::default(),
                 |state| {
                     state

@@ -6,18 +6,24 @@ use nexus_domain::key::{Lifespan, RevocationReason};
 use nexus_domain::scope::ScopeSet;
 use nexus_domain::verification::Restrictions;
 
+use std::sync::Mutex;
+
 use super::*;
 use crate::clock::SystemClock;
-use crate::entropy::SystemEntropy;
+use crate::entropy::{Entropy, SystemEntropy};
 use crate::journal::JournalOptions;
 use crate::testing::{TestDatabase, databases};
 
 /// A gate, as another process on the same store would have it.
 async fn gate(test: &TestDatabase) -> Gate {
+    gate_with(test, SystemEntropy::shared()).await
+}
+
+async fn gate_with(test: &TestDatabase, entropy: SharedEntropy) -> Gate {
     let journal = Journal::open(test.reconnect().await, JournalOptions::default()).await.unwrap();
     let dialects = Arc::new(crate::dialects::load(None).unwrap());
     let vault = Arc::new(Vault::from_key([7; 32]));
-    Gate::new(journal, dialects, SystemClock::shared(), SystemEntropy::shared(), vault)
+    Gate::new(journal, dialects, SystemClock::shared(), entropy, vault)
 }
 
 fn principal() -> Principal {
@@ -140,6 +146,90 @@ async fn a_revocation_that_changes_nothing_can_be_repeated_too() {
             let done =
                 gate.revoke_key(&call(&gate, &principal, number), tenant, key, revoke()).await.unwrap();
             assert_eq!(done.position.is_some(), happens, "{number}");
+        }
+    }
+}
+
+/// Randomness that does something else first, once. A gate draws its ids and secrets when it has loaded the tenant and has not
+/// appended yet.
+#[derive(Default)]
+struct Interruption(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl Interruption {
+    /// Has `gate` do something to the tenant at the next draw.
+    fn arm(&self, gate: &Arc<Gate>, tenant: TenantId, deed: Deed) {
+        let gate = Arc::clone(gate);
+        let runtime = tokio::runtime::Handle::current();
+        *self.0.lock().unwrap() = Some(Box::new(move || {
+            let work = async {
+                let principal = principal();
+                let call = gate.system_call(&principal, "another");
+                match deed {
+                    Deed::Suspend => gate.suspend_tenant(&call, tenant, None).await,
+                    Deed::Rename => gate.rename_tenant(&call, tenant, "Renamed".to_owned()).await,
+                }
+            };
+            tokio::task::block_in_place(|| runtime.block_on(work)).unwrap();
+        }));
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Deed {
+    Suspend,
+    Rename,
+}
+
+impl Entropy for Interruption {
+    fn fill(&self, bytes: &mut [u8]) {
+        let deed = self.0.lock().unwrap().take();
+        if let Some(deed) = deed {
+            deed();
+        }
+        SystemEntropy.fill(bytes);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_that_is_suspended_meanwhile_gets_no_new_secret() {
+    for test in databases().await {
+        let interruption = Arc::new(Interruption::default());
+        let one = gate_with(&test, interruption.clone()).await;
+        let other = Arc::new(gate(&test).await);
+        let tenant = tenant(&one).await;
+        let key = key(&one, tenant).await;
+        let principal = principal();
+
+        interruption.arm(&other, tenant, Deed::Rename);
+        assert!(one.issue_key(&call(&one, &principal, "renamed"), tenant, issue()).await.is_ok());
+
+        let suspended = |outcome: Result<Done<Issued>, GateError>| {
+            let refusal = Refusal::Key(nexus_domain::key::KeyRefusal::TenantSuspended);
+            assert!(
+                matches!(&outcome, Err(GateError::Refused(refused)) if *refused == refusal),
+                "{outcome:?}"
+            );
+        };
+        interruption.arm(&other, tenant, Deed::Suspend);
+        suspended(one.issue_key(&call(&one, &principal, "issue"), tenant, issue()).await);
+        one.resume_tenant(&one.system_call(&principal, "test"), tenant).await.unwrap();
+        interruption.arm(&other, tenant, Deed::Suspend);
+        suspended(one.rotate_key(&call(&one, &principal, "rotate"), tenant, key, Rotate::default()).await);
+
+        let log = one.journal().read(0, 100).await.unwrap();
+        let types: Vec<&str> = log.iter().map(|event| event.event_type.as_str()).collect();
+        let expected = [
+            "TenantCreated",
+            "KeyIssued",
+            "TenantRenamed",
+            "KeyIssued",
+            "TenantSuspended",
+            "TenantResumed",
+            "TenantSuspended",
+        ];
+        assert_eq!(types, expected);
+        for refused in ["issue", "rotate"] {
+            drop(going(one.begin(&call(&one, &principal, refused)).await.unwrap()));
         }
     }
 }

@@ -188,8 +188,10 @@ pub(super) struct Prepared {
     pub(super) now: i64,
     /// What the events are stamped with; the database's clock if there is none.
     pub(super) created_at: Option<i64>,
-    /// Hashes of all that no two appends of a batch may share. A collision only sends one to the next batch.
+    /// Hashes of all that it changes, which no two appends of a batch may share. A collision only sends one to the next batch.
     pub(super) keys: Vec<u64>,
+    /// Hashes of the streams that are conditions only: appends that change nothing of them may share a batch.
+    pub(super) conditions: Vec<u64>,
     pub(super) event_count: usize,
     pub(super) bytes: usize,
 }
@@ -210,8 +212,8 @@ pub(super) struct PreparedEvent {
 
 impl Prepared {
     pub(super) fn new(append: Append) -> Result<Self, AppendError> {
-        let keys = keys(&append)?;
-        if keys.is_empty() {
+        let (keys, conditions) = keys(&append)?;
+        if keys.is_empty() && conditions.is_empty() {
             return Err(invalid("it is empty"));
         }
         let streams = append.streams.into_iter().map(prepare_stream).collect::<Result<Vec<_>, _>>()?;
@@ -226,6 +228,7 @@ impl Prepared {
             now: append.now,
             created_at: Some(append.now),
             keys,
+            conditions,
         })
     }
 }
@@ -281,10 +284,11 @@ fn has_nul(json: &serde_json::Value) -> bool {
     }
 }
 
-/// Checks the names, refuses what is named twice, and hashes what the lane keeps apart.
-fn keys(append: &Append) -> Result<Vec<u64>, AppendError> {
+/// Checks the names, refuses what is named twice, and hashes what the lane keeps apart: what is changed, and what is only
+/// looked at.
+fn keys(append: &Append) -> Result<(Vec<u64>, Vec<u64>), AppendError> {
     let hasher = BuildHasherDefault::<DefaultHasher>::default();
-    let mut keys = Vec::new();
+    let (mut keys, mut conditions) = (Vec::new(), Vec::new());
     let mut seen = HashSet::new();
     for stream in &append.streams {
         check_name("aggregate type", &stream.aggregate_type)?;
@@ -292,7 +296,8 @@ fn keys(append: &Append) -> Result<Vec<u64>, AppendError> {
         if !seen.insert(("stream", stream.aggregate_type.as_str(), stream.aggregate_id.as_str())) {
             return Err(invalid("it names a stream twice"));
         }
-        keys.push(hasher.hash_one(("stream", &stream.aggregate_type, &stream.aggregate_id)));
+        let hash = hasher.hash_one(("stream", &stream.aggregate_type, &stream.aggregate_id));
+        if stream.events.is_empty() { &mut conditions } else { &mut keys }.push(hash);
     }
     if let Some(idempotency) = &append.idempotency {
         check_name("idempotency scope", &idempotency.scope)?;
@@ -321,7 +326,7 @@ fn keys(append: &Append) -> Result<Vec<u64>, AppendError> {
     }
     keys.sort_unstable();
     keys.dedup();
-    Ok(keys)
+    Ok((keys, conditions))
 }
 
 fn check_name(what: &str, name: &str) -> Result<(), AppendError> {

@@ -171,11 +171,12 @@ fn answer(chunk: Vec<Request>, outcomes: Vec<Outcome>) {
 }
 
 /// Takes what may commit together, in order of arrival. A command that shares a stream, key, claim or quota with an earlier
-/// one stays for a later batch, and whatever shares something with it stays behind it.
+/// one stays for a later batch, and whatever shares something with it stays behind it. Streams that both only look at do not
+/// count: a tenant's keys are rotated together, each on condition that the tenant stands as it did.
 fn take_batch(waiting: &mut VecDeque<Request>) -> Vec<Request> {
     let mut batch: Vec<Request> = Vec::new();
     let mut kept = VecDeque::new();
-    let mut used = HashSet::new();
+    let (mut changed, mut looked_at) = (HashSet::<u64>::new(), HashSet::<u64>::new());
     let (mut events, mut bytes) = (0, 0);
     while let Some(request) = waiting.pop_front() {
         if request.reply.is_closed() {
@@ -189,9 +190,13 @@ fn take_batch(waiting: &mut VecDeque<Request>) -> Vec<Request> {
             kept.push_back(request);
             break;
         }
-        // All keys go in even when one is there already: see above.
-        let clashes = request.append.keys.iter().filter(|key| !used.insert(**key)).count();
-        if clashes > 0 {
+        let append = &request.append;
+        let clashes = append.keys.iter().any(|key| changed.contains(key) || looked_at.contains(key))
+            || append.conditions.iter().any(|key| changed.contains(key));
+        // All go in even when one is there already: see above.
+        changed.extend(&append.keys);
+        looked_at.extend(&append.conditions);
+        if clashes {
             kept.push_back(request);
         } else {
             events += request.append.event_count;

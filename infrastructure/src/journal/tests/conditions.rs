@@ -197,3 +197,34 @@ async fn many_commands_with_conditions_share_a_batch() {
         assert_eq!(read_dense(&journal).await.len(), 119);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_condition_that_many_share_holds_for_all_that_come_before_the_change() {
+    for test in databases().await {
+        let journals = [open(test.database.clone()).await, open(test.reconnect().await).await];
+        journals[0].append(new("guard")).await.unwrap();
+        let guarded = |id: String| Append {
+            streams: vec![stream("guard", Expected::Exactly(1), 0), stream(&id, Expected::Exactly(0), 1)],
+            now: NOW,
+            ..Append::default()
+        };
+        let appends = (0..200usize).map(|number| {
+            let journal = journals[number % 2].clone();
+            let change = append("guard", Expected::Exactly(1), 1);
+            let append = if number == 100 { change } else { guarded(format!("a-{number}")) };
+            tokio::spawn(async move { journal.append(append).await })
+        });
+        let outcomes: Vec<_> =
+            futures::future::join_all(appends).await.into_iter().map(Result::unwrap).collect();
+        let changed = outcomes[100].as_ref().unwrap().first;
+        for outcome in &outcomes {
+            match outcome {
+                Ok(appended) => assert!(appended.last <= changed, "{appended:?} behind {changed}"),
+                Err(error) => assert!(matches!(error, AppendError::Conflict), "{error:?}"),
+            }
+        }
+        let late = journals[0].append(guarded("late".to_owned())).await;
+        assert!(matches!(late, Err(AppendError::Conflict)), "{late:?}");
+        assert_eq!(read_dense(&journals[0]).await.len() as u64, changed);
+    }
+}
