@@ -8,13 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
-use zeroize::Zeroizing;
 
 /// A source that is handed around.
 pub type SharedEntropy = Arc<dyn Entropy>;
-
-/// The random bytes of an opaque secret: 160 bits.
-pub const SECRET_BYTES: usize = 20;
 
 /// Where random bytes come from.
 pub trait Entropy: Send + Sync + 'static {
@@ -34,18 +30,11 @@ pub trait Entropy: Send + Sync + 'static {
         let milliseconds = u64::try_from(now.timestamp_millis()).unwrap_or(0);
         Builder::from_unix_timestamp_millis(milliseconds, &rest).into_uuid()
     }
-
-    /// The random part of a new opaque secret.
-    fn secret(&self) -> Zeroizing<[u8; SECRET_BYTES]> {
-        let mut bytes = Zeroizing::new([0; SECRET_BYTES]);
-        self.fill(bytes.as_mut_slice());
-        bytes
-    }
 }
 
 // Not in the trait: a generic method would keep it from being a `dyn Entropy`, which is how it is handed around.
 impl dyn Entropy + '_ {
-    /// `N` random bytes. For secrets fill a [`Zeroizing`] array instead.
+    /// `N` random bytes. For secrets fill a `Zeroizing` array instead.
     #[must_use]
     pub fn array<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
@@ -148,7 +137,6 @@ mod tests {
     fn the_system_gives_other_bytes_each_time() {
         let system = SystemEntropy::shared();
         assert_ne!(system.array::<32>(), system.array::<32>());
-        assert_ne!(*system.secret(), *system.secret());
     }
 
     #[test]

@@ -102,26 +102,6 @@ impl Vault {
         Self::new(Zeroizing::new(key), SystemEntropy::shared())
     }
 
-    /// The same vault taking its nonces from `entropy`. The source must not repeat itself under the same key: a nonce
-    /// used twice gives away what was sealed.
-    #[must_use]
-    pub fn with_entropy(self, entropy: SharedEntropy) -> Self {
-        Self { entropy, ..self }
-    }
-
-    /// A vault whose keys derive from this one's for `purpose` alone: what one purpose sealed, no other opens.
-    #[must_use]
-    pub fn for_purpose(&self, purpose: &'static str) -> Self {
-        Self::new(self.derive(purpose), self.entropy.clone())
-    }
-
-    /// 32 bytes that follow from the master key and `purpose` alone, for keys of other algorithms, such as the seed of
-    /// a signing key. HKDF-SHA-256 (RFC 5869).
-    #[must_use]
-    pub fn derive(&self, purpose: &'static str) -> Zeroizing<[u8; KEY_BYTES]> {
-        seal::derive(&self.key, &["purpose", purpose])
-    }
-
     /// Encrypts with AES-256-GCM under a random nonce. `context` is the record's identity (table, tenant, id), which is
     /// not stored in the result and must be given again to open it. The result is 33 bytes longer than `plaintext`.
     ///
@@ -196,17 +176,6 @@ mod tests {
         let sealed = vault().seal(b"1", b"secret").unwrap();
         let other = Vault::from_key([8; KEY_BYTES]);
         assert!(matches!(other.open(b"1", &sealed), Err(VaultError::OtherKey)));
-    }
-
-    #[test]
-    fn purposes_are_apart() {
-        let webhooks = vault().for_purpose("webhooks");
-        let sealed = webhooks.seal(b"1", b"secret").unwrap();
-        assert!(vault().for_purpose("webhooks").open(b"1", &sealed).is_ok());
-        assert!(matches!(vault().for_purpose("jwt").open(b"1", &sealed), Err(VaultError::OtherKey)));
-        assert!(matches!(vault().open(b"1", &sealed), Err(VaultError::OtherKey)));
-        assert_ne!(*vault().derive("a"), *vault().derive("b"));
-        assert_eq!(*vault().derive("a"), *vault().derive("a"));
     }
 
     /// Made with another implementation of HKDF and AES-GCM. A change to the derivation or to the format would make every

@@ -115,11 +115,6 @@ impl Row {
         }
     }
 
-    /// The values, in the order of the columns.
-    pub fn into_values(self) -> Vec<Value> {
-        self.0
-    }
-
     pub(super) fn from_postgres(row: &PgRow) -> Result<Self, DatabaseError> {
         (0..row.len()).map(|column| postgres_value(row, column)).collect::<Result<_, _>>().map(Self)
     }

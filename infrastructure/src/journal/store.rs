@@ -59,11 +59,6 @@ impl<A: Aggregate> JournalStore<A> {
         let context = in_time(load).await?;
         Ok((context.aggregate, context.current_sequence as u64))
     }
-
-    /// The journal behind it.
-    pub fn journal(&self) -> &Journal {
-        &self.journal
-    }
 }
 
 impl<A: Aggregate> EventStore<A> for JournalStore<A> {

@@ -33,11 +33,6 @@ impl DataKey {
         let key = bytes.try_into().map_err(|_| VaultError::UnknownFormat)?;
         Ok(Self::new(Zeroizing::new(key)))
     }
-
-    /// The key that wraps others: apart from the one for data, so that data never opens as a key.
-    fn wrapping(&self) -> SealingKey {
-        SealingKey::derive(&self.key, "wrap")
-    }
 }
 
 impl fmt::Debug for DataKey {
@@ -83,32 +78,6 @@ impl Vault {
     pub fn unwrap_key(&self, context: &[u8], wrapped: &[u8]) -> Result<DataKey, VaultError> {
         DataKey::from_bytes(&SealingKey::derive(&self.key, "wrap").open(context, wrapped)?)
     }
-
-    /// Encrypts a data key under another: a subject's under its tenant's, so that a tenant's end erases all its subjects.
-    ///
-    /// # Errors
-    /// As [`Vault::wrap_key`].
-    pub fn wrap_key_with(
-        &self,
-        outer: &DataKey,
-        context: &[u8],
-        key: &DataKey,
-    ) -> Result<Vec<u8>, VaultError> {
-        outer.wrapping().seal(&*self.entropy, context, key.key.as_slice())
-    }
-
-    /// Decrypts what [`Vault::wrap_key_with`] made with the same outer key and context.
-    ///
-    /// # Errors
-    /// As [`Vault::open`].
-    pub fn unwrap_key_with(
-        &self,
-        outer: &DataKey,
-        context: &[u8],
-        wrapped: &[u8],
-    ) -> Result<DataKey, VaultError> {
-        DataKey::from_bytes(&outer.wrapping().open(context, wrapped)?)
-    }
 }
 
 #[cfg(test)]
@@ -150,17 +119,6 @@ mod tests {
     fn data_is_no_key() {
         let sealed = vault().seal(b"subject 1", &[1; KEY_BYTES]).unwrap();
         assert!(matches!(vault().unwrap_key(b"subject 1", &sealed), Err(VaultError::OtherKey)));
-    }
-
-    #[test]
-    fn a_tenants_key_wraps_its_subjects() {
-        let (tenant, subject) = (DataKey::generate(&SystemEntropy), DataKey::generate(&SystemEntropy));
-        let wrapped = vault().wrap_key_with(&tenant, b"subject 1", &subject).unwrap();
-        let sealed = vault().seal_with(&subject, b"event 1", b"ada@example.com").unwrap();
-        let again = vault().unwrap_key_with(&tenant, b"subject 1", &wrapped).unwrap();
-        assert_eq!(vault().open_with(&again, b"event 1", &sealed).unwrap().as_slice(), b"ada@example.com");
-        assert!(vault().unwrap_key(b"subject 1", &wrapped).is_err());
-        assert!(vault().unwrap_key_with(&subject, b"subject 1", &wrapped).is_err());
     }
 
     #[test]
