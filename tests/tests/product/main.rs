@@ -12,6 +12,7 @@ mod configuration;
 mod contract;
 mod dependencies;
 mod dialects;
+mod envoy;
 mod forward_auth;
 mod isolation;
 mod nodes;
