@@ -8,6 +8,7 @@
     reason = "what a test cannot have fails it, in its helpers as well; it says what it skips"
 )]
 
+mod amqp_example;
 mod configuration;
 mod contract;
 mod dependencies;
