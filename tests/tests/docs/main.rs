@@ -8,6 +8,8 @@
     reason = "what a test cannot have fails it, in its helpers as well"
 )]
 
+mod contributing;
+
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
