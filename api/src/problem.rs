@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, ResponseError};
 use nexus_domain::key::KeyRefusal;
 use nexus_infrastructure::database::DatabaseError;
 use nexus_infrastructure::gate::{GateError, Refusal};
-use nexus_projections::QueryError;
+use nexus_projections::{FoldError, QueryError, RebuildError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -243,6 +243,18 @@ impl From<QueryError> for Problem {
                 ..Self::new(&UNAVAILABLE, "the lists cannot be read just now; try again")
             },
             QueryError::Row(_) => Self::internal(with_sources(&error)),
+        }
+    }
+}
+
+impl From<RebuildError> for Problem {
+    fn from(error: RebuildError) -> Self {
+        match error {
+            RebuildError::UnknownProjection(_) => Self::not_found(),
+            RebuildError::Log(FoldError::Database(cause)) => cause.into(),
+            error @ (RebuildError::Log(_) | RebuildError::Fold { .. } | RebuildError::Stopped) => {
+                Self::internal(with_sources(&error))
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use nexus_infrastructure::database::ANSWERS_WITHIN;
 use nexus_projections::Status;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -87,7 +88,11 @@ pub(crate) async fn rebuild(
         }
         // It goes on by itself; whoever asked follows it with `GET /v1/projections`. The answer is kept once it has begun: should
         // the process end in between, a repetition joins the rebuild, which goes on at the next start.
-        drop(app.projections.rebuild(&name).await.map_err(Problem::internal)?);
+        let begun = tokio::time::timeout(ANSWERS_WITHIN, app.projections.rebuild(&name)).await;
+        drop(
+            begun
+                .map_err(|_| Problem::new(&problem::UNAVAILABLE, "the store did not answer; try again"))??,
+        );
         Ok(Reply::observed(StatusCode::ACCEPTED, serde_json::json!({"name": name.as_str()})))
     };
     once(&app, &call, work).await
