@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 use nexus_domain::credential::Digest;
+use nexus_domain::ids::KeyId;
 
 use crate::rows::{Incoming, Slot, spread};
 use crate::shard::{Place, Shard};
@@ -40,6 +41,11 @@ impl Found {
     /// The secret.
     pub(crate) fn slot(&self) -> &Slot {
         self.shard.slot(self.place)
+    }
+
+    /// Its key.
+    pub(crate) fn key_id(&self) -> KeyId {
+        self.shard.key_id(self.place)
     }
 
     /// The name of its key.

@@ -61,7 +61,7 @@ impl Subject {
     /// The key.
     #[must_use]
     pub fn key_id(&self) -> KeyId {
-        self.found.slot().key_id
+        self.found.key_id()
     }
 
     /// Its owner.
