@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nexus_domain::credential::Digest;
-use nexus_domain::dialect::{Dialect, Dialects, Presented};
+use nexus_domain::dialect::{Dialect, Dialects, Prefix, Presented};
 use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::validity::Entry;
 use nexus_domain::verification::{Code, Facts, Question, Refused, Rights, SecretStatus, verdict};
@@ -20,7 +20,7 @@ use crate::table::{Found, Table};
 pub struct Validator {
     dialects: Arc<Dialects>,
     /// The prefixes of all dialects, the longest first.
-    prefixes: Box<[(String, Arc<Dialect>)]>,
+    prefixes: Box<[(Prefix, Arc<Dialect>)]>,
     table: Table,
     intake: Mutex<Intake>,
     applied: AtomicU64,
@@ -113,11 +113,11 @@ impl Validator {
     #[must_use]
     pub fn new(dialects: Arc<Dialects>) -> Self {
         let prefixes_of = |dialect: &Arc<Dialect>| {
-            let texts = dialect.prefixes.iter().map(|prefix| prefix.text.clone());
-            texts.map(|text| (text, Arc::clone(dialect))).collect::<Vec<_>>()
+            let prefixes = dialect.prefixes.iter().cloned();
+            prefixes.map(|prefix| (prefix, Arc::clone(dialect))).collect::<Vec<_>>()
         };
         let mut prefixes: Vec<_> = dialects.iter().flat_map(prefixes_of).collect();
-        prefixes.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
+        prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.text.len()));
         Self {
             intake: Mutex::new(Intake::new(Arc::clone(&dialects))),
             prefixes: prefixes.into(),
@@ -201,7 +201,15 @@ impl Validator {
                 }
             },
         };
-        Ok(self.decide(dialect, dialect.parse_credential(credential), question, now))
+        let unchecked = match dialect.read_credential(credential) {
+            Ok(unchecked) => unchecked,
+            Err(refused) => {
+                return Ok(Decision { outcome: Err(refused), dialect: Some(dialect), subject: None });
+            }
+        };
+        // The look-up first: it waits for memory, and the processor works out the checksum meanwhile.
+        let found = self.table.find(&Digest::of(unchecked.secret()));
+        Ok(decide(dialect, unchecked.checked(), found, question, now))
     }
 
     /// Decides on a request of a dialect by its headers, given as pairs with names in lower case.
@@ -218,7 +226,10 @@ impl Validator {
         now: i64,
     ) -> Result<Decision<'_>, UnknownDialect> {
         let dialect = self.dialect(dialect)?;
-        Ok(self.decide(dialect, dialect.extract(headers), question, now))
+        let presented = dialect.extract(headers);
+        let secret = presented.as_ref().ok().map(|presented| presented.secret);
+        let found = secret.and_then(|secret| self.table.find(&Digest::of(secret)));
+        Ok(decide(dialect, presented, found, question, now))
     }
 
     fn dialect(&self, name: &str) -> Result<&Arc<Dialect>, UnknownDialect> {
@@ -234,37 +245,33 @@ impl Validator {
 
     /// As [`Dialects::of_secret`], with the order of the prefixes worked out once.
     fn dialect_of_secret(&self, secret: &str) -> Option<&Arc<Dialect>> {
-        self.prefixes
-            .iter()
-            .find(|(prefix, _)| secret.starts_with(prefix.as_str()))
-            .map(|(_, dialect)| dialect)
-    }
-
-    fn decide<'v>(
-        &'v self,
-        dialect: &'v Arc<Dialect>,
-        presented: Result<Presented<'_>, Refused>,
-        question: &Question<'_>,
-        now: i64,
-    ) -> Decision<'v> {
-        let presented = match presented {
-            Ok(presented) => presented,
-            Err(refused) => return Decision { outcome: Err(refused), dialect: Some(dialect), subject: None },
-        };
-        let found = self.table.find(&Digest::of(presented.secret));
-        // A secret of another dialect is unknown in this one, though its prefix may have been forged.
-        let Some(found) = found.filter(|found| Arc::ptr_eq(&found.slot().tenant.dialect, dialect)) else {
-            let refused = Refused::new(Code::Unknown, "no key has this secret");
-            return Decision { outcome: Err(refused), dialect: Some(dialect), subject: None };
-        };
-        let outcome = judge(found.slot(), dialect, &presented, question, now);
-        Decision { outcome, dialect: Some(dialect), subject: Some(Subject { found }) }
+        self.prefixes.iter().find(|(prefix, _)| prefix.begins(secret)).map(|(_, dialect)| dialect)
     }
 
     #[cfg(test)]
     fn rights(&self) -> usize {
         self.intake.lock().unwrap_or_else(PoisonError::into_inner).rights()
     }
+}
+
+fn decide<'v>(
+    dialect: &'v Arc<Dialect>,
+    presented: Result<Presented<'_>, Refused>,
+    found: Option<Found>,
+    question: &Question<'_>,
+    now: i64,
+) -> Decision<'v> {
+    let presented = match presented {
+        Ok(presented) => presented,
+        Err(refused) => return Decision { outcome: Err(refused), dialect: Some(dialect), subject: None },
+    };
+    // A secret of another dialect is unknown in this one, though its prefix may have been forged.
+    let Some(found) = found.filter(|found| Arc::ptr_eq(&found.slot().tenant.dialect, dialect)) else {
+        let refused = Refused::new(Code::Unknown, "no key has this secret");
+        return Decision { outcome: Err(refused), dialect: Some(dialect), subject: None };
+    };
+    let outcome = judge(found.slot(), dialect, &presented, question, now);
+    Decision { outcome, dialect: Some(dialect), subject: Some(Subject { found }) }
 }
 
 /// The verdict on a secret that was found, for both what came with it and what is asked.

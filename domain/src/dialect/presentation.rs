@@ -4,7 +4,7 @@ use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
 use crate::credential::{LONGEST_SECRET, is_well_formed};
-use crate::dialect::{Dialect, Prefix};
+use crate::dialect::Dialect;
 use crate::ids::TenantId;
 use crate::verification::{Code, Refused};
 
@@ -40,6 +40,34 @@ pub struct Presented<'a> {
     pub tenant: Option<TenantId>,
 }
 
+/// A credential that begins as it should, and of which nothing else has been checked.
+#[derive(Debug, Clone, Copy)]
+pub struct Unchecked<'d, 'a> {
+    presented: Presented<'a>,
+    prefix: &'d str,
+}
+
+impl<'a> Unchecked<'_, 'a> {
+    /// The secret in clear.
+    #[must_use]
+    pub fn secret(&self) -> &'a str {
+        self.presented.secret
+    }
+
+    /// The credential, once its length, characters and checksum are seen to be right.
+    ///
+    /// # Errors
+    /// `MALFORMED` when they are not.
+    pub fn checked(self) -> Result<Presented<'a>, Refused> {
+        if !is_well_formed(self.presented.secret, self.prefix) {
+            return Err(Refused::malformed(
+                "the credential's length, characters or checksum are wrong; was it copied whole?",
+            ));
+        }
+        Ok(self.presented)
+    }
+}
+
 impl Dialect {
     /// Takes the credential out of a request's headers, given as pairs with names in lower case.
     ///
@@ -72,6 +100,15 @@ impl Dialect {
     /// # Errors
     /// `MALFORMED`, with what is wrong.
     pub fn parse_credential<'a>(&self, credential: &'a str) -> Result<Presented<'a>, Refused> {
+        self.read_credential(credential)?.checked()
+    }
+
+    /// Reads a credential as it stands behind the scheme, and leaves its checksum for later, when
+    /// the look-up is under way.
+    ///
+    /// # Errors
+    /// `MALFORMED`, with what is wrong.
+    pub fn read_credential<'a>(&self, credential: &'a str) -> Result<Unchecked<'_, 'a>, Refused> {
         if credential.len() > LONGEST_SECRET {
             return Err(Refused::malformed("the credential is too long"));
         }
@@ -85,20 +122,10 @@ impl Dialect {
                 "the client id before the colon is empty or holds spaces or other characters that no id has",
             ));
         }
-        self.check_secret(secret)?;
-        Ok(Presented { secret, client_id, tenant: None })
-    }
-
-    fn check_secret(&self, secret: &str) -> Result<&Prefix, Refused> {
         let prefix = self.prefix_of(secret).ok_or_else(|| {
             Refused::malformed("the credential does not begin with a prefix of this dialect")
         })?;
-        if !is_well_formed(secret, &prefix.text) {
-            return Err(Refused::malformed(
-                "the credential's length, characters or checksum are wrong; was it copied whole?",
-            ));
-        }
-        Ok(prefix)
+        Ok(Unchecked { presented: Presented { secret, client_id, tenant: None }, prefix: &prefix.text })
     }
 
     fn strip_scheme<'a>(&self, value: &'a str) -> Result<&'a str, Refused> {
