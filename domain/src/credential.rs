@@ -109,7 +109,7 @@ pub fn is_well_formed(text: &str, prefix: &str) -> bool {
     let Some(rest) = text.strip_prefix(prefix) else {
         return false;
     };
-    // Without a branch per character: this runs before every look-up.
+    // Without a branch per character: this runs with every look-up.
     let alphanumeric = rest.bytes().fold(true, |all, byte| all & byte.is_ascii_alphanumeric());
     if rest.len() != BODY_DIGITS + CHECKSUM_DIGITS || !alphanumeric {
         return false;

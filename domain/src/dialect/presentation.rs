@@ -1,4 +1,4 @@
-//! Where in a request a credential stands, and what of it is refused before any look-up.
+//! Where in a request a credential stands, and what of it is refused whatever a look-up finds.
 
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::credential::{CHECKSUM_DIGITS, LONGEST_SECRET};
+use crate::dialect::Prefix;
 use crate::verification::Refused;
 
 type Headers<'h, 'a> = &'h [(&'a str, &'a str)];
@@ -239,6 +240,20 @@ fn a_tenant_header_means_nothing_to_a_dialect_that_has_none() {
     let presented =
         extract(&dialect("nexus"), &[("authorization", &value), ("x-tenant-id", "anything")]).unwrap();
     assert_eq!(presented, Presented { secret: &value["Bearer ".len()..], client_id: None, tenant: None });
+}
+
+#[test]
+fn a_prefix_of_any_length_is_compared_whole() {
+    let text = "nx_live_and_much_longer_";
+    for length in 1..=text.len() {
+        let own = Prefix { text: text[..length].into(), key_type: KeyType::Secret, realm: "live".into() };
+        assert!(own.begins(&text[..length]) && own.begins(&format!("{text}x")), "{length}");
+        assert!(!own.begins(&text[..length - 1]), "{length}");
+        for at in 0..length {
+            let wrong = format!("{}~{}", &text[..at], &text[at + 1..]);
+            assert!(!own.begins(&wrong), "{length} {at}");
+        }
+    }
 }
 
 #[test]
