@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use nexus_infrastructure::journal::{Append, Expected, Idempotency, Journal, NewEvent, StreamAppend};
-use sqlx::types::Json;
+use nexus_infrastructure::journal::{Append, Expected, Idempotency, Journal, Json, NewEvent, StreamAppend};
+use serde_json::value::RawValue;
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::task::JoinSet;
 
@@ -97,13 +97,14 @@ impl Sample {
     fn new() -> Result<Self, Failure> {
         let issued = Population::new(1)?.issued(0, keys::time(0));
         let tenant = issued.tenant_id;
-        let payload = serde_json::to_value(nexus_domain::key::KeyEvent::KeyIssued(issued))?;
+        let payload = Json::of(&nexus_domain::key::KeyEvent::KeyIssued(issued))?;
         let metadata = serde_json::json!({
             "event_id": keys::ordered_uuid(1, 1), "tenant_id": tenant, "actor": keys::key_id(0),
             "request_id": keys::ordered_uuid(2, 1), "causation_id": keys::ordered_uuid(2, 1),
             "time": keys::time(0), "ip": format!("{}:{:056x}", keys::key_id(0), 1),
         });
         let event_type = "KeyIssued".to_owned();
+        let metadata = Json::from(metadata);
         Ok(Self(Arc::new(NewEvent { event_type, event_version: "1.0".to_owned(), payload, metadata })))
     }
 }
@@ -220,8 +221,8 @@ async fn insert(
         .bind(i64::try_from(sequence)?)
         .bind(&event.event_type)
         .bind(&event.event_version)
-        .bind(Json(&event.payload))
-        .bind(Json(&event.metadata))
+        .bind(sqlx::types::Json(event.payload.parse::<&RawValue>()?))
+        .bind(sqlx::types::Json(event.metadata.parse::<&RawValue>()?))
         .bind(keys::BEGINNING)
         .execute(connection)
         .await?;

@@ -8,7 +8,7 @@ use nexus_domain::key::{Change, Key, KeyChanged, KeyEvent, KeyRevoked, KeyRotate
 use nexus_domain::tenant::{Tenant, TenantCreated, TenantEvent};
 use nexus_domain::usage::{KeyUsed, Usage, UsageEvent, UsedRequest, stream_of};
 use nexus_domain::verification::Code;
-use nexus_infrastructure::journal::{Append, Expected, Journal, NewEvent, StreamAppend};
+use nexus_infrastructure::journal::{Append, Expected, Journal, Json, NewEvent, StreamAppend};
 use serde_json::json;
 
 use crate::Failure;
@@ -36,8 +36,8 @@ impl Logged {
             event: NewEvent {
                 event_type: event.event_type(),
                 event_version: event.event_version(),
-                payload: serde_json::to_value(event)?,
-                metadata,
+                payload: Json::of(event)?,
+                metadata: metadata.into(),
             },
         })
     }
@@ -279,6 +279,7 @@ fn used(
         from,
         to: requests.last().map_or(from, |request| request.at),
         counts: [(Code::Valid, requests.len() as u64)].into(),
+        last_accepted: requests.iter().map(|request| (1, request.at)).collect(),
         requests,
     });
     let stream = stream_of(key_id(key), from.date_naive());

@@ -105,6 +105,6 @@ async fn decode(journal: &Journal, batch: u32) -> Result<f64, Failure> {
 }
 
 fn one<E: DeserializeOwned>(event: RecordedEvent) -> Result<(), Failure> {
-    black_box(serde_json::from_value::<E>(event.payload)?);
+    black_box(event.payload.parse::<E>()?);
     Ok(())
 }

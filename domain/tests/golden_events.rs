@@ -153,6 +153,7 @@ fn usage_events() -> Vec<UsageEvent> {
             from: at("11:00:00"),
             to: at("11:00:01"),
             counts: Code::ALL.into_iter().zip(1..).collect::<Counts>(),
+            last_accepted: [(1, at("11:00:00")), (2, at("11:00:01"))].into(),
             requests: vec![whole, bare.clone()],
         }),
         UsageEvent::UnattributedRefusals(UnattributedRefusals {

@@ -7,9 +7,10 @@ use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::key::{Key, KeyEvent};
 use nexus_domain::tenant::{Tenant, TenantEvent};
 use nexus_domain::usage::{Usage, UsageEvent};
-use nexus_infrastructure::journal::RecordedEvent;
+use nexus_infrastructure::journal::{Json, RecordedEvent};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::error::FoldError;
 use crate::projection::Projection;
@@ -35,7 +36,8 @@ pub struct Event {
 }
 
 /// Who did it, where and at whose request.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Circumstances {
     /// The event's own id.
     pub event_id: Option<String>,
@@ -56,8 +58,8 @@ pub enum Body {
     Key(KeyId, KeyEvent),
     /// To a tenant.
     Tenant(TenantId, TenantEvent),
-    /// A node reported usage.
-    Usage(UsageEvent),
+    /// A node reported usage. Its requests are not taken apart: nothing is folded from them.
+    Usage(UsageEvent<Box<RawValue>>),
     /// To an aggregate that nothing here decodes. Only projections that ignore its type pass over it.
     Foreign,
     /// Something that this program cannot read, and why. Stops the projections that consume its type.
@@ -80,9 +82,9 @@ impl Event {
             ..
         } = recorded;
         let body = match aggregate_type.as_str() {
-            Key::TYPE => identified(&aggregate_id, payload, &event_version, Body::Key),
-            Tenant::TYPE => identified(&aggregate_id, payload, &event_version, Body::Tenant),
-            Usage::TYPE => decode(payload, &event_version).map(Body::Usage),
+            Key::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Key),
+            Tenant::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Tenant),
+            Usage::TYPE => usage(&payload, &event_version),
             _ => Ok(Body::Foreign),
         };
         Self {
@@ -90,7 +92,7 @@ impl Event {
             aggregate_type,
             event_type,
             recorded_at: created_at,
-            circumstances: Circumstances::of(metadata),
+            circumstances: metadata.parse().unwrap_or_default(),
             body: body.unwrap_or_else(Body::Undecodable),
         }
     }
@@ -115,28 +117,9 @@ impl Event {
     }
 }
 
-impl Circumstances {
-    fn of(metadata: Value) -> Self {
-        let Value::Object(mut fields) = metadata else {
-            return Self::default();
-        };
-        let mut take = |name: &str| match fields.remove(name) {
-            Some(Value::String(text)) => Some(text),
-            _ => None,
-        };
-        Self {
-            event_id: take("event_id"),
-            tenant_id: take("tenant_id"),
-            actor: take("actor"),
-            request_id: take("request_id"),
-            ip: take("ip"),
-        }
-    }
-}
-
 fn identified<I, E>(
     id: &str,
-    payload: Value,
+    payload: &Json,
     version: &str,
     body: impl FnOnce(I, E) -> Body,
 ) -> Result<Body, String>
@@ -148,9 +131,19 @@ where
     Ok(body(id, decode(payload, version)?))
 }
 
+fn decode<E: DomainEvent + DeserializeOwned>(payload: &Json, version: &str) -> Result<E, String> {
+    let event: E = payload.parse().map_err(|error| error.to_string())?;
+    same_version(&event.event_version(), version)?;
+    Ok(event)
+}
+
+fn usage(payload: &Json, version: &str) -> Result<Body, String> {
+    let event: UsageEvent<Box<RawValue>> = payload.parse().map_err(|error| error.to_string())?;
+    same_version(event.version(), version)?;
+    Ok(Body::Usage(event))
+}
+
 /// An event of another version may mean something else even where its fields happen to fit.
-fn decode<E: DomainEvent + DeserializeOwned>(payload: Value, version: &str) -> Result<E, String> {
-    let event: E = serde_json::from_value(payload).map_err(|error| error.to_string())?;
-    let known = event.event_version();
-    if known == version { Ok(event) } else { Err(format!("version {version}, known is {known}")) }
+fn same_version(known: &str, found: &str) -> Result<(), String> {
+    if known == found { Ok(()) } else { Err(format!("version {found}, known is {known}")) }
 }

@@ -1,12 +1,14 @@
 //! The way of a node's decisions into the log: batch by batch, each exactly once.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nexus_domain::ids::TenantId;
+use nexus_domain::usage::UsageEvent;
 use nexus_infrastructure::gate::{Gate, GateError, PLATFORM_TENANT};
 use nexus_infrastructure::personal_data::Cipher;
 use nexus_validator::usage_journal::{Batch, Segments, UsageJournalError};
@@ -77,11 +79,11 @@ async fn move_all(gate: &Gate, segments: &mut Option<Segments>) -> Result<usize,
         let Some(batch) = on_disk(segments, Segments::next).await? else {
             return Ok(moved);
         };
-        let events = with_sealed_addresses(gate, &batch).await?;
+        let (node, number, fingerprint) = (batch.node.clone(), batch.number, fingerprint(&batch));
+        let events = with_sealed_addresses(gate, batch).await?;
         moved += events.len();
-        gate.record_usage(&batch.node, batch.number, &fingerprint(&batch), events).await?;
+        gate.record_usage(&node, number, &fingerprint, events).await?;
         metrics::counter!("nexus_usage_batches_total").increment(1);
-        let number = batch.number;
         on_disk(segments, move |segments| segments.done(number)).await?;
     }
 }
@@ -104,10 +106,7 @@ fn fingerprint(batch: &Batch) -> String {
     URL_SAFE_NO_PAD.encode(hash.finalize())
 }
 
-async fn with_sealed_addresses(
-    gate: &Gate,
-    batch: &Batch,
-) -> Result<Vec<(String, nexus_domain::usage::UsageEvent)>, GateError> {
+async fn with_sealed_addresses(gate: &Gate, batch: Batch) -> Result<Vec<(String, UsageEvent)>, GateError> {
     let mut ciphers: HashMap<TenantId, Cipher> = HashMap::new();
     for record in batch.records.iter().filter(|record| record.ip.is_some()) {
         let tenant = record.key.map_or(PLATFORM_TENANT, |(_, tenant, _)| tenant);
@@ -115,8 +114,14 @@ async fn with_sealed_addresses(
             vacant.insert(gate.personal_data().cipher(&tenant.to_string()).await?);
         }
     }
-    Ok(batch
-        .aggregate(|tenant, ip| ciphers.get(&tenant.unwrap_or(PLATFORM_TENANT))?.seal(&ip.to_string()).ok()))
+    // Most requests of a batch come from few addresses, and sealing one costs more than everything else that is done with a
+    // request. That two requests of one tenant in one batch have one caller may be seen by whoever reads the log.
+    let mut sealed: HashMap<(TenantId, IpAddr), Option<String>> = HashMap::new();
+    Ok(batch.into_events(|tenant, ip| {
+        let tenant = tenant.unwrap_or(PLATFORM_TENANT);
+        let seal = || ciphers.get(&tenant)?.seal(&ip.to_string()).ok();
+        sealed.entry((tenant, ip)).or_insert_with(seal).clone()
+    }))
 }
 
 /// Runs file work off the async threads. The reader is given back also after a failure.

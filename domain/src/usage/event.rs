@@ -12,18 +12,22 @@ use crate::verification::Code;
 /// Decisions by outcome.
 pub type Counts = BTreeMap<Code, u64>;
 
-/// Usage that a node reported.
+/// The requests of an event, one by one.
+pub type Requests = Vec<UsedRequest>;
+
+/// Usage that a node reported. `R` is what the requests are read as: most of an event's bytes, which a reader that only
+/// counts need not take apart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum UsageEvent {
+pub enum UsageEvent<R = Requests> {
     /// A key was presented.
-    KeyUsed(KeyUsed),
+    KeyUsed(KeyUsed<R>),
     /// Credentials of nobody were presented.
-    UnattributedRefusals(UnattributedRefusals),
+    UnattributedRefusals(UnattributedRefusals<R>),
 }
 
-/// A key was presented to one node within one window.
+/// A key was presented to one node within one window, which does not reach over the end of a minute (UTC).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeyUsed {
+pub struct KeyUsed<R = Requests> {
     /// The key's owner.
     pub tenant_id: TenantId,
     /// The key.
@@ -36,13 +40,15 @@ pub struct KeyUsed {
     pub to: DateTime<Utc>,
     /// Decisions by outcome.
     pub counts: Counts,
+    /// When each secret version that was accepted in the window was accepted last.
+    pub last_accepted: BTreeMap<u32, DateTime<Utc>>,
     /// The requests one by one, as far as they were recorded: all at detail `requests`.
-    pub requests: Vec<UsedRequest>,
+    pub requests: R,
 }
 
-/// Credentials were presented that belong to no key.
+/// Credentials were presented that belong to no key, within one window of at most a minute.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UnattributedRefusals {
+pub struct UnattributedRefusals<R = Requests> {
     /// The node that decided.
     pub node: String,
     /// When the first decision of the window fell.
@@ -52,7 +58,7 @@ pub struct UnattributedRefusals {
     /// Decisions by outcome, exact.
     pub counts: Counts,
     /// The first of them one by one.
-    pub requests: Vec<UsedRequest>,
+    pub requests: R,
 }
 
 /// One request as a node saw it.
@@ -82,6 +88,16 @@ pub struct UsedRequest {
     pub client_version: Option<String>,
 }
 
+impl<R> UsageEvent<R> {
+    /// The version of its schema.
+    #[must_use]
+    pub const fn version(&self) -> &'static str {
+        match self {
+            Self::KeyUsed(_) | Self::UnattributedRefusals(_) => "1.0",
+        }
+    }
+}
+
 impl DomainEvent for UsageEvent {
     fn event_type(&self) -> String {
         match self {
@@ -92,6 +108,6 @@ impl DomainEvent for UsageEvent {
     }
 
     fn event_version(&self) -> String {
-        "1.0".to_owned()
+        self.version().to_owned()
     }
 }

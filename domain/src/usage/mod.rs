@@ -8,7 +8,7 @@ use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use serde::{Deserialize, Serialize};
 
-pub use self::event::{Counts, KeyUsed, UnattributedRefusals, UsageEvent, UsedRequest};
+pub use self::event::{Counts, KeyUsed, Requests, UnattributedRefusals, UsageEvent, UsedRequest};
 use crate::ids::KeyId;
 
 /// The id of the stream that holds a key's usage on a day.
@@ -91,6 +91,7 @@ mod tests {
             from: noon(),
             to: noon(),
             counts: counts.iter().copied().collect(),
+            last_accepted: [(1, noon())].into(),
             requests: Vec::new(),
         })
     }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::gate::PLATFORM_TENANT;
-use crate::journal::RecordedEvent;
+use crate::journal::{Json, RecordedEvent};
 
 /// The media type of a message body (CloudEvents JSON format 1.0, section 3).
 pub const CONTENT_TYPE: &str = "application/cloudevents+json";
@@ -36,7 +36,8 @@ impl CloudEvent {
     /// Digests of secrets and encrypted personal data are left out, since nobody outside has a use for them.
     #[must_use]
     pub fn new(event: &RecordedEvent, public_url: &str, tenant_sequence: u64) -> Self {
-        let (id, tenant) = (id_of(event), Self::tenant_of(event));
+        let metadata = parsed(&event.metadata);
+        let (id, tenant) = (id_of(event, &metadata), tenant_of(event, &metadata));
         let name = event_name(&event.aggregate_type, &event.event_type, &event.event_version);
         let source = format!("{}/{}", public_url.trim_end_matches('/'), word(&event.aggregate_type));
         let mut attributes = Map::new();
@@ -55,7 +56,7 @@ impl CloudEvent {
         set("tenantsequence", &tenant_sequence.to_string());
         set("tenantid", &tenant);
         for (attribute, field) in [("actor", "actor"), ("requestid", "request_id")] {
-            if let Some(text) = event.metadata.get(field).and_then(Value::as_str) {
+            if let Some(text) = metadata.get(field).and_then(Value::as_str) {
                 set(attribute, text);
             }
         }
@@ -76,12 +77,7 @@ impl CloudEvent {
     /// The tenant whose event it is. What belongs to nobody, such as refusals of unknown credentials, is the platform's.
     #[must_use]
     pub fn tenant_of(event: &RecordedEvent) -> String {
-        let stated = |fields: &Value| fields.get("tenant_id").and_then(Value::as_str).map(word);
-        stated(&event.metadata)
-            .or_else(|| stated(inner(event)))
-            .or_else(|| (event.aggregate_type == "tenant").then(|| word(&event.aggregate_id)))
-            .filter(|tenant| !tenant.is_empty())
-            .unwrap_or_else(|| PLATFORM_TENANT.to_string())
+        tenant_of(event, &parsed(&event.metadata))
     }
 
     /// The event's id, the same in every copy that is sent. At most 255 bytes.
@@ -175,9 +171,23 @@ fn word(text: &str) -> String {
     text.chars().map(|c| if allowed(c) { c } else { '_' }).take(60).collect()
 }
 
+/// What is no JSON says nothing; stores hold none such.
+fn parsed(json: &Json) -> Value {
+    json.parse().unwrap_or_default()
+}
+
+fn tenant_of(event: &RecordedEvent, metadata: &Value) -> String {
+    let stated = |fields: &Value| fields.get("tenant_id").and_then(Value::as_str).map(word);
+    stated(metadata)
+        .or_else(|| stated(&inner(event)))
+        .or_else(|| (event.aggregate_type == "tenant").then(|| word(&event.aggregate_id)))
+        .filter(|tenant| !tenant.is_empty())
+        .unwrap_or_else(|| PLATFORM_TENANT.to_string())
+}
+
 /// Events that were imported without an id are known by their place in their stream, which never changes either.
-fn id_of(event: &RecordedEvent) -> String {
-    let id = match event.metadata.get("event_id").and_then(Value::as_str) {
+fn id_of(event: &RecordedEvent, metadata: &Value) -> String {
+    let id = match metadata.get("event_id").and_then(Value::as_str) {
         Some(id) if !id.is_empty() => id.to_owned(),
         _ => format!("{}.{}", event.aggregate_id, event.sequence),
     };
@@ -189,15 +199,17 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// The event without the tag that names its type.
-fn inner(event: &RecordedEvent) -> &Value {
-    match &event.payload {
-        Value::Object(fields) if fields.len() == 1 => fields.get(&event.event_type).unwrap_or(&event.payload),
+fn inner(event: &RecordedEvent) -> Value {
+    match parsed(&event.payload) {
+        Value::Object(mut fields) if fields.len() == 1 && fields.contains_key(&event.event_type) => {
+            fields.remove(&event.event_type).unwrap_or_default()
+        }
         payload => payload,
     }
 }
 
 fn data_of(event: &RecordedEvent) -> Value {
-    let mut data = inner(event).clone();
+    let mut data = inner(event);
     conceal(&mut data);
     data
 }

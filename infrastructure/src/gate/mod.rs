@@ -35,7 +35,7 @@ pub use self::tenants::IdentifiedTenant;
 use crate::clock::SharedClock;
 use crate::entropy::SharedEntropy;
 use crate::journal::{
-    Append, AppendError, Claim, Expected, Journal, JournalStore, NewEvent, Slot, StreamAppend,
+    Append, AppendError, Claim, Expected, Journal, JournalStore, Json, NewEvent, Slot, StreamAppend,
 };
 use crate::personal_data::PersonalData;
 use crate::vault::Vault;
@@ -288,8 +288,8 @@ impl Gate {
             envelopes.push(NewEvent {
                 event_type: event.event_type(),
                 event_version: event.event_version(),
-                payload: serde_json::to_value(event).map_err(GateError::encode)?,
-                metadata: serde_json::to_value(&circumstances).map_err(GateError::encode)?,
+                payload: Json::of(event).map_err(GateError::encode)?,
+                metadata: Json::of(&circumstances).map_err(GateError::encode)?,
             });
         }
         Ok(envelopes)

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
+use super::json::Json;
 use crate::database::DatabaseError;
 
 /// Longest name of a stream, scope, key, claim, quota or holder, in bytes: two of them fit an index entry of PostgreSQL.
@@ -38,9 +39,9 @@ pub struct NewEvent {
     /// The version of its schema.
     pub event_version: String,
     /// The event itself.
-    pub payload: serde_json::Value,
+    pub payload: Json,
     /// Tenant, actor, request and causation.
-    pub metadata: serde_json::Value,
+    pub metadata: Json,
 }
 
 /// Makes a repeated request recognisable: the key is free, or the append fails with [`AppendError::IdempotencyTaken`].
@@ -206,8 +207,8 @@ pub(super) struct PreparedStream {
 pub(super) struct PreparedEvent {
     pub(super) event_type: String,
     pub(super) event_version: String,
-    pub(super) payload: String,
-    pub(super) metadata: String,
+    pub(super) payload: Json,
+    pub(super) metadata: Json,
 }
 
 impl Prepared {
@@ -220,7 +221,7 @@ impl Prepared {
         let events = || streams.iter().flat_map(|stream| &stream.events);
         Ok(Self {
             event_count: events().count(),
-            bytes: events().map(|event| event.payload.len() + event.metadata.len()).sum(),
+            bytes: events().map(|event| event.payload.as_str().len() + event.metadata.as_str().len()).sum(),
             streams,
             idempotency: append.idempotency,
             claims: append.claims,
@@ -255,33 +256,16 @@ fn prepare_stream(stream: StreamAppend) -> Result<PreparedStream, AppendError> {
 fn prepare_event(event: NewEvent) -> Result<PreparedEvent, AppendError> {
     check_name("event type", &event.event_type)?;
     check_name("event version", &event.event_version)?;
+    // jsonb holds no NUL character. Refused here for both stores, so that a user's input cannot spoil a batch.
+    if event.payload.has_nul() || event.metadata.has_nul() {
+        return Err(invalid("a text holds a NUL character"));
+    }
     Ok(PreparedEvent {
-        payload: render(&event.payload)?,
-        metadata: render(&event.metadata)?,
+        payload: event.payload,
+        metadata: event.metadata,
         event_type: event.event_type,
         event_version: event.event_version,
     })
-}
-
-fn render(json: &serde_json::Value) -> Result<String, AppendError> {
-    let text =
-        serde_json::to_string(json).map_err(|error| invalid(&format!("JSON cannot be rendered: {error}")))?;
-    // jsonb holds no NUL character. Refused here for both stores, so that a user's input cannot spoil a batch.
-    if text.contains("\\u0000") && has_nul(json) {
-        return Err(invalid("a text holds a NUL character"));
-    }
-    Ok(text)
-}
-
-fn has_nul(json: &serde_json::Value) -> bool {
-    match json {
-        serde_json::Value::String(text) => text.contains('\0'),
-        serde_json::Value::Array(items) => items.iter().any(has_nul),
-        serde_json::Value::Object(fields) => {
-            fields.iter().any(|(name, value)| name.contains('\0') || has_nul(value))
-        }
-        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => false,
-    }
 }
 
 /// Checks the names, refuses what is named twice, and hashes what the lane keeps apart: what is changed, and what is only

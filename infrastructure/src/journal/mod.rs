@@ -10,6 +10,7 @@ use tokio::task::AbortHandle;
 use crate::database::{ANSWERS_WITHIN, Database, DatabaseError, Value, in_time};
 
 mod append;
+mod json;
 mod lane;
 mod postgres;
 mod sqlite;
@@ -22,6 +23,7 @@ pub use append::{
     Append, AppendError, Appended, Claim, ClaimAction, Expected, Idempotency, MAX_NAME, NewEvent, Slot,
     SlotAction, StreamAppend,
 };
+pub use json::Json;
 pub use store::JournalStore;
 pub use subscription::Subscription;
 
@@ -63,9 +65,9 @@ pub struct RecordedEvent {
     /// The version of its schema.
     pub event_version: String,
     /// The event itself.
-    pub payload: serde_json::Value,
+    pub payload: Json,
     /// Tenant, actor, request and causation.
-    pub metadata: serde_json::Value,
+    pub metadata: Json,
     /// [`Append::now`] of the command, in unix microseconds. It need not rise with the position.
     pub created_at: i64,
 }
@@ -259,20 +261,20 @@ fn quota_exceeded(slot: Option<&Slot>) -> AppendError {
 
 /// The columns of a recorded event, in the order in which both stores select them.
 #[derive(sqlx::FromRow)]
-struct EventColumns {
+struct EventColumns<J> {
     position: i64,
     aggregate_type: String,
     aggregate_id: String,
     sequence: i64,
     event_type: String,
     event_version: String,
-    payload: serde_json::Value,
-    metadata: serde_json::Value,
+    payload: J,
+    metadata: J,
     created_at: i64,
 }
 
-impl From<EventColumns> for RecordedEvent {
-    fn from(columns: EventColumns) -> Self {
+impl<J: Into<String>> From<EventColumns<J>> for RecordedEvent {
+    fn from(columns: EventColumns<J>) -> Self {
         Self {
             position: columns.position.unsigned_abs(),
             aggregate_type: columns.aggregate_type,
@@ -280,8 +282,8 @@ impl From<EventColumns> for RecordedEvent {
             sequence: columns.sequence.unsigned_abs(),
             event_type: columns.event_type,
             event_version: columns.event_version,
-            payload: columns.payload,
-            metadata: columns.metadata,
+            payload: Json::stored(columns.payload.into()),
+            metadata: Json::stored(columns.metadata.into()),
             created_at: columns.created_at,
         }
     }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{
-    PgArgumentBuffer, PgConnectOptions, PgHasArrayType, PgListener, PgPoolOptions, PgTypeInfo,
+    PgArgumentBuffer, PgConnectOptions, PgHasArrayType, PgListener, PgPoolOptions, PgTypeInfo, PgValueFormat,
+    PgValueRef,
 };
 use sqlx::types::Json;
-use sqlx::{Connection, Encode, PgConnection, PgPool, Postgres, Type};
+use sqlx::{Connection, Decode, Encode, PgConnection, PgPool, Postgres, Type};
 use tokio::sync::watch;
 
 use super::append::{AppendError, Appended, ClaimAction, Prepared, SlotAction};
@@ -96,6 +97,34 @@ impl Encode<'_, Postgres> for RenderedJson<'_> {
         buffer.push(1);
         buffer.extend_from_slice(self.0.as_bytes());
         Ok(IsNull::No)
+    }
+}
+
+/// A value of `jsonb`, read as text without parsing it.
+struct StoredJson(String);
+
+impl Type<Postgres> for StoredJson {
+    fn type_info() -> PgTypeInfo {
+        RenderedJson::type_info()
+    }
+}
+
+impl<'r> Decode<'r, Postgres> for StoredJson {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        match value.format() {
+            PgValueFormat::Text => Ok(Self(value.as_str()?.to_owned())),
+            PgValueFormat::Binary => match value.as_bytes()?.split_first() {
+                Some((1, text)) => Ok(Self(std::str::from_utf8(text)?.to_owned())),
+                Some((version, _)) => Err(format!("jsonb comes in the unknown version {version}").into()),
+                None => Err("jsonb comes without a version".into()),
+            },
+        }
+    }
+}
+
+impl From<StoredJson> for String {
+    fn from(json: StoredJson) -> Self {
+        json.0
     }
 }
 
@@ -187,8 +216,8 @@ impl<'a> Arrays<'a> {
                 self.events.aggregate_id.push(&stream.aggregate_id);
                 self.events.event_type.push(&event.event_type);
                 self.events.event_version.push(&event.event_version);
-                self.events.payload.push(RenderedJson(&event.payload));
-                self.events.metadata.push(RenderedJson(&event.metadata));
+                self.events.payload.push(RenderedJson(event.payload.as_str()));
+                self.events.metadata.push(RenderedJson(event.metadata.as_str()));
                 self.events.created_at.push(append.created_at);
             }
         }
@@ -317,7 +346,7 @@ pub(super) async fn head(pool: &PgPool) -> Result<u64, DatabaseError> {
 }
 
 pub(super) async fn read(pool: &PgPool, after: i64, limit: i64) -> Result<Vec<RecordedEvent>, DatabaseError> {
-    let rows: Vec<EventColumns> = sqlx::query_as(
+    let rows: Vec<EventColumns<StoredJson>> = sqlx::query_as(
         "SELECT position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata, created_at \
          FROM events WHERE position > $1 ORDER BY position LIMIT $2",
     )

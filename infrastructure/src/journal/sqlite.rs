@@ -41,11 +41,11 @@ impl SqliteWriter {
     }
 }
 
-/// The last sequence of each stream, or why the command is rejected; the order of the reasons is PostgreSQL's.
+/// The last sequence of each stream for which one is expected, or why the command is rejected; the order of the reasons is PostgreSQL's.
 async fn judge(
     connection: &mut SqliteConnection,
     append: &Prepared,
-) -> Result<Result<Vec<i64>, AppendError>, DatabaseError> {
+) -> Result<Result<Vec<Option<i64>>, AppendError>, DatabaseError> {
     if let Some(idempotency) = &append.idempotency
         && key_is_taken(connection, idempotency, append.now).await?
     {
@@ -53,6 +53,10 @@ async fn judge(
     }
     let mut sequences = Vec::with_capacity(append.streams.len());
     for stream in &append.streams {
+        let Some(expected) = stream.expected else {
+            sequences.push(None);
+            continue;
+        };
         let (last,): (i64,) = sqlx::query_as(
             "SELECT coalesce(max(sequence), 0) FROM events WHERE aggregate_type = $1 AND aggregate_id = $2",
         )
@@ -60,10 +64,10 @@ async fn judge(
         .bind(&stream.aggregate_id)
         .fetch_one(&mut *connection)
         .await?;
-        if stream.expected.is_some_and(|expected| expected != last) {
+        if expected != last {
             return Ok(Err(AppendError::Conflict));
         }
-        sequences.push(last);
+        sequences.push(Some(last));
     }
     for claim in append.claims.iter().filter(|claim| claim.action == ClaimAction::Take) {
         if claim_is_taken(connection, claim, &append.claims).await? {
@@ -149,7 +153,7 @@ async fn quota_has_room(
 async fn write(
     connection: &mut SqliteConnection,
     append: &Prepared,
-    sequences: &[i64],
+    sequences: &[Option<i64>],
     head: u64,
 ) -> Result<(), DatabaseError> {
     for (stream, last) in append.streams.iter().zip(sequences) {
@@ -183,17 +187,20 @@ async fn write(
 async fn write_events(
     connection: &mut SqliteConnection,
     stream: &PreparedStream,
-    last: i64,
+    last: Option<i64>,
 ) -> Result<(), DatabaseError> {
+    const BEHIND: &str = "coalesce(?3, (SELECT coalesce(max(sequence), 0) + 1 FROM events \
+                          WHERE aggregate_type = ?1 AND aggregate_id = ?2))";
+    let sql = format!("INSERT INTO events VALUES (?1, ?2, {BEHIND}, ?4, ?5, ?6, ?7)");
     for (event, offset) in stream.events.iter().zip(1..) {
-        sqlx::query("INSERT INTO events VALUES ($1, $2, $3, $4, $5, $6, $7)")
+        sqlx::query(&sql)
             .bind(&stream.aggregate_type)
             .bind(&stream.aggregate_id)
-            .bind(last + offset)
+            .bind(last.map(|last| last + offset))
             .bind(&event.event_type)
             .bind(&event.event_version)
-            .bind(&event.payload)
-            .bind(&event.metadata)
+            .bind(event.payload.as_str())
+            .bind(event.metadata.as_str())
             .execute(&mut *connection)
             .await?;
     }
@@ -252,7 +259,7 @@ pub(super) async fn read(
     limit: i64,
 ) -> Result<Vec<RecordedEvent>, DatabaseError> {
     // CROSS JOIN fixes the order of the loops: positions first, each event by its key.
-    let rows: Vec<EventColumns> = sqlx::query_as(
+    let rows: Vec<EventColumns<String>> = sqlx::query_as(
         "SELECT l.position, e.aggregate_type, e.aggregate_id, e.sequence, e.event_type, e.event_version, e.payload, \
                 e.metadata, l.created_at \
          FROM event_log l CROSS JOIN events e \

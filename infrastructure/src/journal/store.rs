@@ -9,7 +9,7 @@ use postgres_es::PostgresEventRepository;
 use sqlite_es::SqliteEventRepository;
 
 use super::append::{Append, AppendError, Expected, NewEvent, Prepared, StreamAppend};
-use super::{Database, DatabaseError, Journal};
+use super::{Database, DatabaseError, Journal, Json};
 use crate::database::in_time;
 
 /// The streams of one aggregate type.
@@ -113,12 +113,12 @@ fn stream_append<A: Aggregate>(
     context: &EventStoreAggregateContext<A>,
     metadata: &HashMap<String, String>,
 ) -> Result<Append, serde_json::Error> {
-    let metadata = serde_json::to_value(metadata)?;
+    let metadata = Json::of(metadata)?;
     let new_event = |event: &A::Event| -> Result<NewEvent, serde_json::Error> {
         Ok(NewEvent {
             event_type: event.event_type(),
             event_version: event.event_version(),
-            payload: serde_json::to_value(event)?,
+            payload: Json::of(event)?,
             metadata: metadata.clone(),
         })
     };

@@ -9,8 +9,7 @@ use futures::future::BoxFuture;
 use nexus_domain::ids::KeyId;
 use nexus_domain::key::{Key, KeyEvent};
 use nexus_domain::tenant::Tenant;
-use nexus_domain::usage::{KeyUsed, Usage, UsageEvent};
-use nexus_domain::verification::Code;
+use nexus_domain::usage::{Usage, UsageEvent};
 use nexus_infrastructure::database::ColumnType::{self, Int, Text};
 use nexus_infrastructure::database::Value;
 use serde::{Deserialize, Serialize};
@@ -132,12 +131,17 @@ fn key_row(id: KeyId, document: &KeyDocument) -> Result<Vec<Value>, FoldError> {
     ])
 }
 
-/// The last uses of secret versions, where version 0 stands for uses of which the version is not known.
+/// The last uses of secret versions.
 fn uses(events: &[Event]) -> Rows {
     let mut uses: BTreeMap<(KeyId, u32), i64> = BTreeMap::new();
     for event in events {
         match &event.body {
-            Body::Usage(UsageEvent::KeyUsed(used)) => note_uses(&mut uses, used),
+            Body::Usage(UsageEvent::KeyUsed(used)) => {
+                for (version, at) in &used.last_accepted {
+                    let latest = uses.entry((used.key_id, *version)).or_insert(i64::MIN);
+                    *latest = at.timestamp_micros().max(*latest);
+                }
+            }
             Body::Usage(UsageEvent::UnattributedRefusals(_))
             | Body::Key(..)
             | Body::Tenant(..)
@@ -153,21 +157,5 @@ fn uses(events: &[Event]) -> Rows {
         rows: uses.into_iter().map(row).collect(),
         on_conflict: "ON CONFLICT (key_id, version) DO UPDATE SET used_at = excluded.used_at \
                       WHERE excluded.used_at > stored.used_at",
-    }
-}
-
-/// Where not every accepted request is recorded, the last one is taken to have come at the end of the window.
-fn note_uses(uses: &mut BTreeMap<(KeyId, u32), i64>, used: &KeyUsed) {
-    let mut note = |version: Option<u32>, at: DateTime<Utc>| {
-        let latest = uses.entry((used.key_id, version.unwrap_or(0))).or_insert(i64::MIN);
-        *latest = at.timestamp_micros().max(*latest);
-    };
-    let mut recorded = 0;
-    for request in used.requests.iter().filter(|request| request.code == Code::Valid) {
-        note(request.version, request.at);
-        recorded += 1;
-    }
-    if used.counts.get(&Code::Valid).is_some_and(|accepted| *accepted > recorded) {
-        note(None, used.to);
     }
 }

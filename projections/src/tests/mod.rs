@@ -14,7 +14,7 @@ use nexus_domain::dialect::KeyType;
 use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::key::{Key, KeyEvent, KeyIssued, KeyRevoked, KeyRotated, RevocationReason};
 use nexus_domain::tenant::{Tenant, TenantCreated, TenantEvent};
-use nexus_domain::usage::{KeyUsed, Usage, UsageEvent, UsedRequest, stream_of};
+use nexus_domain::usage::{Counts, KeyUsed, Usage, UsageEvent, UsedRequest, stream_of};
 use nexus_domain::verification::Code;
 use nexus_infrastructure::database::{Database, Row};
 use nexus_infrastructure::journal::{Append, Expected, Journal, JournalOptions, NewEvent, StreamAppend};
@@ -97,6 +97,11 @@ fn used(
         from: at(seconds),
         to: at(seconds + 10),
         counts: counts.iter().copied().collect(),
+        last_accepted: requests
+            .iter()
+            .filter(|request| request.code == Code::Valid)
+            .map(|request| (request.version.unwrap_or(1), request.at))
+            .collect(),
         requests,
     })
 }
@@ -164,8 +169,12 @@ impl Log {
             "time": at(0).to_rfc3339(),
             "ip": "sealed-address",
         });
-        let event =
-            NewEvent { event_type: event.to_owned(), event_version: version.to_owned(), payload, metadata };
+        let event = NewEvent {
+            event_type: event.to_owned(),
+            event_version: version.to_owned(),
+            payload: payload.into(),
+            metadata: metadata.into(),
+        };
         let stream = StreamAppend {
             aggregate_type: kind.to_owned(),
             aggregate_id: id,
@@ -207,6 +216,17 @@ async fn level(projections: &Projections, position: u64) {
             panic!("{lagging}: {:?}", projections.status().await);
         }
     }
+}
+
+/// The decisions on all keys that tests make.
+async fn totals(projections: &Projections) -> Counts {
+    let mut totals = Counts::new();
+    for number in 1..=160u32 {
+        for (code, count) in projections.usage().key_totals(key(number.into())).await.unwrap() {
+            *totals.entry(code).or_default() += count;
+        }
+    }
+    totals
 }
 
 /// All rows of the live tables of a projection, by table, in order.

@@ -40,7 +40,16 @@ async fn pages_are_complete_and_without_duplicates() {
             log.key(key(number.into()), issued(tenant(1), "k", i64::from(number / 4))).await;
         }
         let requests = (0..9).map(|n| request(300 + n / 2, Code::Valid, None)).collect();
-        let head = log.usage(used(tenant(1), key(1), 300, &[(Code::Valid, 9)], requests)).await;
+        let mut head = log.usage(used(tenant(1), key(1), 300, &[(Code::Valid, 9)], requests)).await;
+        // Windows of many nodes at once, as they overlap.
+        for node in 0..20 {
+            let requests = [node / 3, node, 40].map(|n| request(300 + n, Code::Valid, None)).into();
+            let mut used = used(tenant(1), key(1), 300 + node / 3, &[(Code::Valid, 3)], requests);
+            if let UsageEvent::KeyUsed(used) = &mut used {
+                used.to = at(340);
+            }
+            head = log.usage(used).await;
+        }
         let projections = Projections::start(log.journal.clone());
         level(&projections, head).await;
 
@@ -66,9 +75,12 @@ async fn pages_are_complete_and_without_duplicates() {
         assert!(export.next().await.unwrap().is_none());
 
         let usage = projections.usage();
-        let found = walk!(|cursor| usage.requests(Of::One(key(1)), cursor, 2), |item| item.at);
-        assert_eq!(found.len(), 9);
-        assert!(found.is_sorted_by(|earlier, later| earlier >= later));
+        for limit in [2, 7, 100] {
+            let found = walk!(|cursor| usage.requests(Of::One(key(1)), cursor, limit), |item| item.at);
+            assert_eq!(found.len(), 9 + 60);
+            assert!(found.is_sorted_by(|earlier, later| earlier >= later));
+            assert_eq!(found.iter().filter(|found| **found == at(340)).count(), 20);
+        }
 
         // A cursor of another list, or none at all, is said to be one.
         let page = keys.list(tenant(1), StatusFilter::All, None, 4, at(500)).await.unwrap();

@@ -191,7 +191,7 @@ async fn two_processes_fold_each_event_once() {
     level(&first, head).await;
     level(&second, head).await;
     for projections in [&first, &second] {
-        assert_eq!(projections.usage().totals().await.unwrap(), [(Code::Valid, 150)].into());
+        assert_eq!(totals(projections).await, [(Code::Valid, 150)].into());
         let export = projections.audit_trail();
         let page = export.list(&crate::audit_trail::AuditFilter::default(), None, 200).await.unwrap();
         assert_eq!(page.data[0].position, head);
@@ -201,7 +201,7 @@ async fn two_processes_fold_each_event_once() {
     // The one that is left goes on alone.
     let head = log.usage(used(tenant(1), key(1), 0, &[(Code::Valid, 1)], Vec::new())).await;
     level(&second, head).await;
-    assert_eq!(second.usage().totals().await.unwrap(), [(Code::Valid, 151)].into());
+    assert_eq!(totals(&second).await, [(Code::Valid, 151)].into());
     second.stop().await;
 }
 
@@ -236,7 +236,7 @@ async fn a_stopped_process_goes_on_where_it_was() {
         let head = log.key(key(50), issued(tenant(1), "later", 400)).await;
         let again = Projections::start(log.journal.clone());
         level(&again, head).await;
-        assert_eq!(again.usage().totals().await.unwrap()[&Code::Valid], 61);
+        assert_eq!(totals(&again).await[&Code::Valid], 61);
         let status = again.status().await.unwrap();
         assert!(status.iter().all(|status| status.build == Some(1_000_001)), "nothing was built anew");
         assert!(status.iter().all(|status| status.lag == 0 && status.rebuilding.is_none()));

@@ -1,4 +1,4 @@
-//! The fold behind usage: counts per key and minute, totals, and requests one by one.
+//! The fold behind usage: counts per key and minute, and windows of requests.
 
 use std::collections::BTreeMap;
 
@@ -9,31 +9,17 @@ use futures::future::BoxFuture;
 use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::key::Key;
 use nexus_domain::tenant::Tenant;
-use nexus_domain::usage::{Counts, KeyUsed, Usage, UsageEvent, UsedRequest};
+use nexus_domain::usage::{Usage, UsageEvent};
 use nexus_domain::verification::Code;
-use nexus_infrastructure::database::ColumnType::{self, Int, Text};
+use nexus_infrastructure::database::ColumnType::{Int, Text};
 use nexus_infrastructure::database::Value;
+use serde_json::value::RawValue;
 
 use crate::error::FoldError;
 use crate::event::{Body, Event};
 use crate::projection::{Projection, Rows, Stored, Table};
 
 use super::{MINUTE, NAME};
-
-const REQUEST_COLUMNS: &[(&str, ColumnType)] = &[
-    ("position", Int),
-    ("number", Int),
-    ("tenant_id", Text),
-    ("key_id", Text),
-    ("at", Int),
-    ("code", Int),
-    ("version", Int),
-    ("method", Text),
-    ("path", Text),
-    ("ip", Text),
-    ("request_id", Text),
-    ("client_version", Text),
-];
 
 /// The fold.
 pub(crate) struct Fold;
@@ -57,18 +43,12 @@ impl Projection for Fold {
                               PRIMARY KEY (key_id, minute, code)",
                     indexes: &[],
                 },
+                // The requests of an event, as JSON: one row for many, since they are read by the page and never alone.
                 Table {
-                    name: "usage_total",
-                    columns: "tenant_id TEXT NOT NULL, code BIGINT NOT NULL, decisions BIGINT NOT NULL, \
-                              PRIMARY KEY (tenant_id, code)",
-                    indexes: &[],
-                },
-                Table {
-                    name: "usage_request",
-                    columns: "position BIGINT NOT NULL, number BIGINT NOT NULL, tenant_id TEXT NOT NULL, key_id TEXT NOT NULL, \
-                              at BIGINT NOT NULL, code BIGINT NOT NULL, version BIGINT, method TEXT, path TEXT, ip TEXT, \
-                              request_id TEXT, client_version TEXT",
-                    indexes: &[("key", "(key_id, at, position, number)")],
+                    name: "usage_window",
+                    columns: "position BIGINT NOT NULL, tenant_id TEXT NOT NULL, key_id TEXT NOT NULL, first_at BIGINT NOT NULL, \
+                              last_at BIGINT NOT NULL, requests TEXT NOT NULL",
+                    indexes: &[("key", "(key_id, last_at, position)")],
                 },
             ]
         }
@@ -98,71 +78,51 @@ impl Projection for Fold {
 #[derive(Default)]
 struct Sums {
     minutes: BTreeMap<(KeyId, i64, Code), u64>,
-    totals: BTreeMap<(Option<TenantId>, Code), u64>,
-    requests: Vec<Vec<Value>>,
+    windows: Vec<Vec<Value>>,
 }
 
 impl Sums {
-    fn add(&mut self, position: u64, usage: &UsageEvent) {
+    fn add(&mut self, position: u64, usage: &UsageEvent<Box<RawValue>>) {
         match usage {
             UsageEvent::KeyUsed(used) => {
-                self.add_minutes(used);
-                self.add_totals(Some(used.tenant_id), &used.counts);
-                self.add_requests(position, Some((used.tenant_id, used.key_id)), &used.requests);
+                // A window lies within a minute.
+                let minute = used.from.timestamp().div_euclid(MINUTE);
+                for (code, count) in &used.counts {
+                    *self.minutes.entry((used.key_id, minute, *code)).or_default() += count;
+                }
+                let owner = Some((used.tenant_id, used.key_id));
+                self.add_window(position, owner, used.from, used.to, &used.requests);
             }
-            UsageEvent::UnattributedRefusals(refusals) => {
-                self.add_totals(None, &refusals.counts);
-                self.add_requests(position, None, &refusals.requests);
-            }
-        }
-    }
-
-    /// A window may reach over the end of a minute. Where every request is recorded each counts in its own, else all count
-    /// where the window began.
-    fn add_minutes(&mut self, used: &KeyUsed) {
-        if recorded(used) {
-            for request in &used.requests {
-                *self.minutes.entry((used.key_id, minute(request.at), request.code)).or_default() += 1;
-            }
-        } else {
-            for (code, count) in &used.counts {
-                *self.minutes.entry((used.key_id, minute(used.from), *code)).or_default() += count;
+            UsageEvent::UnattributedRefusals(refused) => {
+                self.add_window(position, None, refused.from, refused.to, &refused.requests);
             }
         }
     }
 
-    fn add_totals(&mut self, tenant: Option<TenantId>, counts: &Counts) {
-        for (code, count) in counts {
-            *self.totals.entry((tenant, *code)).or_default() += count;
+    fn add_window(
+        &mut self,
+        position: u64,
+        owner: Option<(TenantId, KeyId)>,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        requests: &RawValue,
+    ) {
+        if requests.get() == "[]" {
+            return;
         }
-    }
-
-    fn add_requests(&mut self, position: u64, owner: Option<(TenantId, KeyId)>, requests: &[UsedRequest]) {
-        for (number, request) in (0i64..).zip(requests) {
-            self.requests.push(vec![
-                position.into(),
-                number.into(),
-                owner.map(|(tenant, _)| tenant.to_string()).unwrap_or_default().into(),
-                owner.map(|(_, key)| key.to_string()).unwrap_or_default().into(),
-                request.at.timestamp_micros().into(),
-                i64::from(request.code.number()).into(),
-                request.version.into(),
-                request.method.as_ref().into(),
-                request.path.as_ref().into(),
-                request.ip.as_ref().into(),
-                request.request_id.as_ref().into(),
-                request.client_version.as_ref().into(),
-            ]);
-        }
+        self.windows.push(vec![
+            position.into(),
+            owner.map(|(tenant, _)| tenant.to_string()).unwrap_or_default().into(),
+            owner.map(|(_, key)| key.to_string()).unwrap_or_default().into(),
+            from.timestamp_micros().into(),
+            to.timestamp_micros().into(),
+            requests.get().into(),
+        ]);
     }
 
     fn rows(self) -> Vec<Rows> {
         let minute = |((key, minute, code), count): ((KeyId, i64, Code), u64)| -> Vec<Value> {
             vec![key.to_string().into(), minute.into(), i64::from(code.number()).into(), count.into()]
-        };
-        let total = |((tenant, code), count): ((Option<TenantId>, Code), u64)| -> Vec<Value> {
-            let tenant = tenant.map(|tenant| tenant.to_string()).unwrap_or_default();
-            vec![tenant.into(), i64::from(code.number()).into(), count.into()]
         };
         vec![
             Rows {
@@ -173,25 +133,18 @@ impl Sums {
                               DO UPDATE SET decisions = stored.decisions + excluded.decisions",
             },
             Rows {
-                table: "usage_total",
-                columns: &[("tenant_id", Text), ("code", Int), ("decisions", Int)],
-                rows: self.totals.into_iter().map(total).collect(),
-                on_conflict: "ON CONFLICT (tenant_id, code) \
-                              DO UPDATE SET decisions = stored.decisions + excluded.decisions",
+                table: "usage_window",
+                columns: &[
+                    ("position", Int),
+                    ("tenant_id", Text),
+                    ("key_id", Text),
+                    ("first_at", Int),
+                    ("last_at", Int),
+                    ("requests", Text),
+                ],
+                rows: self.windows,
+                on_conflict: "",
             },
-            Rows { table: "usage_request", columns: REQUEST_COLUMNS, rows: self.requests, on_conflict: "" },
         ]
     }
-}
-
-/// Whether all decisions of a window are recorded one by one.
-fn recorded(used: &KeyUsed) -> bool {
-    let of = |code: &Code| used.requests.iter().filter(|request| request.code == *code).count();
-    let decisions: u64 = used.counts.values().sum();
-    u64::try_from(used.requests.len()) == Ok(decisions)
-        && used.counts.iter().all(|(code, count)| u64::try_from(of(code)) == Ok(*count))
-}
-
-fn minute(at: DateTime<Utc>) -> i64 {
-    at.timestamp().div_euclid(MINUTE)
 }

@@ -3,11 +3,14 @@
 
 mod fold;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::error::Error;
+use std::str::FromStr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use nexus_domain::ids::{KeyId, TenantId};
-use nexus_domain::usage::Counts;
+use nexus_domain::usage::{Counts, Requests, UsedRequest};
 use nexus_domain::verification::Code;
 use nexus_infrastructure::database::{Row, Value};
 use serde::Serialize;
@@ -22,6 +25,9 @@ pub const NAME: &str = "usage";
 
 /// Most steps in one answer of [`Usage::by_key`].
 pub const MOST_STEPS: i64 = 10_000;
+
+/// Windows that are read at a time while a page of requests is filled.
+const WINDOWS_AT_ONCE: u32 = 8;
 
 /// Seconds in the finest step.
 const MINUTE: i64 = 60;
@@ -60,10 +66,10 @@ pub struct RequestItem {
     pub client_version: Option<String>,
 }
 
-/// Whose requests or totals are asked for.
+/// Whose requests are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Of<T> {
-    /// Those of one key or tenant.
+    /// Those of one key.
     One(T),
     /// Those that belong to no key.
     Nobody,
@@ -137,24 +143,6 @@ impl Usage {
         self.counts(&self.reader.query(sql, &[key.to_string().into()]).await?)
     }
 
-    /// Decisions by outcome over all time, exact: of a tenant's keys, or of credentials that were nobody's.
-    ///
-    /// # Errors
-    /// [`QueryError`]
-    pub async fn tenant_totals(&self, tenant: Of<TenantId>) -> Result<Counts, QueryError> {
-        let sql = |build| format!("SELECT code, decisions FROM usage_total_{build} WHERE tenant_id = $1");
-        self.counts(&self.reader.query(sql, &[tenant.id()]).await?)
-    }
-
-    /// All decisions by outcome over all time, exact.
-    ///
-    /// # Errors
-    /// [`QueryError`]
-    pub async fn totals(&self) -> Result<Counts, QueryError> {
-        let sql = |build| format!("SELECT code, sum(decisions) FROM usage_total_{build} GROUP BY code");
-        self.counts(&self.reader.query(sql, &[]).await?)
-    }
-
     /// A page of recorded requests, newest first. `limit` is held between 1 and [`crate::LONGEST_PAGE`].
     ///
     /// # Errors
@@ -166,29 +154,59 @@ impl Usage {
         limit: u32,
     ) -> Result<Page<RequestItem>, QueryError> {
         let limit = cursor::bounded(limit);
-        let [at, position, number] = match cursor {
+        let before = match cursor {
             Some(cursor) => {
                 let [at, position, number] = cursor::read("requests", cursor)?;
                 [cursor::number(&at)?, cursor::number(&position)?, cursor::number(&number)?]
             }
             None => [i64::MAX; 3],
         };
-        let sql = |build| {
-            format!(
-                "SELECT tenant_id, key_id, at, code, version, method, path, ip, request_id, client_version, position, number \
-                 FROM usage_request_{build} WHERE key_id = $1 AND (at, position, number) < ($2, $3, $4) \
-                 ORDER BY at DESC, position DESC, number DESC LIMIT $5"
-            )
-        };
-        let args = [of.id(), at.into(), position.into(), number.into(), (limit + 1).into()];
-        let rows = self.reader.query(sql, &args).await?;
-        let items = rows.iter().map(request).collect::<Result<_, _>>()?;
-        let page = Page::of(items, limit, |(_, place): &(RequestItem, [i64; 3])| {
+        let newest = self.newest(of, before, usize::try_from(limit).unwrap_or(usize::MAX)).await?;
+        let page = Page::of(newest, limit, |(place, _): &(Place, RequestItem)| {
             let [at, position, number] = place;
             cursor::write("requests", &[at, position, number])
         });
-        let data = page.data.into_iter().map(|(item, _)| item).collect();
+        let data = page.data.into_iter().map(|(_, item)| item).collect();
         Ok(Page { data, next_cursor: page.next_cursor })
+    }
+
+    /// The newest requests in front of a place, newest first, one more than `limit` where there are more.
+    ///
+    /// Windows of several nodes overlap: a request is in its place for sure once all windows that are still unread end in
+    /// front of it.
+    async fn newest(
+        &self,
+        of: Of<KeyId>,
+        before: Place,
+        limit: usize,
+    ) -> Result<Vec<(Place, RequestItem)>, QueryError> {
+        let sql = |build| {
+            format!(
+                "SELECT position, tenant_id, key_id, last_at, requests FROM usage_window_{build} \
+                 WHERE key_id = $1 AND first_at <= $2 AND (last_at, position) < ($3, $4) \
+                 ORDER BY last_at DESC, position DESC LIMIT $5"
+            )
+        };
+        let mut found: BTreeMap<Reverse<Place>, RequestItem> = BTreeMap::new();
+        let [before_at, ..] = before;
+        let mut unread = (i64::MAX, i64::MAX);
+        loop {
+            let args = [of.id(), before_at.into(), unread.0.into(), unread.1.into(), WINDOWS_AT_ONCE.into()];
+            let rows = self.reader.query(sql, &args).await?;
+            for row in &rows {
+                unread = (row.int(3)?, row.int(0)?);
+                found.extend(requests_of(row)?.into_iter().filter(|(place, _)| place.0 < before));
+                // Only the newest are wanted, and windows may hold many.
+                while found.len() > limit + 1 {
+                    found.pop_last();
+                }
+            }
+            let settled = found.len() > limit
+                && found.last_key_value().is_some_and(|(Reverse([at, ..]), _)| *at > unread.0);
+            if settled || rows.len() < WINDOWS_AT_ONCE as usize {
+                return Ok(found.into_iter().map(|(Reverse(place), item)| (place, item)).collect());
+            }
+        }
     }
 
     fn counts(&self, rows: &[Row]) -> Result<Counts, QueryError> {
@@ -202,30 +220,35 @@ fn code(row: &Row, column: usize) -> Result<Code, QueryError> {
     code.ok_or_else(|| QueryError::row(UnknownCode(number)))
 }
 
-/// A request with its place in the list.
-fn request(row: &Row) -> Result<(RequestItem, [i64; 3]), QueryError> {
-    let owned = |column| Ok::<_, QueryError>(row.opt_text(column)?.map(str::to_owned));
-    let item = RequestItem {
-        tenant_id: Some(row.text(0)?)
-            .filter(|id| !id.is_empty())
-            .map(str::parse)
-            .transpose()
-            .map_err(QueryError::row)?,
-        key_id: Some(row.text(1)?)
-            .filter(|id| !id.is_empty())
-            .map(str::parse)
-            .transpose()
-            .map_err(QueryError::row)?,
-        at: instant(row.int(2)?)?,
-        code: code(row, 3)?,
-        version: row.opt_int(4)?.map(u32::try_from).transpose().map_err(QueryError::row)?,
-        method: owned(5)?,
-        path: owned(6)?,
-        ip: owned(7)?,
-        request_id: owned(8)?,
-        client_version: owned(9)?,
+/// Where a request stands in the list: its time, the position of its event in the log, its number in the event.
+type Place = [i64; 3];
+
+/// The requests of a window.
+fn requests_of(row: &Row) -> Result<Vec<(Reverse<Place>, RequestItem)>, QueryError> {
+    fn id<T: FromStr<Err: Error + Send + Sync + 'static>>(text: &str) -> Result<Option<T>, QueryError> {
+        Some(text).filter(|id| !id.is_empty()).map(str::parse).transpose().map_err(QueryError::row)
+    }
+    let position = row.int(0)?;
+    let (tenant_id, key_id): (Option<TenantId>, Option<KeyId>) = (id(row.text(1)?)?, id(row.text(2)?)?);
+    let requests: Requests = serde_json::from_str(row.text(4)?).map_err(QueryError::row)?;
+    let item = |(number, request): (i64, UsedRequest)| {
+        let UsedRequest { at, code, version, method, path, ip, request_id, client_version } = request;
+        let place = [at.timestamp_micros(), position, number];
+        let item = RequestItem {
+            key_id,
+            tenant_id,
+            at,
+            code,
+            version,
+            method,
+            path,
+            ip,
+            request_id,
+            client_version,
+        };
+        (Reverse(place), item)
     };
-    Ok((item, [row.int(2)?, row.int(10)?, row.int(11)?]))
+    Ok((0..).zip(requests).map(item).collect())
 }
 
 #[derive(Debug, thiserror::Error)]

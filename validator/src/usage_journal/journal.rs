@@ -36,10 +36,10 @@ pub struct UsageJournalOptions {
 }
 
 impl UsageJournalOptions {
-    /// 64 MiB of memory, segments of 1 MiB, written every 3 ms.
+    /// 64 MiB of memory, segments of 4 MiB, written every 3 ms.
     #[must_use]
     pub const fn new(node: Uuid) -> Self {
-        Self { node, memory: 64 << 20, segment: 1 << 20, interval: Duration::from_millis(3) }
+        Self { node, memory: 64 << 20, segment: 4 << 20, interval: Duration::from_millis(3) }
     }
 }
 

@@ -287,22 +287,24 @@ fn a_full_disk_raises_an_alarm_and_drops_are_counted() {
 }
 
 #[test]
-fn batches_become_events_per_key_and_day() {
+fn batches_become_events_per_key_and_minute() {
     let dir = TempDir::new().unwrap();
     let (journal, mut segments) = open(dir.path());
     let day = 86_400 * SECOND;
     journal.record(&used(NOON + 5, 7));
     journal.record(&UsageRecord { code: Code::Revoked, ..used(NOON, 7) });
+    journal.record(&used(NOON + 60 * SECOND, 7));
     journal.record(&used(NOON + day, 7));
     journal.record(&used(NOON, 8));
     let batch = segments.next().unwrap().unwrap();
-    let events = batch.aggregate(|tenant, ip| Some(format!("{}|{ip}", tenant.unwrap())));
+    let events = batch.into_events(|tenant, ip| Some(format!("{}|{ip}", tenant.unwrap())));
     let date = |text: &str| text.parse().unwrap();
     let streams: Vec<&str> = events.iter().map(|(stream, _)| stream.as_str()).collect();
     let seven = key(7).0;
     assert_eq!(
         streams,
         [
+            stream_of(seven, date("2025-06-15")),
             stream_of(seven, date("2025-06-15")),
             stream_of(seven, date("2025-06-16")),
             stream_of(key(8).0, date("2025-06-15"))
@@ -315,6 +317,7 @@ fn batches_become_events_per_key_and_day() {
     );
     assert_eq!(event.counts, [(Code::Valid, 1), (Code::Revoked, 1)].into());
     assert_eq!((event.from.timestamp_micros(), event.to.timestamp_micros()), (NOON, NOON + 5));
+    assert_eq!(event.last_accepted, [(2, event.to)].into());
     let codes: Vec<Code> = event.requests.iter().map(|request| request.code).collect();
     assert_eq!(codes, [Code::Revoked, Code::Valid]);
     assert_eq!(event.requests[0].ip.as_deref(), Some(format!("{}|192.0.2.1", key(7).1).as_str()));
@@ -334,10 +337,16 @@ fn a_flood_of_strangers_is_counted_and_not_listed() {
     // Late for its second, which is over.
     journal.record(&refused(NOON));
     let batch = segments.next().unwrap().unwrap();
-    let events = batch.aggregate(|tenant, _| tenant.map(|_| String::new()));
-    let [(stream, UsageEvent::UnattributedRefusals(event))] = events.as_slice() else { panic!("{events:?}") };
-    assert_eq!(*stream, unattributed_stream(&NODE.to_string(), "2025-06-15".parse().unwrap()));
-    assert_eq!(event.counts, [(Code::Unknown, 1251)].into());
-    assert_eq!(event.requests.len(), 200);
-    assert!(event.requests.iter().all(|request| request.ip.is_none() && request.path.is_some()));
+    let events = batch.into_events(|tenant, _| tenant.map(|_| String::new()));
+    let mut refused = Vec::new();
+    let mut requests = Vec::new();
+    for (stream, event) in events {
+        assert_eq!(stream, unattributed_stream(&NODE.to_string(), "2025-06-15".parse().unwrap()));
+        let UsageEvent::UnattributedRefusals(event) = event else { panic!("{event:?}") };
+        refused.push(event.counts[&Code::Unknown]);
+        requests.extend(event.requests);
+    }
+    assert_eq!(refused, [500, 500, 251], "much becomes several events");
+    assert_eq!(requests.len(), 200);
+    assert!(requests.iter().all(|request| request.ip.is_none() && request.path.is_some()));
 }

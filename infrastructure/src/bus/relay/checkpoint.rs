@@ -138,8 +138,8 @@ mod tests {
             sequence: position,
             event_type: "KeyRevoked".to_owned(),
             event_version: "1.0".to_owned(),
-            payload: json!({}),
-            metadata: json!({ "tenant_id": tenant }),
+            payload: json!({}).into(),
+            metadata: json!({ "tenant_id": tenant }).into(),
             created_at: 0,
         }
     }

@@ -18,7 +18,8 @@ fn recorded() -> RecordedEvent {
             "restrictions": { "digest": ["sha256"], "ip": ["v4"] },
             "hint": "nx_live_a",
             "digest": "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc",
-        } }),
+        } })
+        .into(),
         metadata: json!({
             "event_id": "01890a5d-ac96-774b-bcce-b302099a8057",
             "tenant_id": "3714240b-2e06-4c35-8856-ccc1c096323e",
@@ -27,7 +28,8 @@ fn recorded() -> RecordedEvent {
             "causation_id": "req-1",
             "time": "2023-11-14T22:13:20.000001Z",
             "ip": "key_1:sealed",
-        }),
+        })
+        .into(),
         created_at: NOW + 1,
     }
 }
@@ -67,7 +69,7 @@ fn encrypted_addresses_within_usage_stay_inside() {
     let event = RecordedEvent {
         aggregate_type: "usage".to_owned(),
         event_type: "KeyUsed".to_owned(),
-        payload: json!({ "KeyUsed": { "requests": [request] } }),
+        payload: json!({ "KeyUsed": { "requests": [request] } }).into(),
         ..recorded()
     };
     let body: Value = serde_json::from_slice(&CloudEvent::new(&event, PUBLIC_URL, 1).body()).unwrap();
@@ -98,16 +100,18 @@ fn names_follow_one_rule() {
 
 #[test]
 fn imported_events_without_circumstances_have_an_id_and_a_tenant() {
-    let bare = RecordedEvent { metadata: json!({}), ..recorded() };
+    let bare = RecordedEvent { metadata: json!({}).into(), ..recorded() };
     let event = CloudEvent::new(&bare, PUBLIC_URL, 1);
     assert_eq!(event.id(), "key_00000000000000000000000000000007.1");
     assert_eq!(event.tenant(), "3714240b-2e06-4c35-8856-ccc1c096323e");
 
-    let tenant = RecordedEvent { aggregate_type: "tenant".to_owned(), payload: json!("Odd"), ..bare.clone() };
+    let tenant =
+        RecordedEvent { aggregate_type: "tenant".to_owned(), payload: json!("Odd").into(), ..bare.clone() };
     assert_eq!(CloudEvent::tenant_of(&tenant), tenant.aggregate_id);
-    let nobody = RecordedEvent { payload: json!({ "KeyIssued": {} }), ..bare.clone() };
+    let nobody = RecordedEvent { payload: json!({ "KeyIssued": {} }).into(), ..bare.clone() };
     assert_eq!(CloudEvent::tenant_of(&nobody), PLATFORM_TENANT.to_string());
-    let odd = RecordedEvent { metadata: json!({ "tenant_id": "a.#", "event_id": "x".repeat(300) }), ..bare };
+    let odd =
+        RecordedEvent { metadata: json!({ "tenant_id": "a.#", "event_id": "x".repeat(300) }).into(), ..bare };
     let event = CloudEvent::new(&odd, PUBLIC_URL, 1);
     assert_eq!((event.tenant(), event.id().len()), ("a__", 64));
 }

@@ -82,10 +82,13 @@ fn revoked(tenant: &str, number: u64) -> NewEvent {
     NewEvent {
         event_type: "KeyRevoked".to_owned(),
         event_version: "1.0".to_owned(),
-        payload: json!({ "KeyRevoked": { "tenant_id": tenant, "reason": "unused", "note": format!("{number}"),
-            "revoked_at": "2026-03-01T11:30:00Z" } }),
+        payload:
+            json!({ "KeyRevoked": { "tenant_id": tenant, "reason": "unused", "note": format!("{number}"),
+            "revoked_at": "2026-03-01T11:30:00Z" } })
+            .into(),
         metadata: json!({ "event_id": format!("{tenant}/{number}"), "tenant_id": tenant, "actor": "tester",
-            "request_id": "r-1", "ip": "key_1:sealed" }),
+            "request_id": "r-1", "ip": "key_1:sealed" })
+        .into(),
     }
 }
 

@@ -63,8 +63,8 @@ fn serialized(id: &str, sequence: usize, number: u64) -> SerializedEvent {
         "counter".to_owned(),
         event.event_type,
         event.event_version,
-        event.payload,
-        event.metadata,
+        event.payload.parse().unwrap(),
+        event.metadata.parse().unwrap(),
     )
 }
 
@@ -169,7 +169,7 @@ async fn the_store_loads_upcasts_and_commits() {
 
         let mut old = new("old");
         old.streams[0].events[0].event_version = "0.9".to_owned();
-        old.streams[0].events[0].payload = json!({ "Counted": { "amount": 7 } });
+        old.streams[0].events[0].payload = json!({ "Counted": { "amount": 7 } }).into();
         journal.append(old).await.unwrap();
         assert!(matches!(store.load("old").await, Err(DatabaseError::Malformed(_))));
         let upcaster = SemanticVersionEventUpcaster::new(

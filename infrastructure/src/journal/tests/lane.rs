@@ -203,7 +203,7 @@ async fn what_no_store_could_hold_is_refused_before_the_lane() {
     let test = TestDatabase::sqlite().await;
     let journal = open(test.database.clone()).await;
     let mut nul = new("a");
-    nul.streams[0].events[0].payload = json!({ "name": "a\0b" });
+    nul.streams[0].events[0].payload = json!({ "name": "a\0b" }).into();
     let twice = Append {
         streams: vec![stream("a", Expected::Any, 1), stream("a", Expected::Any, 1)],
         now: NOW,

@@ -25,8 +25,8 @@ fn event(number: u64) -> NewEvent {
     NewEvent {
         event_type: "Counted".to_owned(),
         event_version: "1.0".to_owned(),
-        payload: json!({ "Counted": { "number": number, "text": "größer ≥ \"quoted\" \\u0000" } }),
-        metadata: json!({ "actor": "tester" }),
+        payload: json!({ "Counted": { "number": number, "text": "größer ≥ \"quoted\" \\u0000" } }).into(),
+        metadata: json!({ "actor": "tester" }).into(),
     }
 }
 
