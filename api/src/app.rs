@@ -7,6 +7,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web;
 use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
+use nexus_domain::dialect::Dialects;
 use nexus_domain::verification::{Code, Refused};
 use nexus_infrastructure::config::UsageDetail;
 use nexus_infrastructure::gate::Gate;
@@ -16,6 +17,7 @@ use nexus_validator::{Decision, Validator};
 
 use crate::node::freshness::Freshness;
 use crate::problem::Problem;
+use crate::request::HotDurations;
 use crate::{
     audit, docs, events, forward_auth, health, keys, openapi, projections, request, tenants, verify,
 };
@@ -45,6 +47,8 @@ pub struct App {
     pub trusted_proxies: Arc<[IpNet]>,
     /// Where the outside reaches this server.
     pub public_url: String,
+    /// How long verification takes.
+    pub hot_durations: HotDurations,
     /// Metrics as text.
     pub metrics: PrometheusHandle,
 }
@@ -72,8 +76,8 @@ impl App {
     }
 }
 
-/// All routes. Wrap the app in [`request::trace`] where it is built.
-pub fn routes(config: &mut web::ServiceConfig) {
+/// All routes.
+pub fn routes(config: &mut web::ServiceConfig, dialects: &Dialects) {
     config
         .app_data(web::PayloadConfig::new(LONGEST_BODY))
         .app_data(web::PathConfig::default().error_handler(|_, _| Problem::not_found().into()))
@@ -81,7 +85,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
             web::scope("")
                 .wrap(from_fn(request::trace))
                 .configure(verify::routes)
-                .configure(forward_auth::routes)
+                .configure(|config| forward_auth::routes(config, dialects))
                 .configure(tenants::routes)
                 .configure(keys::routes)
                 .configure(audit::routes)

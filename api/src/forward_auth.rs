@@ -1,11 +1,14 @@
 //! `GET /v1/forward-auth/{dialect}`: the verdict for a gateway that passes the caller's own request
 //! headers on: nginx `auth_request`, Caddy `forward_auth`, Traefik ForwardAuth, Envoy ext_authz.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use nexus_domain::dialect::Dialect;
+use nexus_domain::dialect::{Dialect, Dialects};
 use nexus_domain::verification::Question;
 use nexus_validator::usage_journal::UsageRecord;
 use nexus_validator::{Decision, Subject};
@@ -18,11 +21,51 @@ use crate::request::{RequestId, client_ip, from_trusted_proxy, header_texts};
 /// What stands for a method that cannot be believed: none that only reads.
 const UNKNOWN_METHOD: &str = "UNKNOWN";
 
-/// Registers the route, for every method: gateways repeat the caller's.
-pub fn routes(config: &mut web::ServiceConfig) {
-    config
-        .service(web::resource("/v1/forward-auth/{dialect}").route(web::route().to(forward_auth)))
-        .service(web::resource("/v1/forward-auth/{dialect}/{path:.*}").route(web::route().to(appended)));
+/// How many queries a worker keeps at hand per dialect: gateways have one for each protected place.
+const QUERIES_KEPT: usize = 256;
+
+/// Registers the routes, for every method: gateways repeat the caller's. A path of its own for each dialect is found without
+/// a pattern, and another one is not found.
+pub fn routes(config: &mut web::ServiceConfig, dialects: &Dialects) {
+    for dialect in dialects.iter() {
+        let door = Rc::new(Door { dialect: Arc::clone(dialect), needs: RefCell::default() });
+        let behind = Arc::clone(dialect);
+        let path = format!("/v1/forward-auth/{}", dialect.name);
+        let appended_path = format!("{path}/{{path:.*}}");
+        let asked = move |app: web::Data<App>, request: HttpRequest| {
+            std::future::ready(forward_auth(&app, &request, &door))
+        };
+        let repeated = move |app: web::Data<App>, request: HttpRequest, path: web::Path<String>| {
+            std::future::ready(appended(&app, &request, &behind, &path))
+        };
+        config
+            .service(web::resource(path).route(web::route().to(asked)))
+            .service(web::resource(appended_path).route(web::route().to(repeated)));
+    }
+}
+
+/// The way in to one dialect, on one worker.
+struct Door {
+    dialect: Arc<Dialect>,
+    /// What queries say, which is the same for nearly all requests.
+    needs: RefCell<HashMap<String, Rc<Needs>>>,
+}
+
+impl Door {
+    fn needs(&self, request: &HttpRequest) -> Result<Rc<Needs>, Problem> {
+        let query = request.query_string();
+        if let Some(known) = self.needs.borrow().get(query) {
+            return Ok(Rc::clone(known));
+        }
+        let needs = Rc::new(needs(request, &self.dialect)?);
+        let mut kept = self.needs.borrow_mut();
+        // Whoever sends another query each time gains nothing, and takes no memory.
+        if kept.len() >= QUERIES_KEPT {
+            kept.clear();
+        }
+        kept.insert(query.to_owned(), Rc::clone(&needs));
+        Ok(needs)
+    }
 }
 
 struct Needs {
@@ -45,36 +88,31 @@ struct Needs {
     ),
     responses((status = 200, description = "Accepted; `X-Nexus-Tenant`, `X-Nexus-Key` and `X-Nexus-Scopes` tell whose the credential is"), (status = 401, description = "The dialect's own refusal"), (status = 403, description = "The dialect's own refusal"), (status = 404, body = problem::Document)),
 )]
-pub async fn forward_auth(
-    app: web::Data<App>,
-    request: HttpRequest,
-    dialect: web::Path<String>,
-) -> Result<HttpResponse, Problem> {
-    let dialect = app.gate.dialects().get(&dialect).ok_or_else(Problem::not_found)?;
-    let needs = needs(&request, dialect)?;
-    let believed = from_trusted_proxy(&request, &app.trusted_proxies);
-    let original = |names: [&str; 2]| if believed { stated(&request, names) } else { None };
+fn forward_auth(app: &App, request: &HttpRequest, door: &Door) -> Result<HttpResponse, Problem> {
+    let needs = door.needs(request)?;
+    let believed = from_trusted_proxy(request, &app.trusted_proxies);
+    let original = |names: [&str; 2]| if believed { stated(request, names) } else { None };
     let said = Said {
         method: original(["x-original-method", "x-forwarded-method"]),
         path: original(["x-original-uri", "x-forwarded-uri"]),
     };
-    decide(&app, &request, dialect, &needs, said)
+    decide(app, request, &door.dialect, &needs, said)
 }
 
 /// For gateways that repeat the caller's method and append its path and query, as Envoy's `ext_authz` does over HTTP. What the
 /// request needs cannot stand in the query then, so this tells whose the credential is and whether it may be used here.
-async fn appended(
-    app: web::Data<App>,
-    request: HttpRequest,
-    place: web::Path<(String, String)>,
+fn appended(
+    app: &App,
+    request: &HttpRequest,
+    dialect: &Dialect,
+    path: &str,
 ) -> Result<HttpResponse, Problem> {
-    let dialect = app.gate.dialects().get(&place.0).ok_or_else(Problem::not_found)?;
     let needs = Needs { environment: None, scopes: Vec::new(), restrictions: BTreeMap::new() };
-    let believed = from_trusted_proxy(&request, &app.trusted_proxies);
-    let path = format!("/{}", place.1);
+    let believed = from_trusted_proxy(request, &app.trusted_proxies);
+    let path = format!("/{path}");
     let said =
         Said { method: believed.then(|| request.method().as_str()), path: believed.then_some(path.as_str()) };
-    decide(&app, &request, dialect, &needs, said)
+    decide(app, request, dialect, &needs, said)
 }
 
 /// What a trusted proxy says of the caller's request.

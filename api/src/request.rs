@@ -10,6 +10,7 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, web};
 use ipnet::IpNet;
+use metrics::Histogram;
 
 use crate::app::App;
 use crate::problem::{self, Problem};
@@ -64,7 +65,7 @@ pub async fn trace(
     request.extensions_mut().insert(id.clone());
     let clock = request.app_data::<web::Data<App>>().map(|app| app.gate.clock().clone());
     let began = clock.as_ref().map(|clock| clock.monotonic());
-    let hot = is_hot(request.path());
+    let hot = HotRoute::of(request.path());
     // No clone of the request may live across the call: the router needs it for itself alone.
     let Ok(answered) = tokio::time::timeout(ANSWERED_WITHIN, next.call(request)).await else {
         tracing::warn!(request_id = id.as_str(), "a request was not complete within 35 seconds");
@@ -88,8 +89,52 @@ pub async fn trace(
 
 /// Verification is asked thousands of times a second: it goes into the usage journal one by one,
 /// and into the log at debug level alone.
-fn is_hot(path: &str) -> bool {
-    path == "/v1/verify" || path.starts_with("/v1/forward-auth/")
+#[derive(Debug, Clone, Copy)]
+enum HotRoute {
+    Verify,
+    ForwardAuth,
+}
+
+impl HotRoute {
+    fn of(path: &str) -> Option<Self> {
+        if path == "/v1/verify" {
+            Some(Self::Verify)
+        } else if path.starts_with("/v1/forward-auth/") {
+            Some(Self::ForwardAuth)
+        } else {
+            None
+        }
+    }
+}
+
+const DURATION: &str = "nexus_http_request_duration_seconds";
+
+/// The durations of verification by class of status, at hand: to find a histogram by its labels takes longer than a verdict.
+#[derive(Clone)]
+pub struct HotDurations {
+    verify: [Histogram; STATUS_CLASSES.len()],
+    forward_auth: [Histogram; STATUS_CLASSES.len()],
+}
+
+impl HotDurations {
+    /// Those of the recorder that is installed.
+    #[must_use]
+    pub fn installed() -> Self {
+        let of = |route: &'static str| {
+            STATUS_CLASSES.map(|class| metrics::histogram!(DURATION, "route" => route, "status" => class))
+        };
+        Self { verify: of("/v1/verify"), forward_auth: of("/v1/forward-auth/{dialect}") }
+    }
+
+    fn record(&self, route: HotRoute, status: u16, took: Duration) {
+        let by_class = match route {
+            HotRoute::Verify => &self.verify,
+            HotRoute::ForwardAuth => &self.forward_auth,
+        };
+        if let Some(histogram) = by_class.get(status_class(status)) {
+            histogram.record(took);
+        }
+    }
 }
 
 /// Failures without a body of ours become problem details: what actix refuses by itself, and
@@ -120,25 +165,32 @@ fn explain(response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceRespons
     response.into_response(rendered)
 }
 
-fn record(response: &ServiceResponse<BoxBody>, id: &RequestId, took: Duration, hot: bool) {
+fn record(response: &ServiceResponse<BoxBody>, id: &RequestId, took: Duration, hot: Option<HotRoute>) {
     let request = response.request();
     let status = response.status().as_u16();
-    let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
-    metrics::histogram!("nexus_http_request_duration_seconds", "route" => route, "status" => status_class(status)).record(took);
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-    if hot {
+    if let Some(route) = hot {
+        if let Some(app) = request.app_data::<web::Data<App>>() {
+            app.hot_durations.record(route, status, took);
+        }
         tracing::debug!(request_id = id.as_str(), method = %request.method(), path = request.path(), status, micros, "request");
     } else {
+        let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
+        let class = STATUS_CLASSES.get(status_class(status)).copied().unwrap_or_default();
+        metrics::histogram!(DURATION, "route" => route, "status" => class).record(took);
         tracing::info!(request_id = id.as_str(), method = %request.method(), path = request.path(), status, micros, "request");
     }
 }
 
-const fn status_class(status: u16) -> &'static str {
+const STATUS_CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
+
+/// The place of a status in [`STATUS_CLASSES`].
+const fn status_class(status: u16) -> usize {
     match status {
-        200..=299 => "2xx",
-        300..=399 => "3xx",
-        400..=499 => "4xx",
-        _ => "5xx",
+        200..=299 => 0,
+        300..=399 => 1,
+        400..=499 => 2,
+        _ => 3,
     }
 }
 

@@ -8,9 +8,8 @@ use nexus_domain::key::{Key, KeyEvent};
 use nexus_domain::tenant::{Tenant, TenantEvent};
 use nexus_domain::usage::{Usage, UsageEvent};
 use nexus_infrastructure::journal::{Json, RecordedEvent};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
+use serde::de::{DeserializeOwned, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::error::FoldError;
 use crate::projection::Projection;
@@ -58,12 +57,38 @@ pub enum Body {
     Key(KeyId, KeyEvent),
     /// To a tenant.
     Tenant(TenantId, TenantEvent),
-    /// A node reported usage. Its requests are not taken apart: nothing is folded from them.
-    Usage(UsageEvent<Box<RawValue>>),
+    /// A node reported usage.
+    Usage(UsageEvent<Listed>),
     /// To an aggregate that nothing here decodes. Only projections that ignore its type pass over it.
     Foreign,
     /// Something that this program cannot read, and why. Stops the projections that consume its type.
     Undecodable(String),
+}
+
+/// How many requests an event lists. They are most of its bytes, and are read where somebody asks for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed(pub usize);
+
+impl<'de> Deserialize<'de> for Listed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Count;
+        impl<'de> Visitor<'de> for Count {
+            type Value = Listed;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list of requests")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut requests: A) -> Result<Listed, A::Error> {
+                let mut count = 0;
+                while requests.next_element::<IgnoredAny>()?.is_some() {
+                    count += 1;
+                }
+                Ok(Listed(count))
+            }
+        }
+        deserializer.deserialize_seq(Count)
+    }
 }
 
 impl Event {
@@ -138,7 +163,7 @@ fn decode<E: DomainEvent + DeserializeOwned>(payload: &Json, version: &str) -> R
 }
 
 fn usage(payload: &Json, version: &str) -> Result<Body, String> {
-    let event: UsageEvent<Box<RawValue>> = payload.parse().map_err(|error| error.to_string())?;
+    let event: UsageEvent<Listed> = payload.parse().map_err(|error| error.to_string())?;
     same_version(event.version(), version)?;
     Ok(Body::Usage(event))
 }

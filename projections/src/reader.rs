@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use nexus_infrastructure::database::{Database, DatabaseError, Row, Value};
+use nexus_infrastructure::journal::Journal;
 
 use crate::builds::Standing;
 use crate::error::QueryError;
@@ -20,6 +21,10 @@ pub(crate) struct Reader {
 impl Reader {
     pub(crate) const fn new(shared: Arc<Shared>, name: &'static str) -> Self {
         Self { shared, name }
+    }
+
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.shared.journal
     }
 
     pub(crate) fn database(&self) -> &Database {

@@ -10,6 +10,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use nexus_api::app::{self, App};
 use nexus_api::node::freshness::Freshness;
 use nexus_api::node::{expiry, feed, usage};
+use nexus_api::request::HotDurations;
 use nexus_domain::ids::TenantId;
 use nexus_infrastructure::bus::{Relay, RelayOptions};
 use nexus_infrastructure::clock::SystemClock;
@@ -135,15 +136,18 @@ impl Node {
             freshness: Arc::clone(&freshness),
             usage: usage.clone(),
             usage_detail: config.usage.detail,
+            hot_durations: HotDurations::installed(),
             trusted_proxies: config.server.trusted_proxies.as_slice().into(),
             public_url: config.server.public_url.clone(),
             metrics,
         });
-        let mut server =
-            HttpServer::new(move || HttpApp::new().app_data(state.clone()).configure(app::routes))
-                .client_request_timeout(HEAD_WITHIN)
-                .shutdown_timeout(DRAIN_SECONDS)
-                .disable_signals();
+        let mut server = HttpServer::new(move || {
+            let routes = |config: &mut web::ServiceConfig| app::routes(config, state.gate.dialects());
+            HttpApp::new().app_data(state.clone()).configure(routes)
+        })
+        .client_request_timeout(HEAD_WITHIN)
+        .shutdown_timeout(DRAIN_SECONDS)
+        .disable_signals();
         if let Some(workers) = config.server.workers {
             server = server.workers(workers as usize);
         }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::{Stream, TryStreamExt};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
@@ -70,6 +71,12 @@ pub struct RecordedEvent {
     pub metadata: Json,
     /// [`Append::now`] of the command, in unix microseconds. It need not rise with the position.
     pub created_at: i64,
+}
+
+impl RecordedEvent {
+    fn bytes(&self) -> usize {
+        self.payload.as_str().len() + self.metadata.as_str().len()
+    }
 }
 
 /// What a repeated request is answered with.
@@ -165,12 +172,29 @@ impl Journal {
         read_head(&self.0.database).await
     }
 
-    /// The events behind position `after`, at most `limit`, in order.
+    /// The events behind position `after`, at most `limit`, in order. Fewer where they are big: what is read at once takes
+    /// about 16 MiB at most. [`Journal::is_end`] tells whether there were no more.
     pub async fn read(&self, after: u64, limit: u32) -> Result<Vec<RecordedEvent>, DatabaseError> {
         let (after, limit) = (i64::try_from(after).unwrap_or(i64::MAX), i64::from(limit));
         match &self.0.database {
             Database::Postgres(pool) => in_time(postgres::read(pool, after, limit)).await,
             Database::Sqlite(sqlite) => in_time(sqlite::read(sqlite, after, limit)).await,
+        }
+    }
+
+    /// Whether the log ended, when it was read, behind `events` that [`Journal::read`] gave for `limit`.
+    #[must_use]
+    pub fn is_end(events: &[RecordedEvent], limit: u32) -> bool {
+        events.len() < limit as usize && events.iter().map(RecordedEvent::bytes).sum::<usize>() < READ_AT_ONCE
+    }
+
+    /// The events at these positions, in order; what is not in the log is left out.
+    pub async fn at(&self, positions: &[u64]) -> Result<Vec<RecordedEvent>, DatabaseError> {
+        let positions =
+            positions.iter().map(|position| i64::try_from(*position).unwrap_or(i64::MAX)).collect();
+        match &self.0.database {
+            Database::Postgres(pool) => postgres::at(pool, positions).await,
+            Database::Sqlite(sqlite) => sqlite::at(sqlite, positions).await,
         }
     }
 
@@ -271,6 +295,26 @@ struct EventColumns<J> {
     payload: J,
     metadata: J,
     created_at: i64,
+}
+
+/// Bytes of events that are read at once, apart from the last one.
+const READ_AT_ONCE: usize = 16 << 20;
+
+/// Takes rows until they are enough for memory.
+async fn bounded<J: Into<String>>(
+    rows: &mut (impl Stream<Item = Result<EventColumns<J>, sqlx::Error>> + Unpin),
+) -> Result<Vec<RecordedEvent>, DatabaseError> {
+    let mut events = Vec::new();
+    let mut bytes = 0;
+    while let Some(row) = rows.try_next().await? {
+        let event = RecordedEvent::from(row);
+        bytes += event.bytes();
+        events.push(event);
+        if bytes >= READ_AT_ONCE {
+            break;
+        }
+    }
+    Ok(events)
 }
 
 impl<J: Into<String>> From<EventColumns<J>> for RecordedEvent {

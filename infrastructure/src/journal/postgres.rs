@@ -22,6 +22,9 @@ const APPEND: &str = "SELECT head, rejected, reasons, details FROM append_batch(
      $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
      $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)";
 
+const SELECT: &str = "SELECT position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata, \
+                      created_at FROM events";
+
 /// How long after a failure the listener is set up again. Meanwhile the poll does its work.
 const RELISTEN: Duration = Duration::from_secs(1);
 
@@ -346,14 +349,14 @@ pub(super) async fn head(pool: &PgPool) -> Result<u64, DatabaseError> {
 }
 
 pub(super) async fn read(pool: &PgPool, after: i64, limit: i64) -> Result<Vec<RecordedEvent>, DatabaseError> {
-    let rows: Vec<EventColumns<StoredJson>> = sqlx::query_as(
-        "SELECT position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata, created_at \
-         FROM events WHERE position > $1 ORDER BY position LIMIT $2",
-    )
-    .bind(after)
-    .bind(limit)
-    .fetch_all(pool)
-    .await?;
+    let sql = format!("{SELECT} WHERE position > $1 ORDER BY position LIMIT $2");
+    let mut rows = sqlx::query_as::<_, EventColumns<StoredJson>>(&sql).bind(after).bind(limit).fetch(pool);
+    super::bounded(&mut rows).await
+}
+
+pub(super) async fn at(pool: &PgPool, positions: Vec<i64>) -> Result<Vec<RecordedEvent>, DatabaseError> {
+    let sql = format!("{SELECT} WHERE position = ANY($1) ORDER BY position");
+    let rows: Vec<EventColumns<StoredJson>> = sqlx::query_as(&sql).bind(positions).fetch_all(pool).await?;
     Ok(rows.into_iter().map(RecordedEvent::from).collect())
 }
 

@@ -10,6 +10,12 @@ use super::lane::Outcome;
 use super::{EventColumns, RecordedEvent};
 use crate::database::{DatabaseError, SqliteDatabase};
 
+// CROSS JOIN fixes the order of the loops: positions first, each event by its key.
+const SELECT: &str = "SELECT l.position, e.aggregate_type, e.aggregate_id, e.sequence, e.event_type, e.event_version, e.payload, \
+            e.metadata, l.created_at \
+     FROM event_log l CROSS JOIN events e \
+       ON e.aggregate_type = l.aggregate_type AND e.aggregate_id = l.aggregate_id AND e.sequence = l.sequence";
+
 pub(super) struct SqliteWriter {
     database: SqliteDatabase,
 }
@@ -258,17 +264,19 @@ pub(super) async fn read(
     after: i64,
     limit: i64,
 ) -> Result<Vec<RecordedEvent>, DatabaseError> {
-    // CROSS JOIN fixes the order of the loops: positions first, each event by its key.
-    let rows: Vec<EventColumns<String>> = sqlx::query_as(
-        "SELECT l.position, e.aggregate_type, e.aggregate_id, e.sequence, e.event_type, e.event_version, e.payload, \
-                e.metadata, l.created_at \
-         FROM event_log l CROSS JOIN events e \
-           ON e.aggregate_type = l.aggregate_type AND e.aggregate_id = l.aggregate_id AND e.sequence = l.sequence \
-         WHERE l.position > $1 ORDER BY l.position LIMIT $2",
-    )
-    .bind(after)
-    .bind(limit)
-    .fetch_all(&database.read)
-    .await?;
+    let sql = format!("{SELECT} WHERE l.position > ? ORDER BY l.position LIMIT ?");
+    let mut rows =
+        sqlx::query_as::<_, EventColumns<String>>(&sql).bind(after).bind(limit).fetch(&database.read);
+    super::bounded(&mut rows).await
+}
+
+pub(super) async fn at(
+    database: &SqliteDatabase,
+    positions: Vec<i64>,
+) -> Result<Vec<RecordedEvent>, DatabaseError> {
+    let sql = format!("{SELECT} WHERE l.position IN (SELECT value FROM json_each(?)) ORDER BY l.position");
+    let positions = sqlx::types::Json(positions);
+    let rows: Vec<EventColumns<String>> =
+        sqlx::query_as(&sql).bind(positions).fetch_all(&database.read).await?;
     Ok(rows.into_iter().map(RecordedEvent::from).collect())
 }

@@ -6,17 +6,16 @@ use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::ids::KeyId;
 use nexus_domain::key::Key;
 use nexus_domain::tenant::Tenant;
 use nexus_domain::usage::{Usage, UsageEvent};
 use nexus_domain::verification::Code;
 use nexus_infrastructure::database::ColumnType::{Int, Text};
 use nexus_infrastructure::database::Value;
-use serde_json::value::RawValue;
 
 use crate::error::FoldError;
-use crate::event::{Body, Event};
+use crate::event::{Body, Event, Listed};
 use crate::projection::{Projection, Rows, Stored, Table};
 
 use super::{MINUTE, NAME};
@@ -43,12 +42,11 @@ impl Projection for Fold {
                               PRIMARY KEY (key_id, minute, code)",
                     indexes: &[],
                 },
-                // The requests of an event, as JSON: one row for many, since they are read by the page and never alone.
+                // Which events list requests of a key, and when those were made. The requests stay where they are, in the log.
                 Table {
                     name: "usage_window",
-                    columns: "position BIGINT NOT NULL, tenant_id TEXT NOT NULL, key_id TEXT NOT NULL, first_at BIGINT NOT NULL, \
-                              last_at BIGINT NOT NULL, requests TEXT NOT NULL",
-                    indexes: &[("key", "(key_id, last_at, position)")],
+                    columns: "key_id TEXT NOT NULL, first_at BIGINT NOT NULL, last_at BIGINT NOT NULL, position BIGINT NOT NULL",
+                    indexes: &[("key", "(key_id, last_at, position, first_at)")],
                 },
             ]
         }
@@ -82,7 +80,7 @@ struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, position: u64, usage: &UsageEvent<Box<RawValue>>) {
+    fn add(&mut self, position: u64, usage: &UsageEvent<Listed>) {
         match usage {
             UsageEvent::KeyUsed(used) => {
                 // A window lies within a minute.
@@ -90,11 +88,10 @@ impl Sums {
                 for (code, count) in &used.counts {
                     *self.minutes.entry((used.key_id, minute, *code)).or_default() += count;
                 }
-                let owner = Some((used.tenant_id, used.key_id));
-                self.add_window(position, owner, used.from, used.to, &used.requests);
+                self.add_window(position, used.key_id.to_string(), used.from, used.to, used.requests);
             }
             UsageEvent::UnattributedRefusals(refused) => {
-                self.add_window(position, None, refused.from, refused.to, &refused.requests);
+                self.add_window(position, String::new(), refused.from, refused.to, refused.requests);
             }
         }
     }
@@ -102,22 +99,15 @@ impl Sums {
     fn add_window(
         &mut self,
         position: u64,
-        owner: Option<(TenantId, KeyId)>,
+        key: String,
         from: DateTime<Utc>,
         to: DateTime<Utc>,
-        requests: &RawValue,
+        requests: Listed,
     ) {
-        if requests.get() == "[]" {
-            return;
+        if requests != Listed(0) {
+            let (from, to) = (from.timestamp_micros(), to.timestamp_micros());
+            self.windows.push(vec![key.into(), from.into(), to.into(), position.into()]);
         }
-        self.windows.push(vec![
-            position.into(),
-            owner.map(|(tenant, _)| tenant.to_string()).unwrap_or_default().into(),
-            owner.map(|(_, key)| key.to_string()).unwrap_or_default().into(),
-            from.timestamp_micros().into(),
-            to.timestamp_micros().into(),
-            requests.get().into(),
-        ]);
     }
 
     fn rows(self) -> Vec<Rows> {
@@ -134,14 +124,7 @@ impl Sums {
             },
             Rows {
                 table: "usage_window",
-                columns: &[
-                    ("position", Int),
-                    ("tenant_id", Text),
-                    ("key_id", Text),
-                    ("first_at", Int),
-                    ("last_at", Int),
-                    ("requests", Text),
-                ],
+                columns: &[("key_id", Text), ("first_at", Int), ("last_at", Int), ("position", Int)],
                 rows: self.windows,
                 on_conflict: "",
             },

@@ -5,14 +5,13 @@ mod fold;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::str::FromStr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use nexus_domain::ids::{KeyId, TenantId};
-use nexus_domain::usage::{Counts, Requests, UsedRequest};
+use nexus_domain::usage::{Counts, Requests, UsageEvent, UsedRequest};
 use nexus_domain::verification::Code;
 use nexus_infrastructure::database::{Row, Value};
+use nexus_infrastructure::journal::RecordedEvent;
 use serde::Serialize;
 
 pub(crate) use self::fold::Fold;
@@ -182,7 +181,7 @@ impl Usage {
     ) -> Result<Vec<(Place, RequestItem)>, QueryError> {
         let sql = |build| {
             format!(
-                "SELECT position, tenant_id, key_id, last_at, requests FROM usage_window_{build} \
+                "SELECT position, last_at FROM usage_window_{build} \
                  WHERE key_id = $1 AND first_at <= $2 AND (last_at, position) < ($3, $4) \
                  ORDER BY last_at DESC, position DESC LIMIT $5"
             )
@@ -193,9 +192,13 @@ impl Usage {
         loop {
             let args = [of.id(), before_at.into(), unread.0.into(), unread.1.into(), WINDOWS_AT_ONCE.into()];
             let rows = self.reader.query(sql, &args).await?;
+            let mut positions = Vec::with_capacity(rows.len());
             for row in &rows {
-                unread = (row.int(3)?, row.int(0)?);
-                found.extend(requests_of(row)?.into_iter().filter(|(place, _)| place.0 < before));
+                positions.push(row.uint(0)?);
+                unread = (row.int(1)?, row.int(0)?);
+            }
+            for event in self.reader.journal().at(&positions).await? {
+                found.extend(requests_of(&event)?.into_iter().filter(|(place, _)| place.0 < before));
                 // Only the newest are wanted, and windows may hold many.
                 while found.len() > limit + 1 {
                     found.pop_last();
@@ -223,20 +226,18 @@ fn code(row: &Row, column: usize) -> Result<Code, QueryError> {
 /// Where a request stands in the list: its time, the position of its event in the log, its number in the event.
 type Place = [i64; 3];
 
-/// The requests of a window.
-fn requests_of(row: &Row) -> Result<Vec<(Reverse<Place>, RequestItem)>, QueryError> {
-    fn id<T: FromStr<Err: Error + Send + Sync + 'static>>(text: &str) -> Result<Option<T>, QueryError> {
-        Some(text).filter(|id| !id.is_empty()).map(str::parse).transpose().map_err(QueryError::row)
-    }
-    let position = row.int(0)?;
-    let (tenant_id, key_id): (Option<TenantId>, Option<KeyId>) = (id(row.text(1)?)?, id(row.text(2)?)?);
-    let requests: Requests = serde_json::from_str(row.text(4)?).map_err(QueryError::row)?;
+/// The requests that an event lists.
+fn requests_of(event: &RecordedEvent) -> Result<Vec<(Reverse<Place>, RequestItem)>, QueryError> {
+    let (owner, requests): (_, Requests) = match event.payload.parse().map_err(QueryError::row)? {
+        UsageEvent::KeyUsed(used) => (Some((used.tenant_id, used.key_id)), used.requests),
+        UsageEvent::UnattributedRefusals(refused) => (None, refused.requests),
+    };
+    let position = i64::try_from(event.position).map_err(QueryError::row)?;
     let item = |(number, request): (i64, UsedRequest)| {
         let UsedRequest { at, code, version, method, path, ip, request_id, client_version } = request;
-        let place = [at.timestamp_micros(), position, number];
         let item = RequestItem {
-            key_id,
-            tenant_id,
+            key_id: owner.map(|(_, key)| key),
+            tenant_id: owner.map(|(tenant, _)| tenant),
             at,
             code,
             version,
@@ -246,7 +247,7 @@ fn requests_of(row: &Row) -> Result<Vec<(Reverse<Place>, RequestItem)>, QueryErr
             request_id,
             client_version,
         };
-        (Reverse(place), item)
+        (Reverse([at.timestamp_micros(), position, number]), item)
     };
     Ok((0..).zip(requests).map(item).collect())
 }
