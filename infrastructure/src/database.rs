@@ -16,6 +16,7 @@ mod tests;
 mod transaction;
 mod value;
 
+pub use connect::SQLITE_DAILY_WORK;
 pub(crate) use connect::prepare_session;
 pub use error::{Cause, DatabaseError};
 pub use transaction::Transaction;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexus_infrastructure::database::{DatabaseError, Transaction};
+use nexus_infrastructure::database::{DatabaseError, SQLITE_DAILY_WORK, Transaction};
 use tokio::sync::{OwnedMutexGuard, mpsc};
 use tokio::task::JoinSet;
 
@@ -23,9 +23,8 @@ const POSTGRES_BATCH: u32 = 10_000;
 /// Most events in a transaction on SQLite, where it keeps all other writers waiting.
 const SQLITE_BATCH: u32 = 2500;
 /// SQLite: rows go all over the indexes of a table that is loaded, and with the usual page cache most of them would be read
-/// from the file, and written back, again and again. 64 MiB each; otherwise SQLite's own defaults.
+/// from the file, and written back, again and again. 64 MiB each.
 const FOR_LOAD: [&str; 2] = ["PRAGMA cache_size = -65536", "PRAGMA wal_autocheckpoint = 16384"];
-const FOR_DAILY_WORK: [&str; 2] = ["PRAGMA cache_size = -2000", "PRAGMA wal_autocheckpoint = 1000"];
 /// How often a drop is tried that readers are in the way of, and how long it rests in between. The keeper tries again later.
 const DROP_ATTEMPTS: u32 = 3;
 const DROP_PAUSE: Duration = Duration::from_millis(200);
@@ -60,7 +59,7 @@ pub(crate) async fn drive(shared: &Arc<Shared>, slots: &[Arc<Slot>]) -> Result<(
         }
         outcome = outcome.and(ended);
     }
-    tune(shared, FOR_DAILY_WORK).await;
+    tune(shared, SQLITE_DAILY_WORK).await;
     outcome
 }
 

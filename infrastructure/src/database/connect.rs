@@ -78,9 +78,11 @@ fn explain_postgres(options: &PgConnectOptions, error: sqlx::Error) -> DatabaseE
 }
 
 /// 16 MiB for each connection: the upper pages of the indexes that every command touches.
-pub const SQLITE_CACHE: &str = "-16384";
-/// After 16 MiB of the write-ahead log, in pages: each page that is written often is copied back the more seldom.
-pub const SQLITE_CHECKPOINT: &str = "4096";
+const CACHE: &str = "-16384";
+/// After 16 MiB of the write-ahead log, in pages: a page that is written often is copied back the more seldom.
+const CHECKPOINT: &str = "4096";
+/// Sets SQLite's writing connection back after a load, for which it was given more.
+pub const SQLITE_DAILY_WORK: [&str; 2] = ["PRAGMA cache_size = -16384", "PRAGMA wal_autocheckpoint = 4096"];
 
 async fn sqlite(path: &str, options: &DatabaseOptions) -> Result<Database, DatabaseError> {
     if path.is_empty() || path.starts_with(":memory:") {
@@ -95,8 +97,8 @@ async fn sqlite(path: &str, options: &DatabaseOptions) -> Result<Database, Datab
         // NORMAL would lose the last commits in a power cut, and with them revocations that were confirmed.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .pragma("cache_size", SQLITE_CACHE)
-        .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT)
+        .pragma("cache_size", CACHE)
+        .pragma("wal_autocheckpoint", CHECKPOINT)
         .busy_timeout(options.busy_timeout)
         .disable_statement_logging();
     let write = patiently(options.busy_timeout.saturating_mul(2), || sqlite_writer(&connect, options))
