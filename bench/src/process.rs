@@ -91,8 +91,8 @@ impl Server {
     pub(crate) async fn calm_down(&self) -> Result<(), Failure> {
         let watch = Stopwatch::start();
         let mut quiet = 0;
-        // What it does once a second must have had its turn.
-        while quiet < 6 && watch.elapsed() < Duration::from_secs(60) {
+        // What it does every few seconds must have had its turn.
+        while quiet < 16 && watch.elapsed() < Duration::from_secs(60) {
             let before = self.busy()?;
             tokio::time::sleep(Duration::from_millis(250)).await;
             quiet = if self.busy()? - before <= 1.0 / TICKS { quiet + 1 } else { 0 };

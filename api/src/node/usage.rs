@@ -1,6 +1,6 @@
 //! The way of a node's decisions into the log: batch by batch, each exactly once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +18,10 @@ use tokio::sync::{mpsc, oneshot};
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// How long a node waits between two batches when little happens.
 const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
-/// From how many events a turn on the window widens, so that the log grows with the keys in use and not with the time.
-const MANY_EVENTS: usize = 500;
+/// What a key that is in use makes the window wider by. The log so grows with the keys in use, and by about fifty events a
+/// second at most as long as they fit the widest window; a key that is used very much makes one more for every few hundred
+/// requests.
+const WINDOW_PER_KEY: Duration = Duration::from_millis(20);
 
 /// A batch could not be taken over; it will be tried again.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +35,7 @@ enum DrainError {
 }
 
 /// Moves batches from the usage journal into the log until `stop` is told; then once more, so that nothing waits for the
-/// next start, and answers. The window between two turns is a second, and widens up to `widest` while many keys are used.
+/// next start, and answers. The window between two turns is a second, and widens up to `widest` with the keys that are used.
 pub async fn drain(
     gate: Arc<Gate>,
     segments: Segments,
@@ -48,8 +50,10 @@ pub async fn drain(
             told = stop.recv() => told,
         };
         match move_all(&gate, &mut segments).await {
-            Ok(events) if events >= MANY_EVENTS => window = (window * 2).min(widest),
-            Ok(_) => window = (window / 2).max(SHORTEST_WINDOW).min(widest),
+            Ok(keys) => {
+                let keys = u32::try_from(keys).unwrap_or(u32::MAX);
+                window = WINDOW_PER_KEY.saturating_mul(keys).max(SHORTEST_WINDOW).min(widest);
+            }
             Err(error) => {
                 tracing::warn!(%error, "usage stays in the node's journal for now");
                 metrics::counter!("nexus_usage_drain_failures_total").increment(1);
@@ -72,16 +76,18 @@ pub async fn drain(
     }
 }
 
-/// Moves what is there, and tells how many events it became.
+/// Moves what is there, and tells how many keys it concerned. What is recorded meanwhile waits for the next turn: under load
+/// there would be no end, and every key would make an event each time.
 async fn move_all(gate: &Gate, segments: &mut Option<Segments>) -> Result<usize, DrainError> {
-    let mut moved = 0;
+    let mut keys = HashSet::new();
+    let newest = on_disk(segments, |segments| Ok(segments.running())).await?;
     loop {
-        let Some(batch) = on_disk(segments, Segments::next).await? else {
-            return Ok(moved);
+        let Some(batch) = on_disk(segments, move |segments| segments.next_up_to(newest)).await? else {
+            return Ok(keys.len());
         };
         let (node, number, fingerprint) = (batch.node.clone(), batch.number, fingerprint(&batch));
         let events = with_sealed_addresses(gate, batch).await?;
-        moved += events.len();
+        keys.extend(events.iter().map(|(stream, _)| stream.clone()));
         gate.record_usage(&node, number, &fingerprint, events).await?;
         metrics::counter!("nexus_usage_batches_total").increment(1);
         on_disk(segments, move |segments| segments.done(number)).await?;

@@ -189,22 +189,37 @@ impl Segments {
         self.core.disk().node.clone()
     }
 
-    /// The oldest batch that is not [`Segments::done`], the same one until then. When none is
-    /// waiting, the running segment is closed if it holds anything; under a backlog it grows on, so
-    /// that batches become fewer and not smaller.
+    /// The number of the running segment: no batch with a higher one has begun.
+    #[must_use]
+    pub fn running(&self) -> BatchNumber {
+        self.core.disk().number
+    }
+
+    /// As [`Segments::next_up_to`], whatever its number.
+    ///
+    /// # Errors
+    /// [`UsageJournalError`]
+    #[expect(clippy::should_implement_trait, reason = "no iterator: the same batch comes until it is done")]
+    pub fn next(&mut self) -> Result<Option<Batch>, UsageJournalError> {
+        self.next_up_to(BatchNumber::MAX)
+    }
+
+    /// The oldest batch that is not [`Segments::done`], the same one until then, unless its number is above `newest`. When
+    /// none is waiting, the running segment is closed if it holds anything; under a backlog it grows on, so that batches
+    /// become fewer and not smaller.
     ///
     /// # Errors
     /// [`UsageJournalError`] when a segment cannot be closed or read. Nothing is lost by that; the
     /// next call tries again.
-    #[expect(clippy::should_implement_trait, reason = "no iterator: the same batch comes until it is done")]
-    pub fn next(&mut self) -> Result<Option<Batch>, UsageJournalError> {
+    pub fn next_up_to(&mut self, newest: BatchNumber) -> Result<Option<Batch>, UsageJournalError> {
         self.core.flush();
         let (node, dir, number) = {
             let mut disk = self.core.disk();
-            if disk.closed.is_empty() {
+            if disk.closed.is_empty() && disk.number <= newest {
                 disk.close_running()?;
             }
-            let Some(number) = disk.closed.front().copied() else { return Ok(None) };
+            let oldest = disk.closed.front().copied();
+            let Some(number) = oldest.filter(|oldest| *oldest <= newest) else { return Ok(None) };
             (disk.node.clone(), disk.dir.clone(), number)
         };
         let path = path_of(&dir, number);

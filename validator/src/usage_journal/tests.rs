@@ -350,3 +350,17 @@ fn a_flood_of_strangers_is_counted_and_not_listed() {
     assert_eq!(requests.len(), 200);
     assert!(requests.iter().all(|request| request.ip.is_none() && request.path.is_some()));
 }
+
+#[test]
+fn a_turn_ends_though_records_keep_coming() {
+    let dir = TempDir::new().unwrap();
+    let (journal, mut segments) = open(dir.path());
+    journal.record(&used(NOON, 1));
+    let newest = segments.running();
+    let first = segments.next_up_to(newest).unwrap().unwrap();
+    assert_eq!((first.number, first.records.len()), (newest, 1));
+    journal.record(&used(NOON, 2));
+    segments.done(first.number).unwrap();
+    assert_eq!(segments.next_up_to(newest).unwrap(), None);
+    assert_eq!(segments.next_up_to(segments.running()).unwrap().unwrap().records.len(), 1);
+}
