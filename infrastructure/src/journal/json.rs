@@ -38,6 +38,9 @@ impl Json {
     /// Whether a text in it holds a NUL character, which is always escaped in JSON.
     pub(super) fn has_nul(&self) -> bool {
         const NUL: &str = "\\u0000";
+        if !self.0.contains('\\') {
+            return false;
+        }
         self.0.match_indices(NUL).any(|(at, _)| {
             let before = self.0.as_bytes().get(..at).unwrap_or_default();
             // Behind an odd number of backslashes the first one of the escape is itself escaped: a backslash, and `u0000`.
