@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderName;
 use actix_web::{HttpRequest, HttpResponse, web};
 use nexus_domain::dialect::{Dialect, Dialects};
 use nexus_domain::verification::Question;
@@ -20,6 +21,10 @@ use crate::request::{RequestId, client_ip, from_trusted_proxy, header_texts};
 
 /// What stands for a method that cannot be believed: none that only reads.
 const UNKNOWN_METHOD: &str = "UNKNOWN";
+
+const TENANT: HeaderName = HeaderName::from_static("x-nexus-tenant");
+const KEY: HeaderName = HeaderName::from_static("x-nexus-key");
+const SCOPES: HeaderName = HeaderName::from_static("x-nexus-scopes");
 
 /// How many queries a worker keeps at hand per dialect: gateways have one for each protected place.
 const QUERIES_KEPT: usize = 256;
@@ -140,10 +145,9 @@ fn decide(
         restrictions: Some(&needs.restrictions),
         ..Question::default()
     };
-    let headers = header_texts(request);
     let decision = app
         .validator
-        .verify_headers(&dialect.name, headers.iter().copied(), &question, now)
+        .verify_headers(&dialect.name, header_texts(request).into_iter(), &question, now)
         .map_err(|_| Problem::not_found())?;
     let decision = app.in_time(decision);
     let request_id = RequestId::of(request);
@@ -215,8 +219,8 @@ fn respond(dialect: &Dialect, decision: &Decision<'_>) -> HttpResponse {
 
 fn accept(subject: &Subject) -> HttpResponse {
     HttpResponse::Ok()
-        .insert_header(("x-nexus-tenant", subject.tenant_id().to_string()))
-        .insert_header(("x-nexus-key", subject.key_id().to_string()))
-        .insert_header(("x-nexus-scopes", subject.rights().granted.join(" ")))
+        .insert_header((TENANT, subject.tenant_id().to_string()))
+        .insert_header((KEY, subject.key_id().to_string()))
+        .insert_header((SCOPES, subject.rights().granted.join(" ")))
         .finish()
 }

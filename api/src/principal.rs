@@ -1,13 +1,15 @@
 //! Who calls: the management credential of a request, and the call it makes.
 
-use std::collections::BTreeSet;
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
+use nexus_domain::ids::TenantId;
+use nexus_domain::scope::EffectiveScopes;
 use nexus_domain::verification::{Code, Question};
 use nexus_infrastructure::dialects::MANAGEMENT;
 use nexus_infrastructure::gate::{Call, IdempotencyKey, Principal};
+use nexus_validator::Subject;
 use nexus_validator::usage_journal::UsageRecord;
 use sha2::{Digest as _, Sha256};
 
@@ -29,19 +31,80 @@ impl FromRequest for Caller {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(authenticate(request))
+        ready(admit(request).map(|admitted| {
+            let Admitted { subject, request_id, ip } = admitted;
+            let principal = Principal {
+                actor: subject.key_id().to_string(),
+                scopes: subject.rights().scopes.clone(),
+                tenants: confined_to(&subject)
+                    .map(|names| names.filter_map(|name| name.parse().ok()).collect()),
+                networks: subject.rights().ip_allowlist.clone(),
+                not_after: subject.not_after(),
+            };
+            Caller { principal, request_id, ip }
+        }))
     }
 }
 
-fn authenticate(request: &HttpRequest) -> Result<Caller, Problem> {
+/// A request whose management credential is valid, and that only asks: nothing is copied of the credential.
+#[derive(Debug)]
+pub struct Asker {
+    subject: Subject,
+}
+
+impl FromRequest for Asker {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(admit(request).map(|admitted| Self { subject: admitted.subject }))
+    }
+}
+
+impl Asker {
+    /// As [`Caller::require`].
+    ///
+    /// # Errors
+    /// `forbidden`
+    pub fn require(&self, scope: &'static str) -> Result<(), Problem> {
+        require(&self.subject.rights().scopes, scope)
+    }
+
+    /// Whether it may know of a tenant.
+    #[must_use]
+    pub fn sees(&self, tenant: TenantId) -> bool {
+        confined_to(&self.subject).is_none_or(|mut names| names.any(|name| name.parse() == Ok(tenant)))
+    }
+}
+
+/// The tenants that a credential is confined to, as they were written.
+fn confined_to(subject: &Subject) -> Option<impl Iterator<Item = &str>> {
+    Some(subject.rights().restrictions.get("tenant")?.iter().map(String::as_str))
+}
+
+fn require(scopes: &EffectiveScopes, scope: &'static str) -> Result<(), Problem> {
+    if scopes.allow(scope) {
+        Ok(())
+    } else {
+        Err(Problem::new(&problem::FORBIDDEN, format!("the credential lacks the scope `{scope}`")))
+    }
+}
+
+/// A request that was let in.
+struct Admitted {
+    subject: Subject,
+    request_id: RequestId,
+    ip: Option<std::net::IpAddr>,
+}
+
+fn admit(request: &HttpRequest) -> Result<Admitted, Problem> {
     let app = request.app_data::<web::Data<App>>().ok_or_else(|| Problem::internal("no app"))?;
     let now = app.gate.clock().now().timestamp_micros();
     let ip = client_ip(request, &app.trusted_proxies);
     let question = Question { ip, method: Some(request.method().as_str()), ..Question::default() };
-    let headers = header_texts(request);
     let decision = app
         .validator
-        .verify_headers(MANAGEMENT, headers.iter().copied(), &question, now)
+        .verify_headers(MANAGEMENT, header_texts(request).into_iter(), &question, now)
         .map_err(Problem::internal)?;
     let decision = app.in_time(decision);
     let request_id = RequestId::of(request);
@@ -65,37 +128,19 @@ fn authenticate(request: &HttpRequest) -> Result<Caller, Problem> {
             dialect: Some(MANAGEMENT),
         });
     }
-    let subject = match (&decision.outcome, &decision.subject) {
-        (Ok(()) | Err(_), Some(subject)) if code == Code::Valid => subject,
+    match (decision.outcome, decision.subject) {
+        (Ok(()) | Err(_), Some(subject)) if code == Code::Valid => Ok(Admitted { subject, request_id, ip }),
         (Err(refused), _) if refused.code == Code::Unavailable => {
-            return Err(Problem::new(&problem::UNAVAILABLE, refused.detail.clone()));
+            Err(Problem::new(&problem::UNAVAILABLE, refused.detail))
         }
         (Err(refused), _) if refused.code == Code::IpNotAllowed => {
-            return Err(Problem::new(
-                &problem::FORBIDDEN,
-                "the credential may not be used from this address",
-            ));
+            Err(Problem::new(&problem::FORBIDDEN, "the credential may not be used from this address"))
         }
-        (Ok(()) | Err(_), _) => {
-            return Err(Problem::new(
-                &problem::UNAUTHORIZED,
-                "the management credential is missing, mistyped, or no longer valid",
-            ));
-        }
-    };
-    let tenants = subject
-        .rights()
-        .restrictions
-        .get("tenant")
-        .map(|names| names.iter().filter_map(|name| name.parse().ok()).collect::<BTreeSet<_>>());
-    let principal = Principal {
-        actor: subject.key_id().to_string(),
-        scopes: subject.rights().scopes.clone(),
-        tenants,
-        networks: subject.rights().ip_allowlist.clone(),
-        not_after: subject.not_after(),
-    };
-    Ok(Caller { principal, request_id, ip })
+        (Ok(()) | Err(_), _) => Err(Problem::new(
+            &problem::UNAUTHORIZED,
+            "the management credential is missing, mistyped, or no longer valid",
+        )),
+    }
 }
 
 impl Caller {
@@ -118,11 +163,7 @@ impl Caller {
     /// # Errors
     /// `forbidden`
     pub fn require(&self, scope: &'static str) -> Result<(), Problem> {
-        if self.principal.scopes.allow(scope) {
-            Ok(())
-        } else {
-            Err(Problem::new(&problem::FORBIDDEN, format!("the credential lacks the scope `{scope}`")))
-        }
+        require(&self.principal.scopes, scope)
     }
 
     /// Refuses a caller that is confined to some tenants, for what concerns all.
@@ -143,7 +184,7 @@ impl Caller {
     ///
     /// # Errors
     /// `not_found`
-    pub fn see(&self, tenant: nexus_domain::ids::TenantId) -> Result<(), Problem> {
+    pub fn see(&self, tenant: TenantId) -> Result<(), Problem> {
         if self.principal.sees(tenant) { Ok(()) } else { Err(Problem::not_found()) }
     }
 }

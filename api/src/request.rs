@@ -66,8 +66,13 @@ pub async fn trace(
     let clock = request.app_data::<web::Data<App>>().map(|app| app.gate.clock().clone());
     let began = clock.as_ref().map(|clock| clock.monotonic());
     let hot = HotRoute::of(request.path());
-    // No clone of the request may live across the call: the router needs it for itself alone.
-    let Ok(answered) = tokio::time::timeout(ANSWERED_WITHIN, next.call(request)).await else {
+    // No clone of the request may live across the call: the router needs it for itself alone. Forward auth has nothing to
+    // wait for, and so no need of a timer.
+    let answered = match hot {
+        Some(HotRoute::ForwardAuth) => Ok(next.call(request).await),
+        Some(HotRoute::Verify) | None => tokio::time::timeout(ANSWERED_WITHIN, next.call(request)).await,
+    };
+    let Ok(answered) = answered else {
         tracing::warn!(request_id = id.as_str(), "a request was not complete within 35 seconds");
         metrics::counter!("nexus_http_request_timeouts_total").increment(1);
         let problem =

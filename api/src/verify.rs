@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::body::Fields;
-use crate::principal::Caller;
+use crate::principal::Asker;
 use crate::problem::{self, Problem};
 
 /// What is asked. Either `credential`, or `dialect` and `headers`.
@@ -126,10 +126,10 @@ pub fn routes(config: &mut web::ServiceConfig) {
 pub(crate) async fn verify(
     app: web::Data<App>,
     request: HttpRequest,
-    caller: Caller,
+    asker: Asker,
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
-    caller.require("verify")?;
+    asker.require("verify")?;
     let asked = parse(&request, &body)?;
     let now = app.gate.clock().now().timestamp_micros();
     let method = asked.method.as_deref().map(str::to_ascii_uppercase);
@@ -142,7 +142,7 @@ pub(crate) async fn verify(
         ..Question::default()
     };
     let decision = decide(&app, &asked, &question, now)?;
-    let decision = app.in_time(hide_foreign(decision, &caller));
+    let decision = app.in_time(hide_foreign(decision, &asker));
     app.record(UsageRecord {
         at: now,
         key: decision
@@ -212,9 +212,9 @@ fn decide<'v>(
 
 /// A caller confined to tenants learns of other tenants' credentials what it would learn of
 /// nobody's.
-fn hide_foreign<'v>(decision: Decision<'v>, caller: &Caller) -> Decision<'v> {
+fn hide_foreign<'v>(decision: Decision<'v>, asker: &Asker) -> Decision<'v> {
     match &decision.subject {
-        Some(subject) if !caller.principal.sees(subject.tenant_id()) => Decision {
+        Some(subject) if !asker.sees(subject.tenant_id()) => Decision {
             outcome: Err(Refused::new(Code::Unknown, "no such credential")),
             dialect: decision.dialect,
             subject: None,
