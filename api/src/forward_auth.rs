@@ -28,6 +28,8 @@ const SCOPES: HeaderName = HeaderName::from_static("x-nexus-scopes");
 
 /// How many queries a worker keeps at hand per dialect: gateways have one for each protected place.
 const QUERIES_KEPT: usize = 256;
+/// The longest of them, in bytes.
+const LONGEST_KEPT: usize = 256;
 
 /// Registers the routes, for every method: gateways repeat the caller's. A path of its own for each dialect is found without
 /// a pattern, and another one is not found.
@@ -66,11 +68,13 @@ impl Door {
         }
         let needs = Rc::new(needs(request, &self.dialect)?);
         let mut kept = self.needs.borrow_mut();
-        // Whoever sends another query each time gains nothing, and takes no memory.
-        if kept.len() >= QUERIES_KEPT {
-            kept.clear();
+        // Anybody may send any query: what a gateway's configuration would not say is not kept, and the rest takes little.
+        if query.len() <= LONGEST_KEPT {
+            if kept.len() >= QUERIES_KEPT {
+                kept.clear();
+            }
+            kept.insert(query.to_owned(), Rc::clone(&needs));
         }
-        kept.insert(query.to_owned(), Rc::clone(&needs));
         Ok(needs)
     }
 }

@@ -4,10 +4,11 @@ use std::future::Future;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use nexus_infrastructure::gate::{Answer, Begun, Call};
+use nexus_infrastructure::gate::{Answer, Begun, Call, GateError};
 use serde::Serialize;
 
 use crate::app::App;
+use crate::node;
 use crate::problem::Problem;
 
 /// How a request that succeeded is answered.
@@ -36,7 +37,8 @@ impl<B: Serialize> Reply<B> {
     }
 }
 
-/// Works on a request, or repeats its answer.
+/// Works on a request, or repeats its answer. `allowed` is asked before an answer is repeated: whoever has lost the power to
+/// do it must not be handed what it gave, least of all a secret. The work asks by itself.
 ///
 /// # Errors
 /// `request_in_flight`, `idempotency_mismatch`, `unavailable`, and whatever the work fails with. Failures are not kept:
@@ -44,10 +46,16 @@ impl<B: Serialize> Reply<B> {
 pub async fn once<B: Serialize>(
     app: &App,
     call: &Call<'_>,
+    allowed: impl Future<Output = Result<(), GateError>>,
     work: impl Future<Output = Result<Reply<B>, Problem>>,
 ) -> Result<HttpResponse, Problem> {
     let _running = match app.gate.begin(call).await? {
-        Begun::Answered(answer) => return respond(&answer),
+        Begun::Answered(answer) => {
+            allowed.await?;
+            // The first answer may have come from another node: what it says must hold on this one too.
+            node::settle(app, None).await?;
+            return respond(&answer);
+        }
         Begun::Go(running) => running,
     };
     let reply = work.await?;

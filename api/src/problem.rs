@@ -113,7 +113,7 @@ impl Problem {
     pub fn internal(cause: impl fmt::Display) -> Self {
         Self {
             cause: Some(cause.to_string()),
-            ..Self::new(&INTERNAL, "the log has more under this request id")
+            ..Self::new(&INTERNAL, "the server failed; its log has the cause under this request id")
         }
     }
 
@@ -210,7 +210,12 @@ impl From<GateError> for Problem {
             GateError::Refused(Refusal::Tenant(refusal)) => {
                 Self::invalid_field("body.name", refusal.to_string(), "choose another name")
             }
-            GateError::Forbidden(_) | GateError::Escalation => Self::new(&FORBIDDEN, detail),
+            GateError::ConfinedToNothing(_) => {
+                Self::invalid_field("body.restrictions.tenant", detail, "write the id of a tenant")
+            }
+            GateError::Forbidden(_) | GateError::Escalation(_) | GateError::PlatformFixed => {
+                Self::new(&FORBIDDEN, detail)
+            }
             GateError::TenantNotFound => Self::not_found(),
             GateError::UnknownDialect { .. } => {
                 Self::invalid_field("body.dialect", detail, "choose one of those named")

@@ -1,5 +1,7 @@
 //! `GET /v1/projections` and `POST /v1/projections/{name}/rebuild`
 
+use std::future::ready;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use nexus_infrastructure::database::ANSWERS_WITHIN;
@@ -95,7 +97,7 @@ pub(crate) async fn rebuild(
         );
         Ok(Reply::observed(StatusCode::ACCEPTED, serde_json::json!({"name": name.as_str()})))
     };
-    once(&app, &call, work).await
+    once(&app, &call, ready(Ok(())), work).await
 }
 
 impl From<Status> for ProjectionObject {

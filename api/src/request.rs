@@ -163,8 +163,11 @@ fn explain(response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceRespons
             400..=499 => &problem::INVALID_REQUEST,
             _ => &problem::INTERNAL,
         };
-        let detail =
-            if kind.status == 500 { "the log has more under this request id".to_owned() } else { detail };
+        let detail = if kind.status == 500 {
+            "the server failed; its log has the cause under this request id".to_owned()
+        } else {
+            detail
+        };
         Problem::new(kind, detail).response(id.as_str())
     };
     response.into_response(rendered)

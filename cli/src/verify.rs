@@ -186,7 +186,9 @@ const fn advice(code: Code) -> &'static str {
         }
         Code::WrongEnvironment => "Use a key of the environment that is served.",
         Code::TenantMismatch => "Send the tenant that the key belongs to.",
-        Code::Revoked => "Use the key's current secret, or create another key: nexus keys create.",
+        Code::Revoked => {
+            "Use the current secret of a key that was rotated; in place of a revoked key create another: nexus keys create."
+        }
         Code::Expired => "Create another key: nexus keys create.",
         Code::NotYetValid => "Wait until its lifetime begins, and check the clocks.",
         Code::Disabled => "Switch on what the key belongs to.",

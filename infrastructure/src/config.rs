@@ -190,7 +190,7 @@ pub struct ControlConfig {
 pub struct UsageConfig {
     /// What is kept of each request.
     pub detail: UsageDetail,
-    /// The longest time whose uses of one key are counted in one event, a whole number of seconds from 1 s to 1 h.
+    /// The longest time until a use is counted, a whole number of seconds from 1 s to 60 s.
     pub window: Duration,
 }
 

@@ -68,6 +68,25 @@ impl PersonalData {
         Self { database, vault, entropy, keys: Arc::default() }
     }
 
+    /// Whether keys of subjects are stored, which only their master key opens.
+    ///
+    /// # Errors
+    /// [`DatabaseError`]
+    pub async fn has_keys(database: &Database) -> Result<bool, DatabaseError> {
+        Ok(!database.query("SELECT subject FROM subject_key LIMIT 1", &[]).await?.is_empty())
+    }
+
+    /// Makes sure that the vault has the master key that the stored keys were wrapped with. In a new database one is
+    /// stored, so that the next start can tell.
+    ///
+    /// # Errors
+    /// [`PersonalDataError::Vault`] where it is another one.
+    pub async fn prove_master_key(&self) -> Result<(), PersonalDataError> {
+        let any = self.database.query("SELECT subject FROM subject_key LIMIT 1", &[]).await?;
+        let subject = any.first().map(|row| row.text(0)).transpose()?.unwrap_or("master key");
+        self.cipher(subject).await.map(drop)
+    }
+
     /// The cipher of a subject, whose key is made where it has none yet.
     ///
     /// # Errors

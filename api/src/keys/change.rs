@@ -38,5 +38,5 @@ pub(crate) async fn change(
         let position = node::settle(&app, done.position).await?;
         Ok(Reply::observed(StatusCode::OK, KeyObject::load(&app, tenant, key, position).await?))
     };
-    once(&app, &call, work).await
+    once(&app, &call, app.gate.allow_key(&call, tenant, key), work).await
 }

@@ -1,5 +1,7 @@
 //! `POST /v1/tenants/{tenant}/keys`
 
+use std::future::ready;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 
@@ -42,5 +44,5 @@ pub(crate) async fn issue(
         let object = KeyObject::fresh(issued.key_id, &issued.key, &call.principal.actor);
         Ok(Reply::following(StatusCode::CREATED, KeyWithSecret::of(object, &issued.secret)))
     };
-    once(&app, &call, work).await
+    once(&app, &call, ready(Ok(())), work).await
 }

@@ -1,5 +1,7 @@
 //! `POST /v1/tenants/{tenant}/keys/{key}/revoke`
 
+use std::future::ready;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 
@@ -48,5 +50,5 @@ pub(crate) async fn revoke(
         };
         Ok(Reply::observed(StatusCode::OK, RevokedKey { key, receipt }))
     };
-    once(&app, &call, work).await
+    once(&app, &call, ready(Ok(())), work).await
 }

@@ -37,5 +37,5 @@ pub(crate) async fn rotate(
         let object = KeyObject::load_or_fresh(&app, key, &done.answer.key, position).await;
         Ok(Reply::observed(StatusCode::OK, KeyWithSecret::of(object, &done.answer.secret)))
     };
-    once(&app, &call, work).await
+    once(&app, &call, app.gate.allow_key(&call, tenant, key), work).await
 }

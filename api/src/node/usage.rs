@@ -23,6 +23,10 @@ const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
 /// requests.
 const WINDOW_PER_KEY: Duration = Duration::from_millis(20);
 
+/// Events of a batch that go into the log at once, so that a revocation never waits long behind usage. After a crash the parts
+/// are recognised by their numbers, so this must not change while batches wait on disk: it never does.
+const EVENTS_AT_ONCE: usize = 2_000;
+
 /// A batch could not be taken over; it will be tried again.
 #[derive(Debug, thiserror::Error)]
 enum DrainError {
@@ -86,9 +90,14 @@ async fn move_all(gate: &Gate, segments: &mut Option<Segments>) -> Result<usize,
             return Ok(keys.len());
         };
         let (node, number, fingerprint) = (batch.node.clone(), batch.number, fingerprint(&batch));
-        let events = with_sealed_addresses(gate, batch).await?;
+        let mut events = with_sealed_addresses(gate, batch).await?;
         keys.extend(events.iter().map(|(stream, _)| stream.clone()));
-        gate.record_usage(&node, number, &fingerprint, events).await?;
+        let mut part = 0;
+        while !events.is_empty() {
+            let rest = events.split_off(events.len().min(EVENTS_AT_ONCE));
+            gate.record_usage(&node, number, &format!("{fingerprint}.{part}"), events).await?;
+            (events, part) = (rest, part + 1);
+        }
         metrics::counter!("nexus_usage_batches_total").increment(1);
         on_disk(segments, move |segments| segments.done(number)).await?;
     }

@@ -1,5 +1,7 @@
 //! `PATCH /v1/tenants/{tenant}`
 
+use std::future::ready;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, patch, web};
 use serde::Deserialize;
@@ -49,5 +51,5 @@ pub(crate) async fn change(
         node::settle(&app, done.position).await?;
         Ok(Reply::following(StatusCode::OK, TenantObject::from(done.answer)))
     };
-    once(&app, &call, work).await
+    once(&app, &call, ready(Ok(())), work).await
 }

@@ -1,5 +1,7 @@
 //! `POST /v1/tenants`
 
+use std::future::ready;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use serde::Deserialize;
@@ -54,5 +56,5 @@ pub(crate) async fn create(
         node::settle(&app, done.position).await?;
         Ok(Reply::following(StatusCode::CREATED, TenantObject::from(done.answer)))
     };
-    once(&app, &call, work).await
+    once(&app, &call, ready(Ok(())), work).await
 }

@@ -1,5 +1,7 @@
 //! `POST /v1/tenants/{tenant}/suspend` and `…/resume`
 
+use std::future::ready;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use serde::Deserialize;
@@ -47,7 +49,7 @@ pub(crate) async fn suspend(
         node::settle(&app, done.position).await?;
         Ok(Reply::following(StatusCode::OK, TenantObject::from(done.answer)))
     };
-    once(&app, &call, work).await
+    once(&app, &call, ready(Ok(())), work).await
 }
 
 /// Accepts the keys of a tenant again.
@@ -74,5 +76,5 @@ pub(crate) async fn resume(
         node::settle(&app, done.position).await?;
         Ok(Reply::following(StatusCode::OK, TenantObject::from(done.answer)))
     };
-    once(&app, &call, work).await
+    once(&app, &call, ready(Ok(())), work).await
 }

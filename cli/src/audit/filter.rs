@@ -11,8 +11,8 @@ use crate::keys::instant;
 /// Conditions, all of which a row meets.
 #[derive(Args)]
 pub(super) struct Filter {
-    /// Of this tenant; of all that the credential sees where absent
-    #[arg(long, env = "NEXUS_TENANT")]
+    /// Of this tenant; of all that the credential sees where absent, whatever NEXUS_TENANT says
+    #[arg(long)]
     tenant: Option<TenantId>,
 
     /// Done by this actor

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use crate::failure::Failure;
 
@@ -26,6 +27,21 @@ impl StartFailure {
             _ => "check `server.listen`",
         };
         Self::new(format!("cannot listen on {address}: {error}: {advice}"))
+    }
+
+    pub(crate) fn master_key_missing(file: &Path) -> Self {
+        Self::new(format!(
+            "{} does not exist, and this database was made with a master key: put that key there, or name its file in \
+             `security.master_key_file`",
+            file.display()
+        ))
+    }
+
+    pub(crate) fn other_master_key(file: &Path) -> Self {
+        Self::new(format!(
+            "{} is not the master key that this database was made with: name that one in `security.master_key_file`",
+            file.display()
+        ))
     }
 
     pub(crate) fn not_caught_up() -> Self {

@@ -21,6 +21,7 @@ use nexus_infrastructure::dialects;
 use nexus_infrastructure::entropy::SystemEntropy;
 use nexus_infrastructure::gate::Gate;
 use nexus_infrastructure::journal::{Journal, JournalOptions};
+use nexus_infrastructure::personal_data::{PersonalData, PersonalDataError};
 use nexus_infrastructure::vault::Vault;
 use nexus_projections::{LONGEST_PAGE, Projections, tenant_list};
 use nexus_validator::Validator;
@@ -72,9 +73,19 @@ pub(crate) async fn foundation(config: &NexusConfig) -> Result<Foundation, Start
     if config.database.migrate {
         database.migrate().await?;
     }
-    let vault = Arc::new(Vault::open_or_create(&config.security.master_key_file)?);
+    let key_file = &config.security.master_key_file;
+    // Before one is made: a new key would open nothing that is there.
+    if !key_file.exists() && PersonalData::has_keys(&database).await? {
+        return Err(StartFailure::master_key_missing(key_file));
+    }
+    let vault = Arc::new(Vault::open_or_create(key_file)?);
     let journal = Journal::open(database.clone(), JournalOptions::default()).await?;
     let gate = Gate::new(journal.clone(), dialects, SystemClock::shared(), SystemEntropy::shared(), vault);
+    match gate.personal_data().prove_master_key().await {
+        Ok(()) => {}
+        Err(PersonalDataError::Vault(_)) => return Err(StartFailure::other_master_key(key_file)),
+        Err(PersonalDataError::Store(error)) => return Err(error.into()),
+    }
     Ok(Foundation { gate: Arc::new(gate), journal, database })
 }
 

@@ -41,6 +41,7 @@ pub struct KeyUsed<R = Requests> {
     /// Decisions by outcome.
     pub counts: Counts,
     /// When each secret version that was accepted in the window was accepted last.
+    #[serde(default)]
     pub last_accepted: BTreeMap<u32, DateTime<Utc>>,
     /// The requests one by one, as far as they were recorded: all at detail `requests`.
     pub requests: R,

@@ -205,8 +205,8 @@ fn usage(source: &mut Source) -> UsageConfig {
         window
             .to_std()
             .ok()
-            .filter(|window| (1..=3_600).contains(&window.as_secs()))
-            .ok_or_else(|| format!("`{text}` is not from 1s to 1h"))
+            .filter(|window| (1..=60).contains(&window.as_secs()))
+            .ok_or_else(|| format!("`{text}` is not from 1s to 60s"))
     });
     UsageConfig {
         detail: detail.unwrap_or(UsageDetail::Requests),

@@ -36,17 +36,26 @@ impl Principal {
         }
     }
 
-    /// Whether a management credential of these powers is one that this principal may hand out: nothing that it could not do
-    /// itself, from nowhere that it could not do it from, and no longer than it lives.
+    /// Why a management credential of these powers is not one that this principal may hand out, if so: it may do nothing that
+    /// this one could not do itself, from nowhere that it could not do it from, and no longer than it lives.
     #[must_use]
-    pub fn outranks(&self, powers: &Powers<'_>) -> bool {
+    pub fn exceeded_by(&self, powers: &Powers<'_>) -> Option<Excess> {
         let within = |network: &IpNet| self.networks.iter().any(|own| own.contains(network));
         let networks_hold =
             self.networks.is_empty() || (!powers.networks.is_empty() && powers.networks.iter().all(within));
-        self.tenants.is_none()
-            && self.scopes.cover(&powers.scopes)
-            && networks_hold
-            && powers.not_after <= self.not_after
+        if self.tenants.is_some() {
+            Some(Excess::Tenants)
+        } else if !self.scopes.cover(&powers.scopes) {
+            Some(Excess::Scopes)
+        } else if !networks_hold {
+            Some(Excess::Networks)
+        } else if powers.not_after > self.not_after {
+            Some(Excess::Lifetime {
+                until: DateTime::from_timestamp_micros(self.not_after).unwrap_or_default(),
+            })
+        } else {
+            None
+        }
     }
 
     /// Whether the tenant exists as far as this principal can tell.
@@ -54,6 +63,30 @@ impl Principal {
     pub fn sees(&self, tenant: TenantId) -> bool {
         self.tenants.as_ref().is_none_or(|tenants| tenants.contains(&tenant))
     }
+}
+
+/// In what a management credential exceeds the one that would hand it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Excess {
+    /// The one that would is confined to some tenants.
+    #[error("a credential that is confined to some tenants cannot make or change management credentials")]
+    Tenants,
+    /// Scopes that it does not hold.
+    #[error("a credential cannot give away scopes that it does not hold itself")]
+    Scopes,
+    /// Networks that it may not be used from.
+    #[error(
+        "a credential cannot give away the use from addresses that it may not be used from itself; narrow the IP allow list"
+    )]
+    Networks,
+    /// A longer life.
+    #[error(
+        "a credential cannot make one that outlives it, and this one ends at {until}; choose an earlier expiry"
+    )]
+    Lifetime {
+        /// When it ends.
+        until: DateTime<Utc>,
+    },
 }
 
 /// What a management credential could do if it were handed out.

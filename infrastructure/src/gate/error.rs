@@ -5,6 +5,7 @@ use nexus_domain::tenant::TenantRefusal;
 use nexus_domain::usage::UsageRefusal;
 
 use crate::database::DatabaseError;
+use crate::gate::call::Excess;
 use crate::journal::AppendError;
 use crate::personal_data::PersonalDataError;
 
@@ -32,8 +33,14 @@ pub enum GateError {
     #[error("the credential lacks the scope `{0}`")]
     Forbidden(&'static str),
     /// The caller would hand out powers that it does not have.
-    #[error("a credential cannot give away scopes that it does not hold itself")]
-    Escalation,
+    #[error("{0}")]
+    Escalation(Excess),
+    /// A management credential is to be confined to what is no tenant's id.
+    #[error("`{0}` is not a tenant id, which a management credential can be confined to")]
+    ConfinedToNothing(String),
+    /// The platform's own tenant is asked to be suspended or renamed.
+    #[error("the platform's own tenant cannot be changed: its keys are the management credentials")]
+    PlatformFixed,
     /// No such tenant, as far as the caller can tell.
     #[error("there is no such tenant")]
     TenantNotFound,

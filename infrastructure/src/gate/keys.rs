@@ -120,6 +120,7 @@ impl Gate {
     ) -> Result<Done<Issued>, GateError> {
         require(call, "keys:write")?;
         let (owner, dialect) = self.visible_tenant(call, tenant).await?;
+        check_confinement(tenant, &issue.restrictions)?;
         check_powers(
             call,
             tenant,
@@ -192,6 +193,9 @@ impl Gate {
     ) -> Result<Done<KeyState>, GateError> {
         require(call, "keys:write")?;
         let (_, dialect) = self.visible_tenant(call, tenant).await?;
+        if let Some(restrictions) = &change.restrictions {
+            check_confinement(tenant, restrictions)?;
+        }
         if let Some(known) = self.check_reach(call, tenant, key, &dialect).await? {
             let end = change
                 .lifespan
@@ -313,6 +317,16 @@ impl Gate {
         Ok(Done { answer, position: done.position })
     }
 
+    /// Whether the caller may change this key, as it is now: what [`Gate::change_key`] and [`Gate::rotate_key`] ask first.
+    ///
+    /// # Errors
+    /// [`GateError`]
+    pub async fn allow_key(&self, call: &Call<'_>, tenant: TenantId, key: KeyId) -> Result<(), GateError> {
+        require(call, "keys:write")?;
+        let (_, dialect) = self.visible_tenant(call, tenant).await?;
+        self.check_reach(call, tenant, key, &dialect).await.map(drop)
+    }
+
     /// In the platform's own tenant nobody touches a key that is mightier than their own: a new
     /// secret for it would be theirs.
     async fn check_reach(
@@ -353,6 +367,15 @@ pub(super) fn require(call: &Call<'_>, scope: &'static str) -> Result<(), GateEr
     if call.principal.scopes.allow(scope) { Ok(()) } else { Err(GateError::Forbidden(scope)) }
 }
 
+/// A management credential is confined to tenants by their ids; anything else would confine it to nothing at all.
+fn check_confinement(tenant: TenantId, restrictions: &Restrictions) -> Result<(), GateError> {
+    let names = restrictions.get("tenant").filter(|_| tenant == PLATFORM_TENANT).into_iter().flatten();
+    match names.into_iter().find(|name| name.parse::<TenantId>().is_err()) {
+        Some(wrong) => Err(GateError::ConfinedToNothing(wrong.clone())),
+        None => Ok(()),
+    }
+}
+
 /// In the platform's own tenant nobody hands out what they do not hold.
 fn check_powers(
     call: &Call<'_>,
@@ -363,10 +386,10 @@ fn check_powers(
     not_after: i64,
 ) -> Result<(), GateError> {
     let powers = Powers { scopes: dialect.effective_scopes(scopes), networks, not_after };
-    if tenant == PLATFORM_TENANT && !call.principal.outranks(&powers) {
-        return Err(GateError::Escalation);
+    match call.principal.exceeded_by(&powers).filter(|_| tenant == PLATFORM_TENANT) {
+        Some(excess) => Err(GateError::Escalation(excess)),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// When a key of this lifetime ends, in Unix microseconds.

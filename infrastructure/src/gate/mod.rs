@@ -27,7 +27,7 @@ use nexus_domain::tenant::{Tenant, TenantState};
 
 pub use self::admission::{Answer, Begun};
 pub use self::bootstrap::PLATFORM_TENANT;
-pub use self::call::{Call, IdempotencyKey, Powers, Principal};
+pub use self::call::{Call, Excess, IdempotencyKey, Powers, Principal};
 pub use self::error::{GateError, Refusal};
 pub use self::idempotency::Running;
 pub use self::keys::{Change, Issue, Issued, Revoke, Rotate, ShownSecret};

@@ -96,7 +96,7 @@ impl Gate {
             return Err(GateError::TenantNotFound);
         }
         if tenant == PLATFORM_TENANT {
-            return Err(GateError::Forbidden("none: the platform's own tenant is fixed"));
+            return Err(GateError::PlatformFixed);
         }
         Ok(())
     }

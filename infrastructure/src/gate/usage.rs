@@ -12,7 +12,7 @@ use crate::journal::{Append, AppendError, Expected, Idempotency, Json, NewEvent,
 const RECOGNISED: TimeDelta = TimeDelta::days(400);
 
 impl Gate {
-    /// Appends a node's batch, all of it or nothing. A batch that is there already, recognised by
+    /// Appends a node's batch or a part of it, all or nothing. One that is there already, recognised by
     /// its number and the fingerprint of what it holds, is left as it is: nothing is counted twice.
     /// The number alone would not do: a node whose folder was restored from a copy gives it out
     /// again, for other decisions. Events of one stream stand behind each other.

@@ -192,10 +192,13 @@ impl Journal {
     pub async fn at(&self, positions: &[u64]) -> Result<Vec<RecordedEvent>, DatabaseError> {
         let positions =
             positions.iter().map(|position| i64::try_from(*position).unwrap_or(i64::MAX)).collect();
-        match &self.0.database {
-            Database::Postgres(pool) => postgres::at(pool, positions).await,
-            Database::Sqlite(sqlite) => sqlite::at(sqlite, positions).await,
-        }
+        in_time(async {
+            match &self.0.database {
+                Database::Postgres(pool) => postgres::at(pool, positions).await,
+                Database::Sqlite(sqlite) => sqlite::at(sqlite, positions).await,
+            }
+        })
+        .await
     }
 
     /// What was stored under an idempotency key that has not run out at `now` (unix microseconds).

@@ -66,7 +66,7 @@ impl Projection for Fold {
     }
 
     fn schema_version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [Table] {

@@ -243,7 +243,7 @@ impl KeyList {
             .collect()
     }
 
-    /// When keys were last used, by the key's id and then by version, 0 where the version is not known.
+    /// When keys were last used, by the key's id and then by version.
     async fn uses(&self, ids: &[&str]) -> Result<HashMap<String, HashMap<u32, DateTime<Utc>>>, QueryError> {
         let among = bulk::one_of(self.reader.database().is_postgres(), "key_id", 1);
         let sql = |build| format!("SELECT key_id, version, used_at FROM key_list_used_{build} WHERE {among}");

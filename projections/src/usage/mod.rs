@@ -25,7 +25,7 @@ pub const NAME: &str = "usage";
 /// Most steps in one answer of [`Usage::by_key`].
 pub const MOST_STEPS: i64 = 10_000;
 
-/// Windows that are read at a time while a page of requests is filled.
+/// Windows that are read at a time, at least, while a page of requests is filled.
 const WINDOWS_AT_ONCE: u32 = 8;
 
 /// Seconds in the finest step.
@@ -188,9 +188,11 @@ impl Usage {
         };
         let mut found: BTreeMap<Reverse<Place>, RequestItem> = BTreeMap::new();
         let [before_at, ..] = before;
-        let mut unread = (i64::MAX, i64::MAX);
+        // A window lies within a minute, so none that ends later holds anything before this.
+        let mut unread = (before_at.saturating_add(MINUTE * 1_000_000), i64::MAX);
+        let at_once = WINDOWS_AT_ONCE.max(u32::try_from(limit / 4).unwrap_or(u32::MAX));
         loop {
-            let args = [of.id(), before_at.into(), unread.0.into(), unread.1.into(), WINDOWS_AT_ONCE.into()];
+            let args = [of.id(), before_at.into(), unread.0.into(), unread.1.into(), at_once.into()];
             let rows = self.reader.query(sql, &args).await?;
             let mut positions = Vec::with_capacity(rows.len());
             for row in &rows {
@@ -206,7 +208,7 @@ impl Usage {
             }
             let settled = found.len() > limit
                 && found.last_key_value().is_some_and(|(Reverse([at, ..]), _)| *at > unread.0);
-            if settled || rows.len() < WINDOWS_AT_ONCE as usize {
+            if settled || rows.len() < at_once as usize {
                 return Ok(found.into_iter().map(|(Reverse(place), item)| (place, item)).collect());
             }
         }

@@ -83,6 +83,20 @@ fn an_unreachable_database_is_named_without_its_password() {
 }
 
 #[test]
+fn another_master_key_than_the_database_s_is_refused() {
+    let store = Store::sqlite();
+    Node::serve(&store, &Options::default()).stop();
+    let elsewhere = store.folder().join("elsewhere.key");
+    let options = usual(&store).set("security.master_key_file", &format!("{elsewhere:?}"));
+    let line = refused(&store, &options.toml());
+    assert!(line.contains("elsewhere.key does not exist") && !elsewhere.exists(), "{line}");
+    std::fs::write(&elsewhere, format!("{}=\n", "A".repeat(43))).unwrap();
+    std::fs::set_permissions(&elsewhere, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let line = refused(&store, &options.toml());
+    assert!(line.contains("is not the master key"), "{line}");
+}
+
+#[test]
 fn a_busy_port_is_named() {
     let store = Store::sqlite();
     let busy = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -3,7 +3,7 @@
 use nexus_tests::{Answer, Issued, Node, Tenant, eventually};
 use serde_json::{Value, json};
 
-use crate::contract::{assert_problem, credential, locations};
+use crate::contract::{PLATFORM, assert_problem, credential, locations};
 
 fn demo(node: &Node) -> Tenant {
     Tenant { id: node.demo_tenant("nexus").to_owned(), dialect: "nexus".to_owned() }
@@ -44,6 +44,27 @@ fn the_same_idempotency_key_gives_the_same_answer_and_happens_once() {
         let answer = node.admin().header("idempotency-key", wrong).post(&tenant.path("/keys"), &body);
         assert_eq!(locations(&answer.expect(400)), ["header.idempotency-key"], "{wrong:?}");
     }
+}
+
+#[test]
+fn an_answer_is_not_repeated_to_whoever_lost_the_power_to_get_it() {
+    let node = Node::dev();
+    let platform = format!("/v1/tenants/{PLATFORM}/keys");
+    let make = |name: &str, scopes: &[&str]| {
+        let body = json!({"name": name, "scopes": scopes});
+        let made = node.admin().post(&platform, &body).expect(201).json();
+        (made["key"]["id"].as_str().unwrap().to_owned(), made["secret"].as_str().unwrap().to_owned())
+    };
+    let (operator, secret) = make("Operator", &["keys:write", "tenants:write"]);
+    let (mightier, _) = make("Mightier", &["tenants:write"]);
+    let operating = node.client().bearer(&secret).header("idempotency-key", "rotate-once");
+    let rotate = || operating.post(&format!("{platform}/{mightier}/rotate"), &json!({}));
+    let first = rotate().expect(200).text();
+    assert_eq!(rotate().expect(200).text(), first);
+
+    let narrower = json!({"scopes": ["keys:write"]});
+    assert_eq!(node.admin().patch(&format!("{platform}/{operator}"), &narrower).status, 200);
+    assert_problem(&rotate(), 403, "forbidden");
 }
 
 #[test]

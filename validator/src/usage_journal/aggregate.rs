@@ -13,9 +13,9 @@ use nexus_domain::verification::Code;
 use super::Batch;
 use super::record::OwnedUsageRecord;
 
-/// Most decisions in one event. At 1 KB each at worst, an event stays far below what readers of the log and consumers on
-/// the bus take at once.
-const MOST_DECISIONS: usize = 500;
+/// Most requests that one event lists. At 1 KB each at worst, it stays far below what readers of the log and consumers on
+/// the bus take at once. Decisions that only count take no room.
+const MOST_LISTED: usize = 500;
 const MICROS_PER_MINUTE: i64 = 60_000_000;
 
 /// What becomes one event, or several when it is much: a key and its owner, or nobody, in a minute.
@@ -41,7 +41,9 @@ impl Batch {
         for ((owner, _), mut records) in groups {
             records.sort_by_key(|record| record.at);
             while !records.is_empty() {
-                let rest = records.split_off(records.len().min(MOST_DECISIONS));
+                let listed = records.iter().enumerate().filter(|(_, record)| !record.counted_only);
+                let too_much = listed.map(|(at, _)| at).nth(MOST_LISTED);
+                let rest = records.split_off(too_much.unwrap_or(records.len()));
                 events.push(event(self.node.clone(), owner, records, &mut seal));
                 records = rest;
             }

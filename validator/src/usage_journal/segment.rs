@@ -189,9 +189,10 @@ impl Segments {
         self.core.disk().node.clone()
     }
 
-    /// The number of the running segment: no batch with a higher one has begun.
+    /// The number of the running segment, with everything written that was recorded: no batch with a higher one has begun.
     #[must_use]
     pub fn running(&self) -> BatchNumber {
+        self.core.flush();
         self.core.disk().number
     }
 

@@ -346,7 +346,7 @@ fn a_flood_of_strangers_is_counted_and_not_listed() {
         refused.push(event.counts[&Code::Unknown]);
         requests.extend(event.requests);
     }
-    assert_eq!(refused, [500, 500, 251], "much becomes several events");
+    assert_eq!(refused, [1251], "what only counts makes no further event");
     assert_eq!(requests.len(), 200);
     assert!(requests.iter().all(|request| request.ip.is_none() && request.path.is_some()));
 }
@@ -363,4 +363,22 @@ fn a_turn_ends_though_records_keep_coming() {
     segments.done(first.number).unwrap();
     assert_eq!(segments.next_up_to(newest).unwrap(), None);
     assert_eq!(segments.next_up_to(segments.running()).unwrap().unwrap().records.len(), 1);
+}
+
+#[test]
+fn many_requests_become_several_events() {
+    let dir = TempDir::new().unwrap();
+    let (journal, mut segments) = open(dir.path());
+    for at in 0..1001 {
+        journal.record(&used(NOON + at, 7));
+        journal.count(&used(NOON + at, 7));
+    }
+    let events = segments.next().unwrap().unwrap().into_events(|_, _| None);
+    let sizes = events.iter().map(|(_, event)| match event {
+        UsageEvent::KeyUsed(used) => (used.counts[&Code::Valid], used.requests.len()),
+        UsageEvent::UnattributedRefusals(refused) => panic!("{refused:?}"),
+    });
+    let sizes: Vec<_> = sizes.collect();
+    assert_eq!(sizes.iter().map(|(count, _)| count).sum::<u64>(), 2002);
+    assert_eq!(sizes.iter().map(|(_, listed)| *listed).collect::<Vec<_>>(), [500, 500, 1]);
 }
