@@ -73,13 +73,13 @@ pub(crate) async fn foundation(config: &NexusConfig) -> Result<Foundation, Start
     if config.database.migrate {
         database.migrate().await?;
     }
+    let journal = Journal::open(database.clone(), JournalOptions::default()).await?;
     let key_file = &config.security.master_key_file;
     // Before one is made: a new key would open nothing that is there.
     if !key_file.exists() && PersonalData::has_keys(&database).await? {
         return Err(StartFailure::master_key_missing(key_file));
     }
     let vault = Arc::new(Vault::open_or_create(key_file)?);
-    let journal = Journal::open(database.clone(), JournalOptions::default()).await?;
     let gate = Gate::new(journal.clone(), dialects, SystemClock::shared(), SystemEntropy::shared(), vault);
     match gate.personal_data().prove_master_key().await {
         Ok(()) => {}

@@ -218,6 +218,13 @@ async fn level(projections: &Projections, position: u64) {
     }
 }
 
+/// The number of a projection's `count`th build of this program's schema.
+fn build_of(name: &str, count: i64) -> i64 {
+    let projections = crate::all();
+    let projection = projections.iter().find(|known| known.name() == name).unwrap();
+    i64::from(projection.schema_version()) * 1_000_000 + count
+}
+
 /// The decisions on all keys that tests make.
 async fn totals(projections: &Projections) -> Counts {
     let mut totals = Counts::new();
