@@ -29,7 +29,7 @@ impl Sizes {
             at_once: [64, 640],
             rounds: 7,
             long_rounds: 3,
-            span: Duration::from_secs(8),
+            span: Duration::from_secs(5),
             workers,
         }
     }
@@ -41,7 +41,7 @@ impl Sizes {
             at_once: [64, 640],
             rounds: 3,
             long_rounds: 1,
-            span: Duration::from_secs(5),
+            span: Duration::from_secs(3),
             workers,
         }
     }
