@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use nexus_domain::ids::{KeyId, TenantId};
@@ -129,13 +130,25 @@ fn concurrent_records_are_counted_once_while_segments_rotate() {
     let dir = TempDir::new().unwrap();
     let small = UsageJournalOptions { segment: 64 << 10, ..options() };
     let (journal, mut segments) = UsageJournal::open(dir.path(), &small).unwrap();
+    // All stop half-way once, so that there are two segments however slow the machine is.
+    let half = Arc::new(Barrier::new(usize::try_from(THREADS).unwrap() + 1));
     let threads: Vec<_> = (0..THREADS)
         .map(|thread| {
-            let journal = journal.clone();
-            std::thread::spawn(move || (0..EACH).for_each(|at| journal.record(&used(NOON + at, thread))))
+            let (journal, half) = (journal.clone(), Arc::clone(&half));
+            std::thread::spawn(move || {
+                for at in 0..EACH {
+                    if at == EACH / 2 {
+                        half.wait();
+                        half.wait();
+                    }
+                    journal.record(&used(NOON + at, thread));
+                }
+            })
         })
         .collect();
-    let mut batches = Vec::new();
+    half.wait();
+    let mut batches = drain(&mut segments);
+    half.wait();
     while threads.iter().any(|thread| !thread.is_finished()) {
         batches.extend(drain(&mut segments));
     }
