@@ -157,10 +157,7 @@ fn decide(
     let request_id = RequestId::of(request);
     app.record(UsageRecord {
         at: now,
-        key: decision
-            .subject
-            .as_ref()
-            .map(|subject| (subject.key_id(), subject.tenant_id(), subject.version())),
+        key: decision.subject.as_ref().map(Subject::used),
         code: decision.code(),
         method: said.method,
         path: said.path,

@@ -115,10 +115,7 @@ fn admit(request: &HttpRequest) -> Result<Admitted, Problem> {
     if !quiet {
         app.record(UsageRecord {
             at: now,
-            key: decision
-                .subject
-                .as_ref()
-                .map(|subject| (subject.key_id(), subject.tenant_id(), subject.version())),
+            key: decision.subject.as_ref().map(Subject::used),
             code,
             method: Some(request.method().as_str()),
             path: Some(request.path()),

@@ -145,10 +145,7 @@ pub(crate) async fn verify(
     let decision = app.in_time(hide_foreign(decision, &asker));
     app.record(UsageRecord {
         at: now,
-        key: decision
-            .subject
-            .as_ref()
-            .map(|subject| (subject.key_id(), subject.tenant_id(), subject.version())),
+        key: decision.subject.as_ref().map(Subject::used),
         code: decision.code(),
         method: method.as_deref(),
         path: asked.path.as_deref(),

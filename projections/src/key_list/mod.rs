@@ -191,19 +191,6 @@ impl KeyList {
         Ok(self.items(&rows, now).await?.pop())
     }
 
-    /// How many keys of a tenant can be used at `now`.
-    ///
-    /// # Errors
-    /// [`QueryError`]
-    pub async fn count_active(&self, tenant: TenantId, now: DateTime<Utc>) -> Result<u64, QueryError> {
-        let condition = StatusFilter::Active.condition().replace("$4", "$2");
-        let sql =
-            |build| format!("SELECT count(*) FROM key_list_{build} WHERE tenant_id = $1 AND {condition}");
-        let rows =
-            self.reader.query(sql, &[tenant.to_string().into(), now.timestamp_micros().into()]).await?;
-        Ok(rows.first().map(|row| row.uint(0)).transpose()?.unwrap_or(0))
-    }
-
     /// Keys whose lifetime is over at `now`, neither revoked nor on record as expired; those that ended first come first.
     ///
     /// # Errors
