@@ -24,7 +24,7 @@ const POSTGRES_BATCH: u32 = 10_000;
 const SQLITE_BATCH: u32 = 2500;
 /// SQLite: rows go all over the indexes of a table that is loaded, and with the usual page cache most of them would be read
 /// from the file, and written back, again and again. 64 MiB each.
-const FOR_LOAD: [&str; 2] = ["PRAGMA cache_size = -65536", "PRAGMA wal_autocheckpoint = 16384"];
+const FOR_LOAD: [(&str, &str); 2] = [("cache_size", "-65536"), ("wal_autocheckpoint", "16384")];
 /// How often a drop is tried that readers are in the way of, and how long it rests in between. The keeper tries again later.
 const DROP_ATTEMPTS: u32 = 3;
 const DROP_PAUSE: Duration = Duration::from_millis(200);
@@ -64,10 +64,10 @@ pub(crate) async fn drive(shared: &Arc<Shared>, slots: &[Arc<Slot>]) -> Result<(
 }
 
 /// Sets SQLite's writing connection up for a load, or back for daily work. No harm is done where it fails.
-async fn tune(shared: &Shared, tuning: [&str; 2]) {
+async fn tune(shared: &Shared, tuning: [(&str, &str); 2]) {
     if !shared.database().is_postgres() {
-        for pragma in tuning {
-            let _ = shared.database().execute(pragma, &[]).await;
+        for (name, value) in tuning {
+            let _ = shared.database().execute(&format!("PRAGMA {name} = {value}"), &[]).await;
         }
     }
 }

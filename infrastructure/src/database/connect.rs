@@ -77,12 +77,10 @@ fn explain_postgres(options: &PgConnectOptions, error: sqlx::Error) -> DatabaseE
     DatabaseError::Unreachable { target, advice, source: std::sync::Arc::new(error) }
 }
 
-/// 16 MiB for each connection: the upper pages of the indexes that every command touches.
-const CACHE: &str = "-16384";
-/// After 16 MiB of the write-ahead log, in pages: a page that is written often is copied back the more seldom.
-const CHECKPOINT: &str = "4096";
-/// Sets SQLite's writing connection back after a load, for which it was given more.
-pub const SQLITE_DAILY_WORK: [&str; 2] = ["PRAGMA cache_size = -16384", "PRAGMA wal_autocheckpoint = 4096"];
+/// How SQLite's connections are set up, as pragmas with their values. A cache of 16 MiB holds the upper pages of the indexes
+/// that every command touches; and the write-ahead log is copied back after 16 MiB (4096 pages), since a page that is written
+/// often is then copied the more seldom. A load may set the writing connection otherwise, and back.
+pub const SQLITE_DAILY_WORK: [(&str, &str); 2] = [("cache_size", "-16384"), ("wal_autocheckpoint", "4096")];
 
 async fn sqlite(path: &str, options: &DatabaseOptions) -> Result<Database, DatabaseError> {
     if path.is_empty() || path.starts_with(":memory:") {
@@ -97,10 +95,10 @@ async fn sqlite(path: &str, options: &DatabaseOptions) -> Result<Database, Datab
         // NORMAL would lose the last commits in a power cut, and with them revocations that were confirmed.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .pragma("cache_size", CACHE)
-        .pragma("wal_autocheckpoint", CHECKPOINT)
         .busy_timeout(options.busy_timeout)
         .disable_statement_logging();
+    let connect =
+        SQLITE_DAILY_WORK.iter().fold(connect, |connect, (name, value)| connect.pragma(*name, *value));
     let write = patiently(options.busy_timeout.saturating_mul(2), || sqlite_writer(&connect, options))
         .await
         .map_err(|error| explain_sqlite(&path, error))?;

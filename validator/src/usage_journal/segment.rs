@@ -196,15 +196,6 @@ impl Segments {
         self.core.disk().number
     }
 
-    /// As [`Segments::next_up_to`], whatever its number.
-    ///
-    /// # Errors
-    /// [`UsageJournalError`]
-    #[expect(clippy::should_implement_trait, reason = "no iterator: the same batch comes until it is done")]
-    pub fn next(&mut self) -> Result<Option<Batch>, UsageJournalError> {
-        self.next_up_to(BatchNumber::MAX)
-    }
-
     /// The oldest batch that is not [`Segments::done`], the same one until then, unless its number is above `newest`. When
     /// none is waiting, the running segment is closed if it holds anything; under a backlog it grows on, so that batches
     /// become fewer and not smaller.

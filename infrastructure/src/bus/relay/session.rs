@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::stream::{FuturesOrdered, StreamExt};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::MissedTickBehavior;
 
 use super::checkpoint::Checkpoint;
 use super::{RelayOptions, RelayStatus, measure};
@@ -117,14 +117,14 @@ impl Session<'_> {
                 }
                 Some(sent) = flight.next(), if !flight.is_empty() => {
                     confirmed.add(sent?);
-                    stalled.as_mut().reset(Instant::now() + patience);
+                    stalled.set(tokio::time::sleep(patience));
                     if confirmed.count >= WINDOW {
                         self.store(checkpoint, confirmed).await?;
                     }
                 }
                 events = reader.next(), if room => {
                     if flight.is_empty() {
-                        stalled.as_mut().reset(Instant::now() + patience);
+                        stalled.set(tokio::time::sleep(patience));
                     }
                     for event in checkpoint.number(&events?, &self.options.public_url).await? {
                         let confirm = publisher.publish(&event, patience).await?;
