@@ -54,8 +54,15 @@ pub(crate) async fn follow(
         let _nothing = tokio::time::timeout(wait, head.wait_for(|head| *head > after)).await;
         events = app.gate.journal().read(after, limit).await?;
     }
-    let next_after = events.last().map_or(after, |event| event.position);
-    let data: Vec<Value> =
-        events.iter().map(|event| CloudEvent::read_from_log(event, &app.public_url)).collect();
+    let (mut data, mut next_after) = (Vec::<Value>::with_capacity(events.len()), after);
+    for event in &events {
+        match CloudEvent::read_from_log(event, &app.public_url) {
+            Ok(body) => data.push(body),
+            Err(unreadable) if data.is_empty() => return Err(unreadable.into()),
+            // What stands before it is good; whoever asks on from there is told.
+            Err(_) => break,
+        }
+        next_after = event.position;
+    }
     Ok(HttpResponse::Ok().json(serde_json::json!({"data": data, "next_after": next_after})))
 }

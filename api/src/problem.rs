@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use nexus_domain::key::KeyRefusal;
+use nexus_infrastructure::bus::UnreadableEvent;
 use nexus_infrastructure::database::DatabaseError;
 use nexus_infrastructure::gate::{GateError, Refusal};
 use nexus_projections::{FoldError, QueryError, RebuildError};
@@ -228,6 +229,12 @@ impl From<GateError> for Problem {
             GateError::Unavailable(_) => Self { cause: Some(cause), ..Self::new(&UNAVAILABLE, detail) },
             GateError::DialectNotServed(_) | GateError::Internal(_) => Self::internal(cause),
         }
+    }
+}
+
+impl From<UnreadableEvent> for Problem {
+    fn from(error: UnreadableEvent) -> Self {
+        Self { cause: Some(with_sources(&error)), ..Self::new(&INTERNAL, error.to_string()) }
     }
 }
 

@@ -61,7 +61,7 @@ pub enum Body {
     Usage(UsageEvent<Listed>),
     /// To an aggregate that nothing here decodes. Only projections that ignore its type pass over it.
     Foreign,
-    /// Something that this program cannot read, and why. Stops the projections that consume its type.
+    /// Something that this program cannot read, or whose circumstances it cannot read, and why. Stops the projections that consume its type.
     Undecodable(String),
 }
 
@@ -112,14 +112,13 @@ impl Event {
             Usage::TYPE => usage(&payload, &event_version),
             _ => Ok(Body::Foreign),
         };
-        Self {
-            position,
-            aggregate_type,
-            event_type,
-            recorded_at: created_at,
-            circumstances: metadata.parse().unwrap_or_default(),
-            body: body.unwrap_or_else(Body::Undecodable),
-        }
+        let circumstances = metadata.parse().map_err(|error| format!("its metadata: {error}"));
+        let (circumstances, body) = match (circumstances, body) {
+            (Ok(circumstances), Ok(body)) => (circumstances, body),
+            (circumstances, Err(reason)) => (circumstances.unwrap_or_default(), Body::Undecodable(reason)),
+            (Err(reason), Ok(_)) => (Circumstances::default(), Body::Undecodable(reason)),
+        };
+        Self { position, aggregate_type, event_type, recorded_at: created_at, circumstances, body }
     }
 
     /// Whether `projection` can go over this event.
@@ -171,4 +170,40 @@ fn usage(payload: &Json, version: &str) -> Result<Body, String> {
 /// An event of another version may mean something else even where its fields happen to fit.
 fn same_version(known: &str, found: &str) -> Result<(), String> {
     if known == found { Ok(()) } else { Err(format!("version {found}, known is {known}")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn decoded(payload: Value, metadata: Value) -> Event {
+        Event::decode(RecordedEvent {
+            position: 1,
+            aggregate_type: Tenant::TYPE.to_owned(),
+            aggregate_id: "01a200d3-d3b8-71f7-9ca3-28324fc70d02".to_owned(),
+            sequence: 1,
+            event_type: "TenantSuspended".to_owned(),
+            event_version: "1.0".to_owned(),
+            payload: payload.into(),
+            metadata: metadata.into(),
+            created_at: 0,
+        })
+    }
+
+    #[test]
+    fn an_event_whose_circumstances_cannot_be_read_is_not_nobody_s() {
+        let payload = || json!({ "TenantSuspended": { "suspended_at": "2026-03-01T11:30:00Z" } });
+        let bare = decoded(payload(), json!({}));
+        assert!(matches!(bare.body, Body::Tenant(..)), "{:?}", bare.body);
+        for metadata in [json!({ "actor": 7 }), json!("x"), json!(null)] {
+            let event = decoded(payload(), metadata);
+            assert!(
+                matches!(&event.body, Body::Undecodable(reason) if reason.starts_with("its metadata: ")),
+                "{:?}",
+                event.body
+            );
+        }
+    }
 }

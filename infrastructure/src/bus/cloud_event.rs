@@ -17,6 +17,17 @@ pub const CONTENT_TYPE: &str = "application/cloudevents+json";
 /// Longest message id, in bytes: AMQP 0-9-1 has it as a short string (section 4.2.5.3).
 const LONGEST_ID: usize = 255;
 
+/// An event of the log that is no JSON that this program can read. It is not shown as an empty one: nobody could tell the
+/// difference, and whose it is would be guessed.
+#[derive(Debug, thiserror::Error)]
+#[error("the event at position {position} cannot be read")]
+pub struct UnreadableEvent {
+    /// Where it stands in the log.
+    pub position: u64,
+    #[source]
+    source: serde_json::Error,
+}
+
 /// An event ready to be sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CloudEvent {
@@ -34,10 +45,17 @@ impl CloudEvent {
     /// number among those of its tenant ([`CloudEvent::tenant_of`]), from 1.
     ///
     /// Digests of secrets and encrypted personal data are left out, since nobody outside has a use for them.
-    #[must_use]
-    pub fn new(event: &RecordedEvent, public_url: &str, tenant_sequence: u64) -> Self {
-        let metadata = parsed(&event.metadata);
-        let (id, tenant) = (id_of(event, &metadata), tenant_of(event, &metadata));
+    ///
+    /// # Errors
+    /// [`UnreadableEvent`]
+    pub fn new(
+        event: &RecordedEvent,
+        public_url: &str,
+        tenant_sequence: u64,
+    ) -> Result<Self, UnreadableEvent> {
+        let (metadata, mut data) = parsed(event)?;
+        let (id, tenant) = (id_of(event, &metadata), tenant_of(event, &metadata, &data));
+        conceal(&mut data);
         let name = event_name(&event.aggregate_type, &event.event_type, &event.event_version);
         let source = format!("{}/{}", public_url.trim_end_matches('/'), word(&event.aggregate_type));
         let mut attributes = Map::new();
@@ -60,24 +78,29 @@ impl CloudEvent {
                 set(attribute, text);
             }
         }
-        attributes.insert("data".to_owned(), data_of(event));
+        attributes.insert("data".to_owned(), data);
         let recorded_at = event.created_at;
-        Self { id, name, tenant, position: event.position, tenant_sequence, recorded_at, attributes }
+        Ok(Self { id, name, tenant, position: event.position, tenant_sequence, recorded_at, attributes })
     }
 
     /// The body of an event that is read from the log and not sent: without `tenantsequence`, which is counted when events
     /// are relayed.
-    #[must_use]
-    pub fn read_from_log(event: &RecordedEvent, public_url: &str) -> Value {
-        let mut attributes = Self::new(event, public_url, 0).attributes;
+    ///
+    /// # Errors
+    /// [`UnreadableEvent`]
+    pub fn read_from_log(event: &RecordedEvent, public_url: &str) -> Result<Value, UnreadableEvent> {
+        let mut attributes = Self::new(event, public_url, 0)?.attributes;
         attributes.remove("tenantsequence");
-        Value::Object(attributes)
+        Ok(Value::Object(attributes))
     }
 
     /// The tenant whose event it is. What belongs to nobody, such as refusals of unknown credentials, is the platform's.
-    #[must_use]
-    pub fn tenant_of(event: &RecordedEvent) -> String {
-        tenant_of(event, &parsed(&event.metadata))
+    ///
+    /// # Errors
+    /// [`UnreadableEvent`]
+    pub fn tenant_of(event: &RecordedEvent) -> Result<String, UnreadableEvent> {
+        let (metadata, data) = parsed(event)?;
+        Ok(tenant_of(event, &metadata, &data))
     }
 
     /// The event's id, the same in every copy that is sent. At most 255 bytes.
@@ -171,15 +194,24 @@ fn word(text: &str) -> String {
     text.chars().map(|c| if allowed(c) { c } else { '_' }).take(60).collect()
 }
 
-/// What is no JSON says nothing; stores hold none such.
-fn parsed(json: &Json) -> Value {
-    json.parse().unwrap_or_default()
+/// The metadata, and the event without the tag that names its type.
+fn parsed(event: &RecordedEvent) -> Result<(Value, Value), UnreadableEvent> {
+    let parse = |json: &Json| {
+        json.parse::<Value>().map_err(|source| UnreadableEvent { position: event.position, source })
+    };
+    let data = match parse(&event.payload)? {
+        Value::Object(mut fields) if fields.len() == 1 && fields.contains_key(&event.event_type) => {
+            fields.remove(&event.event_type).unwrap_or_default()
+        }
+        payload => payload,
+    };
+    Ok((parse(&event.metadata)?, data))
 }
 
-fn tenant_of(event: &RecordedEvent, metadata: &Value) -> String {
+fn tenant_of(event: &RecordedEvent, metadata: &Value, data: &Value) -> String {
     let stated = |fields: &Value| fields.get("tenant_id").and_then(Value::as_str).map(word);
     stated(metadata)
-        .or_else(|| stated(&inner(event)))
+        .or_else(|| stated(data))
         .or_else(|| (event.aggregate_type == "tenant").then(|| word(&event.aggregate_id)))
         .filter(|tenant| !tenant.is_empty())
         .unwrap_or_else(|| PLATFORM_TENANT.to_string())
@@ -196,22 +228,6 @@ fn id_of(event: &RecordedEvent, metadata: &Value) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The event without the tag that names its type.
-fn inner(event: &RecordedEvent) -> Value {
-    match parsed(&event.payload) {
-        Value::Object(mut fields) if fields.len() == 1 && fields.contains_key(&event.event_type) => {
-            fields.remove(&event.event_type).unwrap_or_default()
-        }
-        payload => payload,
-    }
-}
-
-fn data_of(event: &RecordedEvent) -> Value {
-    let mut data = inner(event);
-    conceal(&mut data);
-    data
 }
 
 /// Removes what is only for the inside, at any depth, so that a new event is covered before anybody thinks of it. The names

@@ -10,5 +10,5 @@ mod relay;
 mod tests;
 
 pub use amqp::EXCHANGE;
-pub use cloud_event::{CONTENT_TYPE, CloudEvent, event_name};
+pub use cloud_event::{CONTENT_TYPE, CloudEvent, UnreadableEvent, event_name};
 pub use relay::{Relay, RelayHandle, RelayOptions, RelayStatus};

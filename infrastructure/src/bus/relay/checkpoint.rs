@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::session::SessionError;
-use crate::bus::CloudEvent;
+use crate::bus::{CloudEvent, UnreadableEvent};
 use crate::database::{ColumnType, Database, DatabaseError, Value};
 use crate::journal::RecordedEvent;
 
@@ -33,13 +33,18 @@ impl Checkpoint {
         self.position
     }
 
-    /// Renders the next events of the log with their numbers.
+    /// Renders the next events of the log with their numbers, up to the first that cannot be read.
     pub(super) async fn number(
         &mut self,
         events: &[RecordedEvent],
         public_url: &str,
-    ) -> Result<Vec<CloudEvent>, SessionError> {
-        let tenants: Vec<String> = events.iter().map(CloudEvent::tenant_of).collect();
+    ) -> Result<(Vec<CloudEvent>, Option<UnreadableEvent>), SessionError> {
+        let mut unreadable = None;
+        let tenants: Vec<String> = events
+            .iter()
+            .map(CloudEvent::tenant_of)
+            .map_while(|tenant| tenant.map_err(|error| unreadable = Some(error)).ok())
+            .collect();
         self.fetch(tenants.iter().filter(|tenant| !self.given.contains_key(*tenant)).cloned().collect())
             .await?;
         let numbered = events.iter().zip(tenants).map(|(event, tenant)| {
@@ -47,7 +52,7 @@ impl Checkpoint {
             *number += 1;
             CloudEvent::new(event, public_url, *number)
         });
-        Ok(numbered.collect())
+        Ok((numbered.collect::<Result<_, _>>().map_err(SessionError::Unreadable)?, unreadable))
     }
 
     /// Looks up the numbers of tenants that had no event since the start, so that the stored ones are the last ones given.
@@ -149,8 +154,9 @@ mod tests {
         for test in databases().await {
             let database = &test.database;
             let mut old = Checkpoint::load(database).await.unwrap();
-            let numbers =
-                |events: Vec<CloudEvent>| events.iter().map(CloudEvent::tenant_sequence).collect::<Vec<_>>();
+            let numbers = |(events, _): (Vec<CloudEvent>, _)| {
+                events.iter().map(CloudEvent::tenant_sequence).collect::<Vec<_>>()
+            };
             let events = [event(1, "a"), event(2, "b"), event(3, "a")];
             assert_eq!(numbers(old.number(&events, "").await.unwrap()), [1, 1, 2]);
 

@@ -13,7 +13,7 @@ use tokio::time::MissedTickBehavior;
 use super::checkpoint::Checkpoint;
 use super::{RelayOptions, RelayStatus, measure};
 use crate::bus::amqp::{AmqpError, Publisher};
-use crate::bus::cloud_event::CloudEvent;
+use crate::bus::cloud_event::{CloudEvent, UnreadableEvent};
 use crate::database::DatabaseError;
 use crate::journal::{Journal, RecordedEvent};
 
@@ -45,6 +45,8 @@ pub(super) enum SessionError {
     Superseded,
     #[error("the connection that held the lead is lost")]
     LostLead,
+    #[error("the relay stops in front of an event")]
+    Unreadable(#[source] UnreadableEvent),
     #[error("the log is not read any more")]
     ReaderGone,
 }
@@ -85,7 +87,10 @@ impl Session<'_> {
         let mut confirmed = Confirmed::default();
         let mut outcome = self.publish(&publisher, &mut checkpoint, &mut confirmed).await;
         // Not after a failure of the store itself, whose state is unknown then.
-        if matches!(outcome, Ok(()) | Err(SessionError::Amqp(_) | SessionError::Unconfirmed(_))) {
+        if matches!(
+            outcome,
+            Ok(()) | Err(SessionError::Amqp(_) | SessionError::Unconfirmed(_) | SessionError::Unreadable(_))
+        ) {
             outcome = outcome.and(self.store(&mut checkpoint, &mut confirmed).await);
         }
         publisher.close().await;
@@ -126,9 +131,14 @@ impl Session<'_> {
                     if flight.is_empty() {
                         stalled.set(tokio::time::sleep(patience));
                     }
-                    for event in checkpoint.number(&events?, &self.options.public_url).await? {
+                    let (ready, unreadable) = checkpoint.number(&events?, &self.options.public_url).await?;
+                    for event in ready {
                         let confirm = publisher.publish(&event, patience).await?;
                         flight.push_back(Box::pin(sent(event, confirm)));
+                    }
+                    if let Some(unreadable) = unreadable {
+                        drain(&mut flight, confirmed).await?;
+                        return Err(SessionError::Unreadable(unreadable));
                     }
                 }
                 () = &mut stalled, if !flight.is_empty() => return Err(SessionError::Unconfirmed(patience)),

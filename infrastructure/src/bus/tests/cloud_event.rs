@@ -36,7 +36,7 @@ fn recorded() -> RecordedEvent {
 
 #[test]
 fn an_event_is_rendered_as_committed_here() {
-    let event = CloudEvent::new(&recorded(), "https://auth.example/", 42);
+    let event = CloudEvent::new(&recorded(), "https://auth.example/", 42).unwrap();
     assert_eq!(event.routing_key(), "3714240b-2e06-4c35-8856-ccc1c096323e.key.issued.v1");
     let body: Value = serde_json::from_slice(&event.body()).unwrap();
     let golden = json!({
@@ -72,7 +72,7 @@ fn encrypted_addresses_within_usage_stay_inside() {
         payload: json!({ "KeyUsed": { "requests": [request] } }).into(),
         ..recorded()
     };
-    let body: Value = serde_json::from_slice(&CloudEvent::new(&event, PUBLIC_URL, 1).body()).unwrap();
+    let body: Value = serde_json::from_slice(&CloudEvent::new(&event, PUBLIC_URL, 1).unwrap().body()).unwrap();
     assert_eq!(body["type"], "nexus.usage.key_used.v1");
     assert_eq!(
         body["data"]["requests"],
@@ -101,17 +101,32 @@ fn names_follow_one_rule() {
 #[test]
 fn imported_events_without_circumstances_have_an_id_and_a_tenant() {
     let bare = RecordedEvent { metadata: json!({}).into(), ..recorded() };
-    let event = CloudEvent::new(&bare, PUBLIC_URL, 1);
+    let event = CloudEvent::new(&bare, PUBLIC_URL, 1).unwrap();
     assert_eq!(event.id(), "key_00000000000000000000000000000007.1");
     assert_eq!(event.tenant(), "3714240b-2e06-4c35-8856-ccc1c096323e");
 
     let tenant =
         RecordedEvent { aggregate_type: "tenant".to_owned(), payload: json!("Odd").into(), ..bare.clone() };
-    assert_eq!(CloudEvent::tenant_of(&tenant), tenant.aggregate_id);
+    assert_eq!(CloudEvent::tenant_of(&tenant).unwrap(), tenant.aggregate_id);
     let nobody = RecordedEvent { payload: json!({ "KeyIssued": {} }).into(), ..bare.clone() };
-    assert_eq!(CloudEvent::tenant_of(&nobody), PLATFORM_TENANT.to_string());
+    assert_eq!(CloudEvent::tenant_of(&nobody).unwrap(), PLATFORM_TENANT.to_string());
     let odd =
         RecordedEvent { metadata: json!({ "tenant_id": "a.#", "event_id": "x".repeat(300) }).into(), ..bare };
-    let event = CloudEvent::new(&odd, PUBLIC_URL, 1);
+    let event = CloudEvent::new(&odd, PUBLIC_URL, 1).unwrap();
     assert_eq!((event.tenant(), event.id().len()), ("a__", 64));
+}
+
+#[test]
+fn what_cannot_be_read_is_no_event_without_content() {
+    // Good JSON, and deeper than it is read.
+    let deep: crate::journal::Json = (0..200).fold(json!({}), |inner, _| json!([inner])).into();
+    for event in [
+        RecordedEvent { metadata: deep.clone(), ..recorded() },
+        RecordedEvent { payload: deep.clone(), ..recorded() },
+    ] {
+        let error = CloudEvent::new(&event, PUBLIC_URL, 1).unwrap_err();
+        assert_eq!(error.to_string(), "the event at position 5000000000 cannot be read");
+        assert!(CloudEvent::tenant_of(&event).is_err());
+        assert!(CloudEvent::read_from_log(&event, PUBLIC_URL).is_err());
+    }
 }

@@ -34,7 +34,7 @@ async fn every_event_comes_once_in_order_and_as_documented() {
         assert_eq!(message.content_type, "application/cloudevents+json");
         assert_eq!(message.timestamp, NOW.unsigned_abs() / 1_000_000);
         let event = &journal.read(1, 1).await.unwrap()[0];
-        assert_eq!(message.body.to_string().into_bytes(), CloudEvent::new(event, PUBLIC_URL, 2).body());
+        assert_eq!(message.body.to_string().into_bytes(), CloudEvent::new(event, PUBLIC_URL, 2).unwrap().body());
     }
 }
 
@@ -95,6 +95,33 @@ fn a_process_that_dies_anywhere_loses_and_renumbers_nothing() {
         relay.stop().await;
         println!("{} copies", inbox.check(2400));
     });
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_is_neither_sent_as_an_empty_one_nor_passed_over() {
+    let Some(url) = amqp_url() else { return };
+    let test = TestDatabase::sqlite().await;
+    let journal = open(test.database.clone()).await;
+    let tenant = new_tenant();
+    let mut inbox = Inbox::open(&url, &tenant).await;
+    append(&journal, &tenant, 1, 5, 5).await;
+    let damage = "UPDATE events SET metadata = '{' WHERE sequence = 4";
+    test.database.execute(damage, &[]).await.unwrap();
+    let relay = Running::start(&journal, &url);
+    let waiting = |status: &RelayStatus| {
+        matches!(status, RelayStatus::Waiting { reason } if reason.contains("position 4 cannot be read"))
+    };
+    relay.status(waiting).await;
+    inbox.receive_all(3).await;
+    relay.position(3).await;
+
+    let mend = "UPDATE events SET metadata = $1 WHERE sequence = 4";
+    let metadata = format!("{{\"tenant_id\": \"{tenant}\", \"event_id\": \"{tenant}/4\"}}");
+    test.database.execute(mend, &[metadata.into()]).await.unwrap();
+    relay.position(5).await;
+    relay.stop().await;
+    inbox.receive_all(5).await;
+    assert_eq!(inbox.check(5), 0, "nothing is sent twice");
 }
 
 #[tokio::test]
