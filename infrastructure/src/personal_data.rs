@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::database::{Database, DatabaseError, Value};
+use crate::database::{Database, DatabaseError, Row, Value};
 use crate::entropy::SharedEntropy;
 use crate::vault::{DataKey, Vault, VaultError};
 
@@ -34,6 +34,13 @@ pub struct PersonalData {
     vault: Arc<Vault>,
     entropy: SharedEntropy,
     keys: Arc<RwLock<HashMap<String, Cipher>>>,
+}
+
+/// The key of a subject as it is stored.
+#[derive(Debug)]
+pub struct WrappedKey {
+    subject: String,
+    wrapped: Vec<u8>,
 }
 
 /// Seals for one subject.
@@ -68,23 +75,30 @@ impl PersonalData {
         Self { database, vault, entropy, keys: Arc::default() }
     }
 
-    /// Whether keys of subjects are stored, which only their master key opens.
+    /// One of the keys of subjects that are stored, which only their master key opens; none in a new database.
     ///
     /// # Errors
     /// [`DatabaseError`]
-    pub async fn has_keys(database: &Database) -> Result<bool, DatabaseError> {
-        Ok(!database.query("SELECT subject FROM subject_key LIMIT 1", &[]).await?.is_empty())
+    pub async fn any_key(database: &Database) -> Result<Option<WrappedKey>, DatabaseError> {
+        let rows = database.query("SELECT subject, wrapped FROM subject_key LIMIT 1", &[]).await?;
+        let wrapped =
+            |row: &Row| Ok(WrappedKey { subject: row.text(0)?.to_owned(), wrapped: row.blob(1)?.to_vec() });
+        rows.first().map(wrapped).transpose()
     }
 
-    /// Makes sure that the vault has the master key that the stored keys were wrapped with. In a new database one is
-    /// stored, so that the next start can tell.
+    /// Makes sure that the vault has the master key that the stored keys were wrapped with, by what
+    /// [`PersonalData::any_key`] found. In a new database one is stored, so that the next start can tell.
     ///
     /// # Errors
     /// [`PersonalDataError::Vault`] where it is another one.
-    pub async fn prove_master_key(&self) -> Result<(), PersonalDataError> {
-        let any = self.database.query("SELECT subject FROM subject_key LIMIT 1", &[]).await?;
-        let subject = any.first().map(|row| row.text(0)).transpose()?.unwrap_or("master key");
-        self.cipher(subject).await.map(drop)
+    pub async fn prove_master_key(&self, found: Option<WrappedKey>) -> Result<(), PersonalDataError> {
+        match found {
+            Some(WrappedKey { subject, wrapped }) => {
+                self.vault.unwrap_key(subject.as_bytes(), &wrapped)?;
+                Ok(())
+            }
+            None => self.cipher("master key").await.map(drop),
+        }
     }
 
     /// The cipher of a subject, whose key is made where it has none yet.

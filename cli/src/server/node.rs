@@ -75,13 +75,14 @@ pub(crate) async fn foundation(config: &NexusConfig) -> Result<Foundation, Start
     }
     let journal = Journal::open(database.clone(), JournalOptions::default()).await?;
     let key_file = &config.security.master_key_file;
+    let wrapped = PersonalData::any_key(&database).await?;
     // Before one is made: a new key would open nothing that is there.
-    if !key_file.exists() && PersonalData::has_keys(&database).await? {
+    if !key_file.exists() && wrapped.is_some() {
         return Err(StartFailure::master_key_missing(key_file));
     }
     let vault = Arc::new(Vault::open_or_create(key_file)?);
     let gate = Gate::new(journal.clone(), dialects, SystemClock::shared(), SystemEntropy::shared(), vault);
-    match gate.personal_data().prove_master_key().await {
+    match gate.personal_data().prove_master_key(wrapped).await {
         Ok(()) => {}
         Err(PersonalDataError::Vault(_)) => return Err(StartFailure::other_master_key(key_file)),
         Err(PersonalDataError::Store(error)) => return Err(error.into()),
