@@ -75,6 +75,7 @@ kinds! {
     TOO_LARGE = 413 "too_large" "The request is too large" "Bodies may have at most 64 KiB.";
     UNSUPPORTED_MEDIA_TYPE = 415 "unsupported_media_type" "The body must be JSON" "Send `Content-Type: application/json`, without a content encoding.";
     IDEMPOTENCY_MISMATCH = 422 "idempotency_mismatch" "The idempotency key was used for another request" "Use a new idempotency key for a new request.";
+    IDEMPOTENCY_UNREADABLE = 409 "idempotency_unreadable" "The first answer cannot be read any more" "The idempotency key was used with another version of the server. Nothing happened again: look whether what you ask for has happened, and send it with a new key only where it has not.";
     INTERNAL = 500 "internal" "Something went wrong here" "The log has more under the request id.";
     UNAVAILABLE = 503 "unavailable" "The store is not available" "Nothing is lost. Send the request again in a moment; with an idempotency key it cannot happen twice.";
 }
@@ -223,6 +224,9 @@ impl From<GateError> for Problem {
             }
             GateError::QuotaExceeded { .. } => Self::new(&QUOTA_EXCEEDED, detail),
             GateError::IdempotencyMismatch => Self::new(&IDEMPOTENCY_MISMATCH, detail),
+            GateError::AnswerUnreadable(_) => {
+                Self { cause: Some(cause), ..Self::new(&IDEMPOTENCY_UNREADABLE, detail) }
+            }
             GateError::InFlight => Self::new(&REQUEST_IN_FLIGHT, detail),
             GateError::Stopping => Self::new(&UNAVAILABLE, detail),
             GateError::Contended => Self::new(&CONTENDED, detail),

@@ -8,6 +8,7 @@
 use chrono::TimeDelta;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::gate::idempotency::Running;
@@ -48,11 +49,21 @@ struct Stored<T> {
     answer: Option<Answer>,
 }
 
+/// An idempotency row's content in clear, and as it stands in the store.
+struct Opened {
+    clear: Zeroizing<Vec<u8>>,
+    sealed: Vec<u8>,
+}
+
+fn parsed<'a, T: Deserialize<'a>>(clear: &'a [u8]) -> Result<Stored<T>, GateError> {
+    serde_json::from_slice(clear).map_err(|error| GateError::AnswerUnreadable(Box::new(error)))
+}
+
 impl Gate {
     /// Begins a request: looks for its answer, and marks it as running.
     ///
     /// # Errors
-    /// [`GateError::InFlight`], [`GateError::IdempotencyMismatch`], [`GateError::Unavailable`]
+    /// [`GateError::InFlight`], [`GateError::IdempotencyMismatch`], [`GateError::AnswerUnreadable`], [`GateError::Unavailable`]
     pub async fn begin(&self, call: &Call<'_>) -> Result<Begun, GateError> {
         let Some(idempotency) = &call.idempotency else {
             return Ok(Begun::Go(None));
@@ -61,7 +72,7 @@ impl Gate {
             self.in_flight.start(&call.principal.actor, &idempotency.key).ok_or(GateError::InFlight)?;
         // An unfinished row's outcome is read where the command is executed.
         let stored = self.stored::<serde::de::IgnoredAny>(call, idempotency).await?;
-        Ok(match stored.and_then(|(stored, _)| stored.answer) {
+        Ok(match stored.and_then(|stored| stored.answer) {
             Some(answer) => Begun::Answered(answer),
             None => Begun::Go(Some(running)),
         })
@@ -71,18 +82,23 @@ impl Gate {
     ///
     /// # Errors
     /// [`GateError::Unavailable`], and the answer must not go out; it can be asked for again.
+    /// [`GateError::AnswerUnreadable`]
     pub async fn keep_answer(&self, call: &Call<'_>, answer: Answer) -> Result<Answer, GateError> {
         let Some(idempotency) = &call.idempotency else {
             return Ok(answer);
         };
         for _ in 0..ATTEMPTS {
-            let kept = match self.stored::<serde_json::Value>(call, idempotency).await? {
-                Some((Stored { answer: Some(first), .. }, _)) => return Ok(first),
-                Some((Stored { outcome, answer: None }, before)) => {
-                    let stored = Stored { outcome, answer: Some(answer.clone()) };
-                    let row = self.row(call, idempotency, &stored)?;
+            let kept = match self.opened(call, idempotency).await? {
+                Some(Opened { clear, sealed }) => {
+                    // The outcome may hold a secret: it is taken over where it stands, in memory that is wiped.
+                    let stored: Stored<&RawValue> = parsed(&clear)?;
+                    if let Some(first) = stored.answer {
+                        return Ok(first);
+                    }
+                    let row =
+                        self.row(call, idempotency, &Stored { answer: Some(answer.clone()), ..stored })?;
                     self.journal
-                        .replace_idempotent_result(&row, &before)
+                        .replace_idempotent_result(&row, &sealed)
                         .await
                         .map_err(GateError::Unavailable)?
                 }
@@ -120,7 +136,7 @@ impl Gate {
             return Ok(None);
         };
         let stored = self.stored(call, idempotency).await?;
-        Ok(stored.map(|(stored, _)| Done { answer: stored.outcome, position: None }))
+        Ok(stored.map(|stored| Done { answer: stored.outcome, position: None }))
     }
 
     /// What is stored with the events so that the request can be answered again.
@@ -135,12 +151,22 @@ impl Gate {
         self.row(call, idempotency, &Stored { outcome, answer: None }).map(Some)
     }
 
-    /// What is stored for this request, also as it is encrypted.
+    /// What is stored for this request.
     async fn stored<T: DeserializeOwned>(
         &self,
         call: &Call<'_>,
         idempotency: &IdempotencyKey,
-    ) -> Result<Option<(Stored<T>, Vec<u8>)>, GateError> {
+    ) -> Result<Option<Stored<T>>, GateError> {
+        let opened = self.opened(call, idempotency).await?;
+        opened.map(|opened| parsed(&opened.clear)).transpose()
+    }
+
+    /// What is stored for this request, decrypted and not parsed yet.
+    async fn opened(
+        &self,
+        call: &Call<'_>,
+        idempotency: &IdempotencyKey,
+    ) -> Result<Option<Opened>, GateError> {
         let scope = &call.principal.actor;
         let row = self
             .journal
@@ -156,9 +182,8 @@ impl Gate {
         let clear = self
             .vault
             .open(&context(scope, &idempotency.key), &row.result)
-            .map_err(|error| GateError::Internal(Box::new(error)))?;
-        let stored = serde_json::from_slice(&clear).map_err(GateError::encode)?;
-        Ok(Some((stored, row.result)))
+            .map_err(|error| GateError::AnswerUnreadable(Box::new(error)))?;
+        Ok(Some(Opened { clear, sealed: row.result }))
     }
 
     fn row<T: Serialize>(
@@ -168,10 +193,11 @@ impl Gate {
         stored: &Stored<T>,
     ) -> Result<Idempotency, GateError> {
         let scope = call.principal.actor.clone();
-        let clear = Zeroizing::new(serde_json::to_vec(stored).map_err(GateError::encode)?);
+        let mut clear = Wiped::default();
+        serde_json::to_writer(&mut clear, stored).map_err(GateError::encode)?;
         let result = self
             .vault
-            .seal(&context(&scope, &idempotency.key), &clear)
+            .seal(&context(&scope, &idempotency.key), &clear.0)
             .map_err(|error| GateError::Internal(Box::new(error)))?;
         Ok(Idempotency {
             scope,
@@ -180,6 +206,27 @@ impl Gate {
             result,
             expires_at: (call.now + REMEMBERED).timestamp_micros(),
         })
+    }
+}
+
+/// Bytes of which no copy stays behind, also where they outgrow their place.
+#[derive(Default)]
+struct Wiped(Zeroizing<Vec<u8>>);
+
+impl std::io::Write for Wiped {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let needed = self.0.len() + bytes.len();
+        if needed > self.0.capacity() {
+            let mut larger = Zeroizing::new(Vec::with_capacity(needed.max(2 * self.0.capacity()).max(1024)));
+            larger.extend_from_slice(&self.0);
+            self.0 = larger;
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

@@ -67,6 +67,13 @@ pub enum GateError {
     /// The idempotency key was used for another request.
     #[error("this idempotency key was used for another request; use a new one")]
     IdempotencyMismatch,
+    /// What a request with this idempotency key came to is stored, and cannot be read: another version of the program wrote
+    /// it, or it is damaged. Nothing happened a second time.
+    #[error(
+        "this idempotency key was used before, and its answer cannot be read any more: look whether what you ask for has \
+         happened, and send it with a new key only where it has not"
+    )]
+    AnswerUnreadable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The same request is still running.
     #[error("a request with this idempotency key is still running; ask again in a moment")]
     InFlight,

@@ -119,6 +119,31 @@ async fn an_answer_without_events_is_kept_as_well() {
 }
 
 #[tokio::test]
+async fn what_another_version_stored_is_told_and_not_done_again() {
+    for test in databases().await {
+        let (gate, principal) = (gate(&test).await, principal());
+        let tenant = tenant(&gate).await;
+        let call = call(&gate, &principal, "k");
+        let row = gate.remember(&call, &serde_json::json!({ "of": "another shape" })).unwrap();
+        let append = Append { idempotency: row, now: call.now.timestamp_micros(), ..Append::default() };
+        gate.journal().append(append).await.unwrap();
+        let head = gate.journal().head().await.unwrap();
+        drop(going(gate.begin(&call).await.unwrap()));
+        let repeated = gate.issue_key(&call, tenant, issue()).await;
+        assert!(matches!(repeated, Err(GateError::AnswerUnreadable(_))), "{repeated:?}");
+
+        let damage = "UPDATE idempotency SET result = $1";
+        test.database.execute(damage, &[vec![0_u8; 40].into()]).await.unwrap();
+        for outcome in
+            [gate.begin(&call).await.map(drop), gate.keep_answer(&call, answer("x")).await.map(drop)]
+        {
+            assert!(matches!(outcome, Err(GateError::AnswerUnreadable(_))), "{outcome:?}");
+        }
+        assert_eq!(gate.journal().head().await.unwrap(), head);
+    }
+}
+
+#[tokio::test]
 async fn no_answer_stands_in_clear_in_the_store() {
     for test in databases().await {
         let (gate, principal) = (gate(&test).await, principal());

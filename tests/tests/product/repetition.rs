@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: the same key and body get the same answer, byte for byte, and happen once.
 
-use nexus_tests::{Answer, Issued, Node, Tenant, eventually};
+use nexus_tests::{Answer, Issued, Node, Options, Tenant, eventually, stores};
 use serde_json::{Value, json};
 
 use crate::contract::{PLATFORM, assert_problem, credential, locations};
@@ -158,4 +158,28 @@ fn a_rebuild_that_is_asked_for_twice_with_one_key_happens_once() {
 
     let _another = rebuild("another", path, &json!({})).expect(202);
     eventually("another key rebuilds again", || version().filter(|version| *version > after));
+}
+
+#[test]
+fn a_stored_answer_that_cannot_be_read_is_told_with_what_to_do() {
+    for store in stores() {
+        let node = Node::serve(&store, &Options::default());
+        let tenant = Tenant::create(&node.admin(), "nexus");
+        let keys = tenant.keys(&node.admin());
+        let once = node.admin().header("idempotency-key", "first");
+        let create = || once.post(&tenant.path("/keys"), &json!({"name": "Once"}));
+        let id = create().expect(201).json()["key"]["id"].as_str().unwrap().to_owned();
+        let rotating = node.admin().header("idempotency-key", "second");
+        let rotate = || rotating.post(&keys.path(&id, "/rotate"), &json!({}));
+        assert_eq!(rotate().status, 200);
+        store.execute("UPDATE idempotency SET result = fingerprint");
+        for answer in [create(), rotate()] {
+            assert_problem(&answer, 409, "idempotency_unreadable");
+            assert!(
+                answer.json()["detail"].as_str().unwrap().contains("with a new key only where it has not")
+            );
+        }
+        assert_eq!(keys.list("all").len(), 1, "{store:?}");
+        assert_eq!(keys.show(&id)["versions"].as_array().unwrap().len(), 2, "rotated once");
+    }
 }

@@ -72,7 +72,8 @@ fn encrypted_addresses_within_usage_stay_inside() {
         payload: json!({ "KeyUsed": { "requests": [request] } }).into(),
         ..recorded()
     };
-    let body: Value = serde_json::from_slice(&CloudEvent::new(&event, PUBLIC_URL, 1).unwrap().body()).unwrap();
+    let body: Value =
+        serde_json::from_slice(&CloudEvent::new(&event, PUBLIC_URL, 1).unwrap().body()).unwrap();
     assert_eq!(body["type"], "nexus.usage.key_used.v1");
     assert_eq!(
         body["data"]["requests"],

@@ -34,7 +34,10 @@ async fn every_event_comes_once_in_order_and_as_documented() {
         assert_eq!(message.content_type, "application/cloudevents+json");
         assert_eq!(message.timestamp, NOW.unsigned_abs() / 1_000_000);
         let event = &journal.read(1, 1).await.unwrap()[0];
-        assert_eq!(message.body.to_string().into_bytes(), CloudEvent::new(event, PUBLIC_URL, 2).unwrap().body());
+        assert_eq!(
+            message.body.to_string().into_bytes(),
+            CloudEvent::new(event, PUBLIC_URL, 2).unwrap().body()
+        );
     }
 }
 
@@ -108,9 +111,7 @@ async fn an_event_that_cannot_be_read_is_neither_sent_as_an_empty_one_nor_passed
     let damage = "UPDATE events SET metadata = '{' WHERE sequence = 4";
     test.database.execute(damage, &[]).await.unwrap();
     let relay = Running::start(&journal, &url);
-    let waiting = |status: &RelayStatus| {
-        matches!(status, RelayStatus::Waiting { reason } if reason.contains("position 4 cannot be read"))
-    };
+    let waiting = |status: &RelayStatus| matches!(status, RelayStatus::Waiting { reason } if reason.contains("position 4 cannot be read"));
     relay.status(waiting).await;
     inbox.receive_all(3).await;
     relay.position(3).await;
