@@ -9,7 +9,7 @@ use futures::future::try_join_all;
 use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::validity::{Entry, KeyEntry, TenantEntry};
 use nexus_infrastructure::gate::{Gate, GateError};
-use nexus_infrastructure::journal::{Journal, RecordedEvent, Subscription};
+use nexus_infrastructure::journal::{RecordedEvent, Subscription};
 use nexus_validator::Validator;
 use tokio::sync::watch;
 
@@ -67,7 +67,7 @@ async fn turn(
             if let Some(last) = events.last() {
                 validator.apply(entries, last.position);
             }
-            Journal::is_end(&events, TURN)
+            subscription.at_end()
         }
         Err(_) => gate.journal().head().await.map_err(GateError::Unavailable)? <= validator.applied(),
     };

@@ -39,8 +39,8 @@ const PURGE: i64 = 1000;
 /// How the journal works.
 #[derive(Debug, Clone)]
 pub struct JournalOptions {
-    /// How long the lane waits for PostgreSQL to commit a batch before it takes another connection, and how long an append
-    /// waits, its place in the lane's queue included, before it is [`AppendError::Unavailable`].
+    /// How long the lane waits for the store to commit a batch, and how long an append waits, its place in the lane's queue
+    /// included, before it is [`AppendError::Unavailable`].
     pub append_timeout: Duration,
 }
 
@@ -101,8 +101,8 @@ pub struct Journal(Arc<Inner>);
 struct Inner {
     database: Database,
     lane: mpsc::Sender<Message>,
-    /// How long an append waits. SQLite has limits of its own: its only writer may be building an index.
-    patience: Option<Duration>,
+    /// How long an append waits.
+    patience: Duration,
     head: watch::Sender<u64>,
     watchers: Vec<AbortHandle>,
 }
@@ -136,9 +136,11 @@ impl Journal {
                 watchers.push(tokio::spawn(postgres::listen(pool.clone(), head.clone())).abort_handle());
                 Writer::Postgres(postgres::PostgresWriter::new(pool, options.append_timeout))
             }
-            Database::Sqlite(sqlite) => Writer::Sqlite(sqlite::SqliteWriter::new(sqlite.clone())),
+            Database::Sqlite(sqlite) => {
+                Writer::Sqlite(sqlite::SqliteWriter::new(sqlite.clone(), options.append_timeout))
+            }
         };
-        let patience = database.is_postgres().then_some(options.append_timeout);
+        let patience = options.append_timeout;
         tokio::spawn(Lane { writer, requests, head: head.clone() }.run());
         Ok(Self(Arc::new(Inner { database, lane: sender, patience, head, watchers })))
     }
@@ -161,9 +163,8 @@ impl Journal {
             self.0.lane.send(message).await.map_err(|_| AppendError::Closed)?;
             outcome.await.unwrap_or(Err(AppendError::Closed))
         };
-        let Some(patience) = self.0.patience else { return work.await };
         // Behind a batch that is not answered, a command would wait for that one's time and then for its own.
-        let outcome = tokio::time::timeout(patience, work).await;
+        let outcome = tokio::time::timeout(self.0.patience, work).await;
         outcome.unwrap_or_else(|_| Err(AppendError::Unavailable(DatabaseError::timed_out())))
     }
 
@@ -173,19 +174,18 @@ impl Journal {
     }
 
     /// The events behind position `after`, at most `limit`, in order. Fewer where they are big: what is read at once takes
-    /// about 16 MiB at most. [`Journal::is_end`] tells whether there were no more.
+    /// about 16 MiB at most.
     pub async fn read(&self, after: u64, limit: u32) -> Result<Vec<RecordedEvent>, DatabaseError> {
-        let (after, limit) = (i64::try_from(after).unwrap_or(i64::MAX), i64::from(limit));
+        Ok(self.read_turn(after, limit).await?.events)
+    }
+
+    /// As [`Journal::read`], and says whether there were no more.
+    async fn read_turn(&self, after: u64, limit: u32) -> Result<Turn, DatabaseError> {
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
         match &self.0.database {
             Database::Postgres(pool) => in_time(postgres::read(pool, after, limit)).await,
             Database::Sqlite(sqlite) => in_time(sqlite::read(sqlite, after, limit)).await,
         }
-    }
-
-    /// Whether the log ended, when it was read, behind `events` that [`Journal::read`] gave for `limit`.
-    #[must_use]
-    pub fn is_end(events: &[RecordedEvent], limit: u32) -> bool {
-        events.len() < limit as usize && events.iter().map(RecordedEvent::bytes).sum::<usize>() < READ_AT_ONCE
     }
 
     /// The events at these positions, in order; what is not in the log is left out.
@@ -303,10 +303,18 @@ struct EventColumns<J> {
 /// Bytes of events that are read at once, apart from the last one.
 const READ_AT_ONCE: usize = 16 << 20;
 
-/// Takes rows until they are enough for memory.
+/// What is read of the log at a time.
+struct Turn {
+    events: Vec<RecordedEvent>,
+    /// Whether the log ended behind them.
+    at_end: bool,
+}
+
+/// Takes the rows of a query for `limit` of them until they are enough for memory.
 async fn bounded<J: Into<String>>(
     rows: &mut (impl Stream<Item = Result<EventColumns<J>, sqlx::Error>> + Unpin),
-) -> Result<Vec<RecordedEvent>, DatabaseError> {
+    limit: u32,
+) -> Result<Turn, DatabaseError> {
     let mut events = Vec::new();
     let mut bytes = 0;
     while let Some(row) = rows.try_next().await? {
@@ -314,10 +322,11 @@ async fn bounded<J: Into<String>>(
         bytes += event.bytes();
         events.push(event);
         if bytes >= READ_AT_ONCE {
-            break;
+            return Ok(Turn { events, at_end: false });
         }
     }
-    Ok(events)
+    let at_end = events.len() < limit as usize;
+    Ok(Turn { events, at_end })
 }
 
 impl<J: Into<String>> From<EventColumns<J>> for RecordedEvent {

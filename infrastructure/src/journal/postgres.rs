@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use super::append::{AppendError, Appended, ClaimAction, Prepared, SlotAction};
 use super::lane::{Outcome, advance};
-use super::{EventColumns, RecordedEvent};
+use super::{EventColumns, RecordedEvent, Turn};
 use crate::database::{DatabaseError, prepare_session};
 
 const APPEND: &str = "SELECT head, rejected, reasons, details FROM append_batch(\
@@ -348,10 +348,11 @@ pub(super) async fn head(pool: &PgPool) -> Result<u64, DatabaseError> {
     Ok(u64::try_from(head).unwrap_or(0))
 }
 
-pub(super) async fn read(pool: &PgPool, after: i64, limit: i64) -> Result<Vec<RecordedEvent>, DatabaseError> {
+pub(super) async fn read(pool: &PgPool, after: i64, limit: u32) -> Result<Turn, DatabaseError> {
     let sql = format!("{SELECT} WHERE position > $1 ORDER BY position LIMIT $2");
-    let mut rows = sqlx::query_as::<_, EventColumns<StoredJson>>(&sql).bind(after).bind(limit).fetch(pool);
-    super::bounded(&mut rows).await
+    let mut rows =
+        sqlx::query_as::<_, EventColumns<StoredJson>>(&sql).bind(after).bind(i64::from(limit)).fetch(pool);
+    super::bounded(&mut rows, limit).await
 }
 
 pub(super) async fn at(pool: &PgPool, positions: Vec<i64>) -> Result<Vec<RecordedEvent>, DatabaseError> {

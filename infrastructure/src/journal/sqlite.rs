@@ -1,13 +1,15 @@
 //! The journal on SQLite: a batch is one transaction of the only writer. Every command is judged before it writes, so a
 //! rejected one leaves nothing behind.
 
+use std::time::Duration;
+
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 
 use super::append::{
     AppendError, Appended, Claim, ClaimAction, Idempotency, Prepared, PreparedStream, Slot, SlotAction,
 };
 use super::lane::Outcome;
-use super::{EventColumns, RecordedEvent};
+use super::{EventColumns, RecordedEvent, Turn};
 use crate::database::{DatabaseError, SqliteDatabase};
 
 // CROSS JOIN fixes the order of the loops: positions first, each event by its key.
@@ -18,14 +20,23 @@ const SELECT: &str = "SELECT l.position, e.aggregate_type, e.aggregate_id, e.seq
 
 pub(super) struct SqliteWriter {
     database: SqliteDatabase,
+    timeout: Duration,
 }
 
 impl SqliteWriter {
-    pub(super) fn new(database: SqliteDatabase) -> Self {
-        Self { database }
+    pub(super) fn new(database: SqliteDatabase, timeout: Duration) -> Self {
+        Self { database, timeout }
     }
 
+    /// Commits what can be. What is given up is taken back, unless it was being committed already: nobody knows then.
     pub(super) async fn commit(&mut self, batch: &[&Prepared]) -> Result<Vec<Outcome>, DatabaseError> {
+        match tokio::time::timeout(self.timeout, self.commit_all(batch)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(DatabaseError::timed_out()),
+        }
+    }
+
+    async fn commit_all(&mut self, batch: &[&Prepared]) -> Result<Vec<Outcome>, DatabaseError> {
         let mut transaction: Transaction<'_, Sqlite> =
             self.database.write.begin_with("BEGIN IMMEDIATE").await?;
         let mut last = read_head(&mut transaction).await?;
@@ -259,15 +270,13 @@ pub(super) async fn head(database: &SqliteDatabase) -> Result<u64, DatabaseError
     read_head(&mut *database.read.acquire().await?).await
 }
 
-pub(super) async fn read(
-    database: &SqliteDatabase,
-    after: i64,
-    limit: i64,
-) -> Result<Vec<RecordedEvent>, DatabaseError> {
+pub(super) async fn read(database: &SqliteDatabase, after: i64, limit: u32) -> Result<Turn, DatabaseError> {
     let sql = format!("{SELECT} WHERE l.position > ? ORDER BY l.position LIMIT ?");
-    let mut rows =
-        sqlx::query_as::<_, EventColumns<String>>(&sql).bind(after).bind(limit).fetch(&database.read);
-    super::bounded(&mut rows).await
+    let mut rows = sqlx::query_as::<_, EventColumns<String>>(&sql)
+        .bind(after)
+        .bind(i64::from(limit))
+        .fetch(&database.read);
+    super::bounded(&mut rows, limit).await
 }
 
 pub(super) async fn at(

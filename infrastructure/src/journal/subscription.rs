@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{Journal, RecordedEvent};
+use super::{Journal, RecordedEvent, Turn};
 use crate::database::DatabaseError;
 
 /// How long a quiet reader waits before it looks by itself, in case a wake-up was lost.
@@ -18,6 +18,7 @@ const POLL: Duration = Duration::from_secs(1);
 pub struct Subscription {
     journal: Journal,
     after: u64,
+    at_end: bool,
     wake: watch::Receiver<u64>,
 }
 
@@ -25,7 +26,7 @@ impl Subscription {
     /// Starts behind position `after`; 0 is the beginning.
     pub fn from(journal: Journal, after: u64) -> Self {
         let wake = journal.watch();
-        Self { journal, after, wake }
+        Self { journal, after, at_end: false, wake }
     }
 
     /// The position of the last event that was handed out.
@@ -33,12 +34,17 @@ impl Subscription {
         self.after
     }
 
+    /// Whether the log ended, when it was read, behind the events that were handed out last.
+    pub fn at_end(&self) -> bool {
+        self.at_end
+    }
+
     /// The next events, at most `limit`, never none: what is there at once, else it waits. Dropping the future loses nothing.
     ///
     /// [`DatabaseError::Gap`] says that the log is damaged, and trying again will not help.
     pub async fn next(&mut self, limit: u32) -> Result<Vec<RecordedEvent>, DatabaseError> {
         loop {
-            let events = self.journal.read(self.after, limit.max(1)).await?;
+            let Turn { events, at_end } = self.journal.read_turn(self.after, limit.max(1)).await?;
             let mut last = self.after;
             for event in &events {
                 if event.position != last + 1 {
@@ -47,7 +53,7 @@ impl Subscription {
                 last = event.position;
             }
             if last > self.after {
-                self.after = last;
+                (self.after, self.at_end) = (last, at_end);
                 return Ok(events);
             }
             self.wait().await;

@@ -1,4 +1,4 @@
-//! A PostgreSQL that does not answer: callers are told in time, and long work goes on.
+//! A store that does not answer: callers are told in time, and long work goes on.
 
 use std::time::Duration;
 
@@ -47,4 +47,43 @@ async fn whoever_waits_for_a_locked_table_is_told_and_a_long_transaction_is_not_
     long.await.unwrap().expect("the long transaction is whole");
     assert!(journal.append(new("c")).await.is_ok());
     assert_eq!(keys.load("key-1").await.unwrap().1, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_for_the_writer_of_a_file_is_told_and_a_long_transaction_is_not_cut() {
+    let test = TestDatabase::sqlite().await;
+    let options = JournalOptions { append_timeout: Duration::from_millis(500) };
+    let journal = Journal::open(test.database.clone(), options).await.unwrap();
+    // The process's own writer is busy with something long; then the file is locked by another process.
+    for holder in [test.database.clone(), test.reconnect().await] {
+        let mut holder = holder.begin().await.unwrap();
+        holder
+            .execute("INSERT INTO claim VALUES ('long', 'work') ON CONFLICT DO NOTHING", &[])
+            .await
+            .unwrap();
+        let asked = async { tokio::join!(journal.append(new("a")), journal.append(new("b"))) };
+        let (one, other) =
+            tokio::time::timeout(Duration::from_secs(3), asked).await.expect("an answer in time");
+        for appended in [one, other] {
+            assert!(matches!(appended, Err(AppendError::Unavailable(_))), "{appended:?}");
+        }
+        holder.commit().await.expect("the long transaction is whole");
+    }
+    // What was given up has left nothing open. It may stand in the log all the same, once.
+    let appended = async {
+        loop {
+            match journal.append(new("c")).await {
+                Err(AppendError::Unavailable(_)) => {}
+                outcome => return outcome.unwrap(),
+            }
+        }
+    };
+    let appended =
+        tokio::time::timeout(Duration::from_secs(10), appended).await.expect("the writer comes back");
+    let log = read_dense(&journal).await;
+    assert_eq!(
+        log.last().map(|last| (last.position, last.aggregate_id.as_str())),
+        Some((appended.first, "c"))
+    );
+    assert!(log.iter().all(|event| event.sequence == 1), "{log:?}");
 }
