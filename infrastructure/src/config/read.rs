@@ -53,6 +53,8 @@ pub(super) const VALIDATOR_KEYS: &[&str] = &[
 
 const DATABASES: &[&str] = &["postgres", "postgresql", "sqlite"];
 const BROKERS: &[&str] = &["amqp", "amqps"];
+/// What others' libraries tell at `info`, such as each migration that is there already, drowns what the program itself does.
+const USUAL_LEVEL: &str = "warn,nexus=info";
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 impl NexusConfig {
@@ -232,7 +234,10 @@ fn log(source: &mut Source) -> LogConfig {
             )),
         }
     });
-    LogConfig { format: format.unwrap_or(LogFormat::Json), level: level.unwrap_or_else(|| "info".to_owned()) }
+    LogConfig {
+        format: format.unwrap_or(LogFormat::Json),
+        level: level.unwrap_or_else(|| USUAL_LEVEL.to_owned()),
+    }
 }
 
 fn folder(source: &mut Source, key: &'static str, default: &str) -> PathBuf {
