@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::{DateTime, Utc};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::verification::Code;
 use nexus_infrastructure::personal_data::PersonalData;
 use nexus_projections::audit_trail::{self, AuditExport, AuditFilter, AuditItem, Order};
 use serde::Serialize;
@@ -24,6 +25,24 @@ use crate::tenants::{existing, tenant_id};
 
 /// Pages that one request looks through for an address: addresses are encrypted, so that no index can help.
 const PAGES_SCANNED: u32 = 25;
+
+/// What the trail calls what was done.
+const ACTIONS: &[&str] = &[
+    "credential.refused",
+    "key.changed",
+    "key.expired",
+    "key.issued",
+    "key.revoked",
+    "key.rotated",
+    "key.used",
+    "tenant.created",
+    "tenant.renamed",
+    "tenant.resumed",
+    "tenant.suspended",
+];
+
+/// The outcome of what was not refused.
+const SUCCESS: &str = "success";
 
 /// An entry of the audit trail.
 #[derive(Debug, Serialize, ToSchema)]
@@ -71,13 +90,13 @@ pub struct AuditPage {
 struct AuditParameters {
     /// Who
     actor: Option<String>,
-    /// What, such as `key.revoked`
+    /// What: `credential.refused`, `key.changed`, `key.expired`, `key.issued`, `key.revoked`, `key.rotated`, `key.used`, `tenant.created`, `tenant.renamed`, `tenant.resumed` or `tenant.suspended`
     action: Option<String>,
     /// To which key
     key: Option<String>,
     /// From which address
     ip: Option<String>,
-    /// `success`, or the code of a refusal
+    /// `success`, or the code of a refusal, such as `EXPIRED`
     outcome: Option<String>,
     /// Not before this instant
     from: Option<String>,
@@ -171,13 +190,15 @@ async fn answer(
     let ip = query
         .parsed("ip", "write an IPv4 or IPv6 address", str::parse::<IpAddr>)
         .map(|ip| ip.to_canonical().to_string());
+    let refusals = Code::ALL.iter().filter(|code| **code != Code::Valid).map(|code| code.as_str());
+    let outcomes: Vec<&str> = std::iter::once(SUCCESS).chain(refusals).collect();
     let filter = AuditFilter {
         actor: query.one("actor"),
-        action: query.one("action"),
+        action: chosen(&mut query, "action", ACTIONS),
         key: query.parsed("key", "write a key's id", str::parse::<KeyId>),
         tenant,
         ip: None,
-        outcome: query.one("outcome"),
+        outcome: chosen(&mut query, "outcome", &outcomes),
         from: instant(query.instant("from")),
         to: instant(query.instant("to")),
         q: query.one("q"),
@@ -198,6 +219,17 @@ async fn answer(
         Some(format) => export(app, filter, ip, format).await,
         None => Ok(HttpResponse::Ok().json(page(app, &filter, ip.as_deref(), cursor, limit).await?)),
     }
+}
+
+/// A value that is one of a few. Another one would find nothing, which looks as if nothing had happened.
+fn chosen(query: &mut QueryFields, name: &'static str, known: &[&str]) -> Option<String> {
+    let fix = format!("choose one of {}", known.join(", "));
+    query.parsed(name, &fix, |text| {
+        let found = known.iter().find(|known| **known == text);
+        found
+            .map(|known| (*known).to_owned())
+            .ok_or_else(|| format!("there is no {name} `{}`", text.chars().take(64).collect::<String>()))
+    })
 }
 
 async fn page(
