@@ -9,6 +9,7 @@ pub mod events;
 pub mod forward_auth;
 pub mod health;
 pub mod keys;
+pub mod methods;
 pub mod node;
 pub mod once;
 pub mod openapi;

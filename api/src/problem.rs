@@ -3,7 +3,7 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use nexus_domain::key::KeyRefusal;
 use nexus_infrastructure::bus::UnreadableEvent;
@@ -31,6 +31,7 @@ pub struct Problem {
     kind: &'static Kind,
     detail: String,
     errors: Vec<FieldError>,
+    allow: Option<String>,
     cause: Option<String>,
 }
 
@@ -83,7 +84,7 @@ kinds! {
 impl Problem {
     /// A problem of this kind.
     pub fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new(), cause: None }
+        Self { kind, detail: detail.into(), errors: Vec::new(), allow: None, cause: None }
     }
 
     /// Everything that is wrong with a request, at once.
@@ -93,7 +94,7 @@ impl Problem {
             [only] => format!("{}: {}", only.location, only.message),
             several => format!("{} things are wrong with the request", several.len()),
         };
-        Self { kind: &INVALID_REQUEST, detail, errors, cause: None }
+        Self { errors, ..Self::new(&INVALID_REQUEST, detail) }
     }
 
     /// One thing that is wrong with a request.
@@ -109,6 +110,13 @@ impl Problem {
     #[must_use]
     pub fn not_found() -> Self {
         Self::new(&NOT_FOUND, "there is no such thing, or not for this credential")
+    }
+
+    /// The address offers other methods, which are named as `Allow` wants them (RFC 9110 section 15.5.6).
+    #[must_use]
+    pub fn method_not_allowed(asked: &str, allow: &str) -> Self {
+        let detail = format!("{asked} is not offered here, but {allow}");
+        Self { allow: Some(allow.to_owned()), ..Self::new(&METHOD_NOT_ALLOWED, detail) }
     }
 
     /// A mistake of ours; the cause goes to the log alone.
@@ -146,6 +154,9 @@ impl Problem {
         let mut response = HttpResponse::build(self.status_code());
         if self.kind.status == 401 {
             response.insert_header(("www-authenticate", "Bearer realm=\"nexus-management\""));
+        }
+        if let Some(allow) = &self.allow {
+            response.insert_header((ALLOW, allow.as_str()));
         }
         if self.kind.status == 503 {
             response.insert_header((RETRY_AFTER, "1"));

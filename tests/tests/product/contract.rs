@@ -1,6 +1,8 @@
 //! What every route of the REST interface promises: problem documents, strictness, repetition, paging, scopes.
 
-use nexus_tests::{Answer, Client, Node, Tenant};
+use std::collections::{BTreeMap, BTreeSet};
+
+use nexus_tests::{Answer, Client, Node, Tenant, eventually};
 use serde_json::{Value, json};
 
 /// Routes that need no management credential, and why.
@@ -102,7 +104,7 @@ fn problems_have_one_shape_and_a_page_of_their_own() {
         (admin.get("/v1/nowhere"), 404, "not_found"),
         (admin.get("/"), 404, "not_found"),
         (node.client().get("/v1/tenants"), 401, "unauthorized"),
-        (admin.send("DELETE", "/v1/tenants", None), 404, "not_found"),
+        (admin.send("DELETE", "/v1/tenants", None), 405, "method_not_allowed"),
         (admin.get(&format!("/v1/tenants/{tenant}/keys/nonsense")), 404, "not_found"),
         (admin.get("/v1/tenants/nonsense"), 404, "not_found"),
         (admin.send("POST", "/v1/tenants", Some(b"{")), 400, "invalid_request"),
@@ -118,6 +120,73 @@ fn problems_have_one_shape_and_a_page_of_their_own() {
         assert_eq!(page.status, 200, "the page about {code}");
     }
     assert!(node.client().get("/v1/tenants").header("www-authenticate").is_some());
+}
+
+#[test]
+fn a_known_address_names_the_methods_that_it_offers() {
+    let node = Node::dev();
+    let mut offered: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (method, path) in routes(&node.client()) {
+        // Gateways ask with the method of the request that they ask about.
+        if path != "/v1/forward-auth/{dialect}" {
+            offered.entry(path).or_default().insert(method);
+        }
+    }
+    for page in ["/openapi.json", "/docs", "/problems", "/problems/not_found"] {
+        offered.insert(page.to_owned(), BTreeSet::from(["GET".to_owned()]));
+    }
+    for (path, methods) in offered {
+        let path = path
+            .replace("{tenant}", node.demo_tenant("nexus"))
+            .replace("{key}", "x")
+            .replace("{name}", "usage");
+        for method in ["DELETE", "PUT"] {
+            let answer = node.admin().send(method, &path, None);
+            assert_problem(&answer, 405, "method_not_allowed");
+            let allow: BTreeSet<String> =
+                answer.header("allow").unwrap_or_default().split(", ").map(str::to_owned).collect();
+            assert_eq!(allow, methods, "{method} {path}");
+        }
+    }
+}
+
+#[test]
+fn whatever_the_trail_says_can_be_asked_for_and_nothing_else() {
+    let node = Node::dev();
+    let admin = node.admin();
+    let tenant = Tenant::create(&admin, "nexus");
+    let keys = tenant.keys(&admin);
+    let key = keys.create(&json!({}));
+    let _ = admin.patch(&tenant.path(""), &json!({"name": "Renamed"})).expect(200);
+    for standing in ["/suspend", "/resume"] {
+        let _ = admin.post(&tenant.path(standing), &json!({})).expect(200);
+    }
+    let at = tenant.path(&format!("/keys/{}", key.id));
+    let _ = admin.patch(&at, &json!({"name": "Changed"})).expect(200);
+    for change in ["/rotate", "/revoke"] {
+        let _ = admin.post(&format!("{at}{change}"), &json!({})).expect(200);
+    }
+    for credential in [key.secret.as_str(), "nx_live_0000000000000000000000000000000000"] {
+        let _ = admin.post("/v1/verify", &json!({"credential": credential})).expect(200);
+    }
+    let told = |name: &str| -> BTreeSet<String> {
+        admin.list("/v1/audit", 200).iter().map(|row| row[name].as_str().unwrap().to_owned()).collect()
+    };
+    eventually("usage is in the trail", || {
+        let actions = told("action");
+        (actions.contains("key.used") && actions.contains("credential.refused")).then_some(())
+    });
+    assert_eq!(told("action").len(), 10, "all but the end of a life: {:?}", told("action"));
+    for name in ["action", "outcome"] {
+        for value in told(name) {
+            assert!(!admin.list(&format!("/v1/audit?{name}={value}"), 200).is_empty(), "{name}={value}");
+        }
+        let answer = admin.get(&format!("/v1/audit?{name}=key.revokd"));
+        assert_problem(&answer, 400, "invalid_request");
+        assert_eq!(locations(&answer), [format!("query.{name}")]);
+        let fix = answer.json()["errors"][0]["fix"].as_str().unwrap().to_owned();
+        assert!(told(name).iter().all(|known| fix.contains(known)), "{fix}");
+    }
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn nothing_un_revokes_a_key() {
                 let _any = admin.send(&method, &path, Some(b"{}"));
             }
         }
-        assert_eq!(admin.send("DELETE", &keys.path(&key.id, "/revoke"), None).status, 404);
+        assert_eq!(admin.send("DELETE", &keys.path(&key.id, "/revoke"), None).status, 405);
         for action in ["/suspend", "/resume"] {
             assert_eq!(admin.post(&tenant.path(action), &json!({})).status, 200);
         }
