@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use nexus_domain::key::KeyRefusal;
+use nexus_domain::tenant::TenantRefusal;
 use nexus_infrastructure::bus::UnreadableEvent;
 use nexus_infrastructure::database::DatabaseError;
 use nexus_infrastructure::gate::{GateError, Refusal};
@@ -91,7 +92,7 @@ impl Problem {
     #[must_use]
     pub fn invalid(errors: Vec<FieldError>) -> Self {
         let detail = match errors.as_slice() {
-            [only] => format!("{}: {}", only.location, only.message),
+            [only] => format!("{}: {}; {}", only.location, only.message, only.fix),
             several => format!("{} things are wrong with the request", several.len()),
         };
         Self { errors, ..Self::new(&INVALID_REQUEST, detail) }
@@ -220,9 +221,7 @@ impl From<GateError> for Problem {
         let cause = with_sources(&error);
         match error {
             GateError::Refused(Refusal::Key(refusal)) => key_refusal(&refusal),
-            GateError::Refused(Refusal::Tenant(refusal)) => {
-                Self::invalid_field("body.name", refusal.to_string(), "choose another name")
-            }
+            GateError::Refused(Refusal::Tenant(refusal)) => tenant_refusal(&refusal),
             GateError::ConfinedToNothing(_) => {
                 Self::invalid_field("body.restrictions.tenant", detail, "write the id of a tenant")
             }
@@ -231,7 +230,7 @@ impl From<GateError> for Problem {
             }
             GateError::TenantNotFound => Self::not_found(),
             GateError::UnknownDialect { .. } => {
-                Self::invalid_field("body.dialect", detail, "choose one of those named")
+                refused_field("body.dialect", &detail, "choose one of those named")
             }
             GateError::QuotaExceeded { .. } => Self::new(&QUOTA_EXCEEDED, detail),
             GateError::IdempotencyMismatch => Self::new(&IDEMPOTENCY_MISMATCH, detail),
@@ -286,8 +285,24 @@ impl From<RebuildError> for Problem {
     }
 }
 
+/// A field that a decision refused. What its text advises behind a semicolon is the fix, so that nothing is said twice.
+fn refused_field(location: &str, refusal: &str, otherwise: &str) -> Problem {
+    let (message, fix) = refusal.split_once("; ").unwrap_or((refusal, otherwise));
+    Problem::invalid_field(location, message, fix)
+}
+
+fn tenant_refusal(refusal: &TenantRefusal) -> Problem {
+    let field = |location: &str| refused_field(location, &refusal.to_string(), "write something else");
+    match refusal {
+        TenantRefusal::NotFound => Problem::not_found(),
+        TenantRefusal::AlreadyCreated => Problem::internal(refusal),
+        TenantRefusal::InvalidName(_) => field("body.name"),
+        TenantRefusal::InvalidNote(_) => field("body.note"),
+    }
+}
+
 fn key_refusal(refusal: &KeyRefusal) -> Problem {
-    let field = |location: &str, fix: &str| Problem::invalid_field(location, refusal.to_string(), fix);
+    let field = |location: &str, fix: &str| refused_field(location, &refusal.to_string(), fix);
     match refusal {
         KeyRefusal::NotFound => Problem::not_found(),
         KeyRefusal::AlreadyIssued => Problem::internal(refusal),
@@ -296,6 +311,7 @@ fn key_refusal(refusal: &KeyRefusal) -> Problem {
         KeyRefusal::TenantSuspended => Problem::new(&TENANT_SUSPENDED, refusal.to_string()),
         KeyRefusal::RotationUnsupported { .. } => Problem::new(&ROTATION_UNSUPPORTED, refusal.to_string()),
         KeyRefusal::InvalidName(_) => field("body.name", "choose 1 to 100 visible characters"),
+        KeyRefusal::InvalidNote(_) => field("body.note", "choose up to 100 visible characters"),
         KeyRefusal::UnknownEnvironment { .. } => field("body.environment", "choose one of those named"),
         KeyRefusal::UnsupportedType { .. } => field("body.type", "choose \"secret\""),
         KeyRefusal::UnknownScope { .. } => field("body.scopes", "choose from those named"),
@@ -319,4 +335,29 @@ fn with_sources(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use nexus_domain::key::InvalidName;
+
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_and_what_to_do_are_said_once_each() {
+        let unknown = KeyRefusal::UnknownScope { scope: "a".to_owned(), known: "b, c".to_owned() };
+        let grace = KeyRefusal::GraceTooLong { longest: TimeDelta::days(30) };
+        let note = KeyRefusal::InvalidNote(InvalidName::TooLong);
+        for (refusal, location, message, fix) in [
+            (unknown, "body.scopes", "unknown scope `a`", "choose from b, c"),
+            (grace, "body.grace", "the grace may be at most 30d", "choose a shorter grace, such as \"24h\""),
+            (note, "body.note", "the note is longer than 100 characters", "shorten it"),
+        ] {
+            let problem = key_refusal(&refusal);
+            let error = &problem.errors[0];
+            assert_eq!((&*error.location, &*error.message, &*error.fix), (location, message, fix));
+            assert_eq!(problem.detail, format!("{location}: {message}; {fix}"));
+        }
+    }
 }

@@ -36,6 +36,18 @@ pub fn parse(text: &str) -> Result<TimeDelta, InvalidDuration> {
         .ok_or_else(invalid)
 }
 
+/// The duration as it is parsed, in the largest unit up to days that it is several of: `30d`, `24h`, `90m`.
+#[must_use]
+pub fn text(duration: TimeDelta) -> String {
+    let seconds = duration.num_seconds();
+    let several = |each: i64| seconds % each == 0 && seconds / each > 1;
+    let (each, unit) = [(86_400, "d"), (3_600, "h"), (60, "m")]
+        .into_iter()
+        .find(|(each, _)| several(*each))
+        .unwrap_or((1, "s"));
+    format!("{}{unit}", seconds / each)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,5 +61,13 @@ mod tests {
         for wrong in ["", "h", "1", "-1h", "1 h", "1.5h", "1month", "101y", "99999999999999999999s"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for written in ["30d", "24h", "36h", "90m", "61s", "0s", "1s"] {
+            assert_eq!(text(parse(written).unwrap()), written);
+        }
+        assert_eq!(text(TimeDelta::hours(1)), "60m");
     }
 }

@@ -3,17 +3,17 @@
 /// The longest name, in characters.
 pub const LONGEST_NAME: usize = 100;
 
-/// The name cannot be used.
+/// A name or a note cannot be used. The text goes behind the word for what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
     /// Nothing but white space.
-    #[error("the name is empty; say what the key is for")]
+    #[error("is empty; write 1 to 100 visible characters")]
     Empty,
     /// Over [`LONGEST_NAME`] characters.
-    #[error("the name is longer than 100 characters; shorten it")]
+    #[error("is longer than 100 characters; shorten it")]
     TooLong,
     /// Control characters, line breaks, or characters that change how the text around them reads.
-    #[error("the name holds control, invisible or direction-changing characters; remove them")]
+    #[error("holds control, invisible or direction-changing characters; remove them")]
     Deceptive,
 }
 

@@ -1,4 +1,9 @@
-//! Why a decision about a key is refused.
+//! Why a decision about a key is refused. Where a text goes on behind a semicolon, that is what to do about it.
+
+use chrono::TimeDelta;
+
+use crate::duration;
+use crate::key::InvalidName;
 
 /// A refused decision. Nothing happened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,8 +24,11 @@ pub enum KeyRefusal {
     #[error("the tenant is suspended; resume it first")]
     TenantSuspended,
     /// The name is empty, too long, or holds characters that would deceive a reader.
-    #[error("{0}")]
-    InvalidName(crate::key::InvalidName),
+    #[error("the name {0}")]
+    InvalidName(InvalidName),
+    /// The same of the note about a revocation.
+    #[error("the note {0}")]
+    InvalidNote(InvalidName),
     /// The dialect does not have this environment.
     #[error("the environment `{asked}` does not exist; choose one of {known}")]
     UnknownEnvironment {
@@ -79,10 +87,10 @@ pub enum KeyRefusal {
         advice: String,
     },
     /// The grace is longer than the dialect allows.
-    #[error("the grace may be at most {longest_seconds} seconds")]
+    #[error("the grace may be at most {}", duration::text(*longest))]
     GraceTooLong {
         /// The longest one.
-        longest_seconds: i64,
+        longest: TimeDelta,
     },
     /// A change that changes nothing was asked for.
     #[error("name at least one property to change")]

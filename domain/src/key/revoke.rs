@@ -27,7 +27,7 @@ impl RevokeKey {
         }
         match self.note.as_deref().map_or(Ok(()), check_name) {
             Ok(()) | Err(InvalidName::Empty) => {}
-            Err(invalid) => return Err(KeyRefusal::InvalidName(invalid)),
+            Err(invalid) => return Err(KeyRefusal::InvalidNote(invalid)),
         }
         Ok(Some(KeyEvent::KeyRevoked(KeyRevoked {
             tenant_id: self.tenant_id,

@@ -42,7 +42,7 @@ impl RotateKey {
         };
         let grace = self.grace.unwrap_or(default_grace);
         if grace > longest || grace < TimeDelta::zero() {
-            return Err(KeyRefusal::GraceTooLong { longest_seconds: longest.num_seconds() });
+            return Err(KeyRefusal::GraceTooLong { longest });
         }
         let until = self.now + grace;
         Ok(KeyEvent::KeyRotated(KeyRotated {

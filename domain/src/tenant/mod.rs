@@ -95,7 +95,7 @@ impl Tenant {
                 if self.0.is_some() {
                     return Err(TenantRefusal::AlreadyCreated);
                 }
-                check_name(&command.name)?;
+                check_name(&command.name).map_err(TenantRefusal::InvalidName)?;
                 Ok(Some(TenantEvent::TenantCreated(TenantCreated {
                     name: command.name,
                     dialect: command.dialect,
@@ -104,14 +104,14 @@ impl Tenant {
             }
             TenantCommand::Rename(command) => {
                 let tenant = self.existing()?;
-                check_name(&command.name)?;
+                check_name(&command.name).map_err(TenantRefusal::InvalidName)?;
                 let renamed = TenantRenamed { name: command.name, renamed_at: command.now };
                 Ok((tenant.name != renamed.name).then_some(TenantEvent::TenantRenamed(renamed)))
             }
             TenantCommand::Suspend(command) => {
                 let tenant = self.existing()?;
                 if let Some(note) = &command.note {
-                    check_name(note)?;
+                    check_name(note).map_err(TenantRefusal::InvalidNote)?;
                 }
                 let suspended = TenantSuspended { note: command.note, suspended_at: command.now };
                 Ok((!tenant.suspended).then_some(TenantEvent::TenantSuspended(suspended)))

@@ -11,7 +11,10 @@ pub enum TenantRefusal {
     /// The id is taken.
     #[error("a tenant with this id exists already")]
     AlreadyCreated,
-    /// The name or note cannot be used.
-    #[error("{0}")]
-    InvalidName(#[from] InvalidName),
+    /// The name cannot be used.
+    #[error("the name {0}")]
+    InvalidName(InvalidName),
+    /// The note about a suspension cannot be used.
+    #[error("the note {0}")]
+    InvalidNote(InvalidName),
 }

@@ -89,8 +89,8 @@ fn names_and_notes_are_checked() {
         refused(&[], create(&name), TenantRefusal::InvalidName(invalid));
         refused(&[created()], rename(&name), TenantRefusal::InvalidName(invalid));
     }
-    refused(&[created()], suspend(Some("a\u{200b}b")), TenantRefusal::InvalidName(InvalidName::Deceptive));
-    refused(&[created()], suspend(Some(&"x".repeat(101))), TenantRefusal::InvalidName(InvalidName::TooLong));
+    refused(&[created()], suspend(Some("a\u{200b}b")), TenantRefusal::InvalidNote(InvalidName::Deceptive));
+    refused(&[created()], suspend(Some(&"x".repeat(101))), TenantRefusal::InvalidNote(InvalidName::TooLong));
 }
 
 #[test]

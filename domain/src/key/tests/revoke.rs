@@ -60,8 +60,8 @@ fn a_note_is_checked_and_an_empty_one_is_none() {
     let noted = |note: &str| KeyCommand::Revoke(RevokeKey { note: Some(note.into()), ..revoke() });
     decided(&given, noted("  "), vec![revoked()]);
     decided(&given, noted(""), vec![revoked()]);
-    refused(&given, noted("\u{1b}[2J"), KeyRefusal::InvalidName(InvalidName::Deceptive));
-    refused(&given, noted(&"x".repeat(101)), KeyRefusal::InvalidName(InvalidName::TooLong));
+    refused(&given, noted("\u{1b}[2J"), KeyRefusal::InvalidNote(InvalidName::Deceptive));
+    refused(&given, noted(&"x".repeat(101)), KeyRefusal::InvalidNote(InvalidName::TooLong));
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn a_grace_is_neither_longer_than_the_dialect_allows_nor_negative() {
     let given = [issued(issue(nexus()))];
     let longest = TimeDelta::days(30);
     event(&given, rotation(Some(longest), hours(1), "second"));
-    let refusal = KeyRefusal::GraceTooLong { longest_seconds: longest.num_seconds() };
+    let refusal = KeyRefusal::GraceTooLong { longest };
     for grace in [longest + TimeDelta::seconds(1), TimeDelta::MAX, TimeDelta::seconds(-1), TimeDelta::MIN] {
         refused(&given, rotation(Some(grace), hours(1), "second"), refusal.clone());
     }
