@@ -171,7 +171,7 @@ impl Client {
             let outcome = self.attempt(outgoing);
             match retry::pause(&outcome, tried, self.first_pause) {
                 Some(pause) if repeatable => std::thread::sleep(pause),
-                Some(_) | None => return self.judge(outcome),
+                Some(_) | None => return self.judge(outgoing.path, outcome),
             }
             tried += 1;
         }
@@ -198,7 +198,11 @@ impl Client {
         request.send(write.json.as_str())
     }
 
-    fn judge(&self, outcome: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>, ClientError> {
+    fn judge(
+        &self,
+        path: &str,
+        outcome: Result<Response<Body>, ureq::Error>,
+    ) -> Result<Response<Body>, ClientError> {
         let mut response = outcome.map_err(|error| self.failed(error))?;
         let status = response.status();
         if status.is_success() {
@@ -211,7 +215,7 @@ impl Client {
         let status = status.as_u16();
         let body =
             response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_string().unwrap_or_default();
-        Err(match problem::Problem::parse(status, &body) {
+        Err(match problem::Problem::parse(status, path, &body) {
             Some(problem) => ClientError::Refused(Box::new(problem)),
             None => ClientError::Unexplained { url, status },
         })

@@ -1,4 +1,5 @@
-//! A refusal of the server (RFC 9457 problem details) as one line for people.
+//! A refusal of the server (RFC 9457 problem details) as one line for people, in the words of the command line: who typed
+//! `--scope` does not know of a `body.scopes`.
 
 use std::fmt;
 
@@ -11,6 +12,9 @@ pub(crate) struct Problem {
     /// HTTP status; taken from the response, whatever the body says.
     #[serde(skip)]
     pub(crate) status: u16,
+    /// What was asked for, where there is no such thing.
+    #[serde(skip)]
+    absent: Option<String>,
     title: Option<String>,
     detail: Option<String>,
     code: Option<String>,
@@ -28,17 +32,20 @@ struct FieldError {
 }
 
 impl Problem {
-    /// Reads a response body; `None` where it is not a problem document.
-    pub(super) fn parse(status: u16, body: &str) -> Option<Self> {
+    /// Reads what a request for `path` was answered with; `None` where it is not a problem document.
+    pub(super) fn parse(status: u16, path: &str, body: &str) -> Option<Self> {
         let problem: Self = serde_json::from_str(body).ok()?;
         let says_nothing = problem.title.is_none() && problem.detail.is_none() && problem.errors.is_empty();
-        (!says_nothing).then_some(Self { status, ..problem })
+        let absent = problem.code.as_deref().filter(|code| *code == "not_found").and_then(|_| named(path));
+        (!says_nothing).then_some(Self { status, absent, ..problem })
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.errors.is_empty() {
+        if let Some(absent) = &self.absent {
+            write!(f, "there is no {absent}, or not for this credential")?;
+        } else if self.errors.is_empty() {
             f.write_str(self.detail.as_deref().or(self.title.as_deref()).unwrap_or("refused"))?;
         } else {
             for (at, error) in self.errors.iter().enumerate() {
@@ -59,7 +66,7 @@ impl fmt::Display for Problem {
 
 impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.location, self.message)?;
+        write!(f, "{}: {}", option(&self.location), self.message)?;
         match self.fix.as_deref() {
             Some(fix) if !fix.is_empty() => write!(f, " ({fix})"),
             Some(_) | None => Ok(()),
@@ -67,12 +74,121 @@ impl fmt::Display for FieldError {
     }
 }
 
+/// What the address of a request names by an id.
+fn named(path: &str) -> Option<String> {
+    let parts: Vec<&str> = path.split('/').collect();
+    match parts.as_slice() {
+        ["", "v1", "tenants", tenant, "keys", key, ..] => Some(format!("key {key} of the tenant {tenant}")),
+        ["", "v1", "tenants", tenant, ..] => Some(format!("tenant {tenant}")),
+        ["", "v1", "projections", name, ..] => Some(format!("projection {name}")),
+        _ => None,
+    }
+}
+
+/// Fields of bodies and queries whose option has another name.
+const OPTIONS: &[(&str, &str)] = &[
+    ("credential", "CREDENTIAL"),
+    ("ip_allowlist", "--allow-ip"),
+    ("required_scopes", "--scope"),
+    ("restrictions", "--restrict"),
+    ("scopes", "--scope"),
+];
+
+/// The option that a field was given by: `--scope no. 3` for `body.scopes[2]`, `--restrict brand` for
+/// `body.restrictions.brand`. A location of another kind stays as it is.
+fn option(location: &str) -> String {
+    let Some(field) = location.strip_prefix("body.").or_else(|| location.strip_prefix("query.")) else {
+        return location.to_owned();
+    };
+    let end = field.find(['[', '.']).unwrap_or(field.len());
+    let (name, rest) = field.split_at(end);
+    let option = OPTIONS
+        .iter()
+        .find(|(of, _)| *of == name)
+        .map_or_else(|| format!("--{}", name.replace('_', "-")), |(_, option)| (*option).to_owned());
+    let number =
+        rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).and_then(|at| at.parse::<u32>().ok());
+    match (number, rest.strip_prefix('.')) {
+        (Some(at), _) => format!("{option} no. {}", at.saturating_add(1)),
+        (None, Some(part)) => format!("{option} {part}"),
+        (None, None) => option,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory as _;
+
     use super::*;
 
     fn line(status: u16, body: &str) -> String {
-        Problem::parse(status, body).unwrap().to_string()
+        Problem::parse(status, "/v1/tenants", body).unwrap().to_string()
+    }
+
+    #[test]
+    fn every_option_that_is_named_can_be_typed() {
+        fn collect(command: &clap::Command, options: &mut BTreeSet<String>) {
+            options.extend(command.get_arguments().map(|arg| match arg.get_long() {
+                Some(long) => format!("--{long}"),
+                None => arg.get_id().as_str().to_uppercase(),
+            }));
+            command.get_subcommands().for_each(|inner| collect(inner, options));
+        }
+        let mut options = BTreeSet::new();
+        collect(&crate::command::Cli::command(), &mut options);
+        for field in [
+            "body.credential",
+            "body.dialect",
+            "body.environment",
+            "body.expires_at",
+            "body.expires_in",
+            "body.grace",
+            "body.ip",
+            "body.ip_allowlist",
+            "body.method",
+            "body.name",
+            "body.note",
+            "body.reason",
+            "body.required_scopes",
+            "body.restrictions",
+            "body.scopes",
+            "body.type",
+            "query.action",
+            "query.actor",
+            "query.from",
+            "query.ip",
+            "query.key",
+            "query.limit",
+            "query.outcome",
+            "query.q",
+            "query.status",
+            "query.step",
+            "query.tenant",
+            "query.to",
+        ] {
+            assert!(options.contains(&option(field)), "{field} is called {}", option(field));
+        }
+    }
+
+    #[test]
+    fn what_is_absent_is_named() {
+        let body = r#"{"detail":"there is no such thing","code":"not_found","request_id":"r-1"}"#;
+        for (path, named) in [
+            ("/v1/tenants/T/keys/K/rotate", "key K of the tenant T"),
+            ("/v1/tenants/T/keys", "tenant T"),
+            ("/v1/tenants/T", "tenant T"),
+            ("/v1/projections/P/rebuild", "projection P"),
+        ] {
+            let said = Problem::parse(404, path, body).unwrap().to_string();
+            assert_eq!(
+                said,
+                format!("there is no {named}, or not for this credential [not_found, request r-1]")
+            );
+        }
+        let elsewhere = Problem::parse(404, "/v1/audit", body).unwrap().to_string();
+        assert_eq!(elsewhere, "there is no such thing [not_found, request r-1]");
     }
 
     #[test]
@@ -85,10 +201,11 @@ mod tests {
     #[test]
     fn everything_wrong_stands_in_one_line() {
         let body = r#"{"detail":"2 things are wrong with the request","code":"invalid_request","request_id":"","errors":[
-            {"location":"body.name","message":"missing","fix":"add it"},{"location":"body.scopes[2]","message":"not a text"}]}"#;
+            {"location":"body.name","message":"missing","fix":"add it"},{"location":"body.scopes[2]","message":"not a text"},
+            {"location":"body.restrictions.brand","message":"unknown"}]}"#;
         assert_eq!(
             line(400, body),
-            "body.name: missing (add it); body.scopes[2]: not a text [invalid_request]"
+            "--name: missing (add it); --scope no. 3: not a text; --restrict brand: unknown [invalid_request]"
         );
     }
 
@@ -104,7 +221,7 @@ mod tests {
     #[test]
     fn other_bodies_are_no_problem_documents() {
         for body in ["", "<html>", "[]", "{}", r#"{"data":[]}"#, "null"] {
-            assert_eq!(Problem::parse(502, body), None, "{body}");
+            assert_eq!(Problem::parse(502, "/v1/tenants", body), None, "{body}");
         }
     }
 }
