@@ -1,8 +1,9 @@
 //! The command line as a whole: what there is, and which module does it.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::failure::Failure;
 use crate::server::{DevOptions, StartFailure};
@@ -49,6 +50,13 @@ enum Command {
 }
 
 impl Cli {
+    /// Reads the command line, and ends the program where it makes no sense. A variable that is set to nothing is as good as
+    /// absent: scripts and Compose files leave one out that way.
+    pub(crate) fn read() -> Self {
+        let matches = without_empty_variables(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     /// Runs the command.
     ///
     /// # Errors
@@ -75,6 +83,13 @@ impl Cli {
             Command::Completions(args) => completions::run(&args),
         }
     }
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|arg| if arg.get_env().is_some_and(is_empty) { arg.env(None::<&'static str>) } else { arg })
+        .mut_subcommands(without_empty_variables)
 }
 
 fn served(work: impl Future<Output = Result<(), StartFailure>>) -> Result<(), Failure> {
@@ -210,7 +225,6 @@ struct CredentialArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
     use clap::error::ErrorKind;
 
     use super::*;

@@ -20,7 +20,6 @@ mod words;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use mimalloc::MiMalloc;
 
 /// Servers make and drop many small things on several threads, which the C library's allocator does slowly.
@@ -28,7 +27,7 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    match command::Cli::parse().run() {
+    match command::Cli::read().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
