@@ -1,29 +1,32 @@
 //! Tables for people: columns where the terminal is wide enough, one block a row where it is not. Every cell is made
 //! safe here, so that no caller can forget it.
 
-use comfy_table::{ColumnConstraint, ContentArrangement, presets};
+use chrono::NaiveDateTime;
+use comfy_table::{ColumnConstraint, ContentArrangement, Width, presets};
 
 use crate::failure::Failure;
 use crate::output;
 use crate::text::neutral;
+use crate::words;
 
 /// Space between columns.
 const GAP: u16 = 2;
 /// Narrower than this, a wrapped column cannot be read.
 const NARROWEST: u16 = 10;
+/// Words up to this width are never broken: ids have 36 letters and 40 at the most, and people copy them.
+const UNBROKEN: u16 = 40;
 
 /// A table being filled.
 #[derive(Debug)]
 pub(crate) struct Table {
     columns: Vec<&'static str>,
-    whole: &'static str,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    /// A table with these columns; cells of the column `whole` are never wrapped, since people copy them.
-    pub(crate) fn new(columns: &[&'static str], whole: &'static str) -> Self {
-        Self { columns: columns.to_vec(), whole, rows: Vec::new() }
+    /// A table with these columns.
+    pub(crate) fn new(columns: &[&'static str]) -> Self {
+        Self { columns: columns.to_vec(), rows: Vec::new() }
     }
 
     /// Adds a row, a cell a column.
@@ -50,8 +53,12 @@ impl Table {
         let Some(width) = width.filter(|width| *width < natural) else {
             return table.trim_fmt();
         };
-        if !self.can_wrap(&table, width) {
+        let least = self.least_widths();
+        if least.iter().fold(0_u16, |sum, least| sum.saturating_add(*least).saturating_add(GAP)) > width {
             return self.stacked();
+        }
+        for (column, least) in table.column_iter_mut().zip(least) {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least.saturating_add(GAP))));
         }
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
         table.trim_fmt()
@@ -61,24 +68,19 @@ impl Table {
         let mut table = comfy_table::Table::new();
         table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(self.columns.iter().copied()).add_rows(self.rows.iter().cloned());
-        for (column, name) in table.column_iter_mut().zip(&self.columns) {
+        table.column_iter_mut().for_each(|column| {
             column.set_padding((0, GAP));
-            if *name == self.whole {
-                column.set_constraint(ColumnConstraint::ContentWidth);
-            }
-        }
+        });
         table
     }
 
-    /// Whether every column that must give way keeps a readable width.
-    fn can_wrap(&self, table: &comfy_table::Table, width: u16) -> bool {
-        let needed: u16 = table
-            .column_max_content_widths()
-            .iter()
-            .zip(&self.columns)
-            .map(|(content, name)| if *name == self.whole { *content } else { (*content).min(NARROWEST) })
-            .fold(0, |sum, column| sum.saturating_add(column).saturating_add(GAP));
-        needed <= width
+    /// How narrow each column can be with no id and no time broken, and all of them readable.
+    fn least_widths(&self) -> Vec<u16> {
+        let cells = |at: usize| self.rows.iter().filter_map(move |row| row.get(at)).map(String::as_str);
+        let least = |(at, name): (usize, &&'static str)| {
+            cells(at).chain([*name]).map(least_width).max().unwrap_or_default()
+        };
+        self.columns.iter().enumerate().map(least).collect()
     }
 
     fn stacked(&self) -> String {
@@ -112,8 +114,20 @@ fn facts_text<'a>(facts: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> St
 }
 
 fn widest(text: &str) -> u16 {
-    let widest = text.lines().map(console::measure_text_width).max().unwrap_or_default();
-    u16::try_from(widest).unwrap_or(u16::MAX)
+    text.lines().map(width_of).max().unwrap_or_default()
+}
+
+fn width_of(text: &str) -> u16 {
+    u16::try_from(console::measure_text_width(text)).unwrap_or(u16::MAX)
+}
+
+/// How narrow a cell can be: a time keeps its line, other cells break between words.
+fn least_width(cell: &str) -> u16 {
+    if NaiveDateTime::parse_from_str(cell, words::TIME).is_ok() {
+        return width_of(cell);
+    }
+    let longest = cell.split_whitespace().map(width_of).max().unwrap_or_default();
+    longest.min(UNBROKEN).max(width_of(cell).min(NARROWEST))
 }
 
 fn terminal_width() -> Option<u16> {
@@ -125,7 +139,7 @@ mod tests {
     use super::*;
 
     fn table() -> Table {
-        let mut table = Table::new(&["Name", "Scopes", "ID"], "ID");
+        let mut table = Table::new(&["Name", "Scopes", "ID"]);
         table.row(vec![
             "Backend 東京".into(),
             "orders:read, orders:write, users:read".into(),
@@ -152,6 +166,33 @@ mod tests {
         let text = table().render(Some(50));
         assert!(text.lines().all(|line| console::measure_text_width(line) <= 50), "{text}");
         assert!(text.contains("key_0123456789") && text.contains("key_9876543210"), "{text}");
+    }
+
+    #[test]
+    fn ids_and_times_are_whole_at_every_width() {
+        let key = "key_01a200d3d3e67d0a9a02b4b280d805ee";
+        let time = "2026-11-22 01:16:52Z";
+        let mut table = Table::new(&["Time", "Actor", "Scopes", "Key"]);
+        table.row(vec![
+            time.into(),
+            key.into(),
+            "read:payments, write:payments, read:users".into(),
+            key.into(),
+        ]);
+        let mut shapes = std::collections::BTreeSet::new();
+        for width in 20..180 {
+            let text = table.render(Some(width));
+            let found = (
+                text.matches(key).count(),
+                text.matches(time).count(),
+                text.matches("write:payments").count(),
+            );
+            assert_eq!(found, (2, 1, 1), "{width}: {text}");
+            let stacked = text.starts_with("Time    2026");
+            assert!(stacked || widest(&text) <= width, "{width}: {text}");
+            shapes.insert((stacked, text.lines().count()));
+        }
+        assert!(shapes.len() > 2, "stacked, wrapped and in one line: {shapes:?}");
     }
 
     #[test]

@@ -4,6 +4,9 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+/// How an instant is written in tables.
+pub(crate) const TIME: &str = "%Y-%m-%d %H:%M:%SZ";
+
 /// A member in words: texts as they are, lists with commas, objects as `name=value`; empty where absent or null.
 pub(crate) fn text(object: &Value, member: &str) -> String {
     object.get(member).map(plain).unwrap_or_default()
@@ -24,7 +27,7 @@ pub(crate) fn time_or(object: &Value, member: &str, absent: &str) -> String {
         return absent.to_owned();
     }
     match DateTime::parse_from_rfc3339(&words) {
-        Ok(at) => at.with_timezone(&Utc).format("%Y-%m-%d %H:%M:%SZ").to_string(),
+        Ok(at) => at.with_timezone(&Utc).format(TIME).to_string(),
         Err(_) => words,
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn run(args: &SearchArgs, client: &Client) -> Result<(), Failure> {
         return output::json(&rows.json());
     }
     let columns = ["Position", "Time", "Actor", "Action", "Outcome", "IP", "Tenant", "Key"];
-    let mut table = Table::new(&columns, "Key");
+    let mut table = Table::new(&columns);
     for row in rows.values() {
         table.row(vec![
             text(&row, "position"),

@@ -29,8 +29,7 @@ pub(super) fn run(args: &RequestsArgs, client: &Client, format: Format) -> Resul
     if format == Format::Json {
         return output::json(&rows.json());
     }
-    let mut table =
-        Table::new(&["Time", "Outcome", "Method", "Path", "IP", "Client", "Secret", "Request"], "Time");
+    let mut table = Table::new(&["Time", "Outcome", "Method", "Path", "IP", "Client", "Secret", "Request"]);
     for request in rows.values() {
         table.row(vec![
             time_or(&request, "at", ""),

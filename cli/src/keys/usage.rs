@@ -52,7 +52,7 @@ pub(super) fn run(args: &UsageArgs, client: &Client, format: Format) -> Result<(
 
 /// A row a step, and one for the key's whole life; in each, what was accepted, what was refused, and why.
 fn table(usage: &Value) -> Table {
-    let mut table = Table::new(&["From", "To", "Valid", "Refused", "Why"], "From");
+    let mut table = Table::new(&["From", "To", "Valid", "Refused", "Why"]);
     let steps = rows(usage, "data");
     for step in steps {
         let counts = step.get("counts").unwrap_or(&Value::Null);

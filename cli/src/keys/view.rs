@@ -9,7 +9,7 @@ use crate::words::{rows, text, text_or, time_or};
 
 /// An empty table of keys.
 pub(super) fn table() -> Table {
-    Table::new(&["Name", "Prefix", "Scopes", "Created", "Last used", "Expires", "Status", "ID"], "ID")
+    Table::new(&["Name", "Prefix", "Scopes", "Created", "Last used", "Expires", "Status", "ID"])
 }
 
 /// The row of a key.
@@ -37,7 +37,7 @@ pub(super) fn print_versions(key: &Value) -> Result<(), Failure> {
     if versions.len() < 2 {
         return Ok(());
     }
-    let mut table = Table::new(&["Version", "Prefix", "Created", "Valid until", "Last used"], "Version");
+    let mut table = Table::new(&["Version", "Prefix", "Created", "Valid until", "Last used"]);
     for version in versions {
         table.row(vec![
             text(version, "number"),

@@ -28,7 +28,7 @@ pub(super) fn run(_args: &StatusArgs, client: &Client, format: Format) -> Result
 }
 
 fn table(projections: &[Value]) -> Table {
-    let mut table = Table::new(&["Name", "Version", "Checkpoint", "Head", "Lag", "State"], "Name");
+    let mut table = Table::new(&["Name", "Version", "Checkpoint", "Head", "Lag", "State"]);
     for projection in projections {
         table.row(vec![
             text(projection, "name"),

@@ -25,7 +25,7 @@ pub(super) fn run(args: &ListArgs, client: &Client, format: Format) -> Result<()
     if format == Format::Json {
         return output::json(&rows.json());
     }
-    let mut table = Table::new(&["Name", "Dialect", "Status", "Created", "ID"], "ID");
+    let mut table = Table::new(&["Name", "Dialect", "Status", "Created", "ID"]);
     for tenant in rows.values() {
         table.row(vec![
             text(&tenant, "name"),
