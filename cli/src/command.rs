@@ -12,9 +12,9 @@ use crate::{audit, completions, keys, projections, server, tenants, verify};
 const FIRST_STEPS: &str = "\
 First steps:
   nexus dev                                   everything in one process, with demo tenants
-  export NEXUS_TOKEN=…                        the management credential that it prints
+  export NEXUS_TOKEN=… NEXUS_TENANT=…         the management credential and a tenant, as it prints them
   nexus tenants list
-  nexus keys create --tenant ID --name CI     prints the secret, once
+  nexus keys create --name CI                 prints the secret, once
   nexus verify -                              paste a credential, read the verdict
 
 Environment:
@@ -123,11 +123,15 @@ impl Configured {
 ///
 /// Starts on SQLite with an in-process bus, a validating node, one demo tenant per dialect and a management credential,
 /// and prints where to go and how to sign in. Not for production: see `nexus serve`.
+///
+/// Variables NEXUS__SECTION__KEY configure it as they do `nexus serve` (`nexus.example.toml` explains each), such as
+/// NEXUS__LOG__LEVEL=debug; where it listens and keeps its data is for the options alone.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   nexus dev
   nexus dev --ephemeral --port 0
+  NEXUS__DIALECTS__PATH=dialects nexus dev --ephemeral
   nexus dev --output json | head -1 | jq -r .admin_token")]
 struct DevArgs {
     /// Folder for the database and keys; made where absent

@@ -16,7 +16,7 @@ use crate::server::process;
 pub(crate) async fn credential(config: Option<&Path>, name: &str, as_json: bool) -> Result<(), StartFailure> {
     let config = NexusConfig::load(config, process::variables())?;
     let foundation = foundation(&config).await?;
-    let secret = foundation.gate.recover(name, Lifespan::Unlimited).await?;
+    let secret = foundation.gate.recover(name, Lifespan::Unlimited).await?.secret;
     foundation.close().await;
     if as_json {
         output::line(&json!({"admin_token": secret.expose()}).to_string());

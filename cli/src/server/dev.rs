@@ -8,13 +8,14 @@ use nexus_domain::ids::TenantId;
 use nexus_domain::key::Lifespan;
 use nexus_infrastructure::config::NexusConfig;
 use nexus_infrastructure::dialects::MANAGEMENT;
-use nexus_infrastructure::gate::{Gate, Principal, ShownSecret};
+use nexus_infrastructure::gate::{Gate, Issued, PLATFORM_TENANT, Principal};
 use serde_json::json;
 
 use crate::output;
 use crate::server::failure::StartFailure;
 use crate::server::node::Node;
 use crate::server::{StopSignals, process};
+use crate::words;
 
 /// How long a credential that `nexus dev` prints is valid.
 const CREDENTIAL_LIFETIME: TimeDelta = TimeDelta::days(30);
@@ -49,12 +50,12 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), StartFailure> {
         return Ok(());
     };
     let node = node?;
-    let token = admin_token(&node).await?;
+    let credential = Credential::make(&node).await?;
     let tenants = demo_tenants(&node).await?;
     node.settle().await?;
     let url = format!("http://{}", node.address);
     tracing::info!(url, "ready");
-    introduce(&options, data, &url, token.expose(), &tenants);
+    introduce(&options, data, &url, &credential, &tenants);
     stop.received().await;
     node.stop().await;
     Ok(())
@@ -112,16 +113,46 @@ fn demo_name(title: &str) -> String {
     format!("Demo {title}")
 }
 
-/// A fresh credential at every start: the one before is stored nowhere and cannot be shown again.
-async fn admin_token(node: &Node) -> Result<ShownSecret, StartFailure> {
-    let secret = match node.gate.bootstrap("nexus dev").await? {
-        Some(first) => first,
-        None => node.gate.recover("nexus dev", Lifespan::For(CREDENTIAL_LIFETIME)).await?,
-    };
-    Ok(secret)
+/// The management credential of a start.
+struct Credential {
+    issued: Issued,
+    /// Whether it is the first one of the store.
+    first: bool,
 }
 
-fn introduce(options: &DevOptions, data: &Path, url: &str, token: &str, tenants: &[DemoTenant]) {
+impl Credential {
+    /// A fresh one at every start, since the one before is stored nowhere and cannot be shown again. It is named after its
+    /// start, so that lists and the audit trail tell them apart.
+    async fn make(node: &Node) -> Result<Self, StartFailure> {
+        let name = format!("nexus dev of {}", node.gate.clock().now().format(words::TIME));
+        if let Some(issued) = node.gate.bootstrap(&name).await? {
+            return Ok(Self { issued, first: true });
+        }
+        let issued = node.gate.recover(&name, Lifespan::For(CREDENTIAL_LIFETIME)).await?;
+        Ok(Self { issued, first: false })
+    }
+
+    /// What a developer who starts again and again should know of the credentials that this leaves behind.
+    fn note(&self) -> Option<String> {
+        if self.first {
+            return None;
+        }
+        let Issued { key_id, key, .. } = &self.issued;
+        let end = key
+            .expires_at
+            .map_or_else(String::new, |end| format!(" and ends at {}", end.format(words::TIME)));
+        Some(format!(
+            "This start made another management credential: it is called \"{}\" ({key_id}){end}.\n\
+             Those of earlier starts stay valid until they end. To see them, and to end one now:\n\n  \
+             nexus keys list --tenant {PLATFORM_TENANT} --status active\n  \
+             nexus keys revoke KEY --tenant {PLATFORM_TENANT}\n",
+            key.name
+        ))
+    }
+}
+
+fn introduce(options: &DevOptions, data: &Path, url: &str, credential: &Credential, tenants: &[DemoTenant]) {
+    let token = credential.issued.secret.expose();
     if options.json {
         let tenants: Vec<_> = tenants
             .iter()
@@ -139,18 +170,20 @@ fn introduce(options: &DevOptions, data: &Path, url: &str, token: &str, tenants:
         format!("Everything is kept in {}.", data.display())
     };
     output::line(&format!("Nexus serves {url}   (interface: {url}/docs)\n{kept} Stop with Ctrl-C.\n"));
-    output::line(&format!(
-        "In another terminal:\n\n  export NEXUS_URL={url}\n  export NEXUS_TOKEN={token}\n"
-    ));
+    output::line(&format!("In another terminal:\n\n  export NEXUS_URL={url}\n  export NEXUS_TOKEN={token}"));
+    let tried = tenants.iter().find(|tenant| tenant.dialect == "nexus").or_else(|| tenants.first());
+    if let Some(DemoTenant { id, name, .. }) = tried {
+        output::line(&format!("  export NEXUS_TENANT={id}   # {name}"));
+    }
+    output::line("");
+    if let Some(note) = credential.note() {
+        output::line(&note);
+    }
     output::line("Demo tenants:\n");
     for tenant in tenants {
         output::line(&format!("  {}  {:<14} {}", tenant.id, tenant.dialect, tenant.name));
     }
-    if let Some(tenant) = tenants.iter().find(|tenant| tenant.dialect == "nexus").or_else(|| tenants.first())
-    {
-        output::line(&format!(
-            "\nCreate a key and ask whether it may do something:\n\n  nexus keys create --tenant {} --name \"My first key\"\n  nexus verify <the secret>",
-            tenant.id
-        ));
-    }
+    output::line(
+        "\nCreate a key and ask whether it may do something:\n\n  nexus keys create --name \"My first key\"\n  nexus verify <the secret>",
+    );
 }

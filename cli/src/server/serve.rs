@@ -18,9 +18,9 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartFailure> {
     let Some(node) = stop.unless_received(starting).await else { return Ok(()) };
     let node = node?;
     // Last of all that can fail, and shown at once: it is never shown again.
-    if let Some(secret) = node.gate.bootstrap("First administrator").await? {
+    if let Some(first) = node.gate.bootstrap("First administrator").await? {
         // Not into the log.
-        output::line(&format!("First management credential, shown this once: {}", secret.expose()));
+        output::line(&format!("First management credential, shown this once: {}", first.secret.expose()));
     }
     node.settle().await?;
     tracing::info!(url = config.server.public_url, address = %node.address, "ready");

@@ -11,7 +11,7 @@ use nexus_domain::verification::Restrictions;
 use uuid::Uuid;
 
 use crate::dialects::MANAGEMENT;
-use crate::gate::keys::{Issue, ShownSecret};
+use crate::gate::keys::{Issue, Issued, issued};
 use crate::gate::quota::slots;
 use crate::gate::{Call, Gate, GateError, Principal, Refusal};
 use crate::journal::{Append, AppendError, Expected, StreamAppend};
@@ -29,11 +29,11 @@ impl Gate {
     }
 
     /// Makes the platform's own tenant with its first management credential, where it is not there
-    /// yet. The credential's secret is returned to be shown once.
+    /// yet. The credential is returned with its secret, to be shown once.
     ///
     /// # Errors
     /// [`GateError`]
-    pub async fn bootstrap(&self, first_name: &str) -> Result<Option<ShownSecret>, GateError> {
+    pub async fn bootstrap(&self, first_name: &str) -> Result<Option<Issued>, GateError> {
         let (platform, _) =
             self.tenants.load(&PLATFORM_TENANT.to_string()).await.map_err(GateError::Unavailable)?;
         if platform.state().is_some() {
@@ -81,7 +81,7 @@ impl Gate {
             now: call.now.timestamp_micros(),
         };
         match self.journal.append(append).await {
-            Ok(_) => Ok(Some(ShownSecret::of(&secret))),
+            Ok(_) => Ok(key.state().cloned().map(|state| issued(key_id, state, &secret))),
             // Another node was faster, and has shown its credential.
             Err(AppendError::Conflict) => Ok(None),
             Err(error) => Err(GateError::append(error)),
@@ -93,15 +93,14 @@ impl Gate {
     ///
     /// # Errors
     /// [`GateError`]
-    pub async fn recover(&self, name: &str, lifespan: Lifespan) -> Result<ShownSecret, GateError> {
+    pub async fn recover(&self, name: &str, lifespan: Lifespan) -> Result<Issued, GateError> {
         if let Some(first) = self.bootstrap(name).await? {
             return Ok(first);
         }
         let principal = Principal::system(Self::system_scopes());
         let call = self.system_call(&principal, "recovery");
         let issue = Issue { lifespan, ..administrator(name)? };
-        let done = self.issue_key(&call, PLATFORM_TENANT, issue).await?;
-        Ok(done.answer.secret.clone())
+        Ok(self.issue_key(&call, PLATFORM_TENANT, issue).await?.answer)
     }
 
     /// A call by the process itself.

@@ -407,6 +407,6 @@ fn end_in(key: &KeyState) -> i64 {
     key.expires_at.map_or(i64::MAX, |end| end.timestamp_micros())
 }
 
-fn issued(key_id: KeyId, key: KeyState, secret: &Secret) -> Issued {
+pub(super) fn issued(key_id: KeyId, key: KeyState, secret: &Secret) -> Issued {
     Issued { key_id, key, secret: ShownSecret::of(secret) }
 }
