@@ -53,10 +53,14 @@ impl Table {
         let Some(width) = width.filter(|width| *width < natural) else {
             return table.trim_fmt();
         };
-        let least = self.least_widths();
-        if least.iter().fold(0_u16, |sum, least| sum.saturating_add(*least).saturating_add(GAP)) > width {
+        let fits = |least: &Vec<u16>| {
+            least.iter().fold(0_u16, |sum, least| sum.saturating_add(*least).saturating_add(GAP)) <= width
+        };
+        let Some(least) =
+            [least_width, least_word].map(|least| self.least_widths(least)).into_iter().find(fits)
+        else {
             return self.stacked();
-        }
+        };
         for (column, least) in table.column_iter_mut().zip(least) {
             column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least.saturating_add(GAP))));
         }
@@ -74,12 +78,11 @@ impl Table {
         table
     }
 
-    /// How narrow each column can be with no id and no time broken, and all of them readable.
-    fn least_widths(&self) -> Vec<u16> {
+    /// How narrow each column can be, as its cells are.
+    fn least_widths(&self, of: fn(&str) -> u16) -> Vec<u16> {
         let cells = |at: usize| self.rows.iter().filter_map(move |row| row.get(at)).map(String::as_str);
-        let least = |(at, name): (usize, &&'static str)| {
-            cells(at).chain([*name]).map(least_width).max().unwrap_or_default()
-        };
+        let least =
+            |(at, name): (usize, &&'static str)| cells(at).chain([*name]).map(of).max().unwrap_or_default();
         self.columns.iter().enumerate().map(least).collect()
     }
 
@@ -121,11 +124,13 @@ fn width_of(text: &str) -> u16 {
     u16::try_from(console::measure_text_width(text)).unwrap_or(u16::MAX)
 }
 
-/// How narrow a cell can be: a time keeps its line, other cells break between words.
+/// How narrow a cell can be with every time in one line.
 fn least_width(cell: &str) -> u16 {
-    if NaiveDateTime::parse_from_str(cell, words::TIME).is_ok() {
-        return width_of(cell);
-    }
+    if NaiveDateTime::parse_from_str(cell, words::TIME).is_ok() { width_of(cell) } else { least_word(cell) }
+}
+
+/// How narrow a cell can be that breaks between words alone, a time between day and hour.
+fn least_word(cell: &str) -> u16 {
     let longest = cell.split_whitespace().map(width_of).max().unwrap_or_default();
     longest.min(UNBROKEN).max(width_of(cell).min(NARROWEST))
 }
@@ -169,12 +174,12 @@ mod tests {
     }
 
     #[test]
-    fn ids_and_times_are_whole_at_every_width() {
+    fn ids_days_and_hours_are_whole_at_every_width() {
         let key = "key_01a200d3d3e67d0a9a02b4b280d805ee";
-        let time = "2026-11-22 01:16:52Z";
+        let (day, hour) = ("2026-11-22", "01:16:52Z");
         let mut table = Table::new(&["Time", "Actor", "Scopes", "Key"]);
         table.row(vec![
-            time.into(),
+            format!("{day} {hour}"),
             key.into(),
             "read:payments, write:payments, read:users".into(),
             key.into(),
@@ -182,12 +187,10 @@ mod tests {
         let mut shapes = std::collections::BTreeSet::new();
         for width in 20..180 {
             let text = table.render(Some(width));
-            let found = (
-                text.matches(key).count(),
-                text.matches(time).count(),
-                text.matches("write:payments").count(),
-            );
-            assert_eq!(found, (2, 1, 1), "{width}: {text}");
+            assert_eq!(text.matches(key).count(), 2, "{width}: {text}");
+            for whole in [day, hour, "read:payments", "write:payments"] {
+                assert_eq!(text.matches(whole).count(), 1, "{width}: {whole} in {text}");
+            }
             let stacked = text.starts_with("Time    2026");
             assert!(stacked || widest(&text) <= width, "{width}: {text}");
             shapes.insert((stacked, text.lines().count()));
