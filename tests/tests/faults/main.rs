@@ -26,4 +26,5 @@ mod moved_folder;
 mod quota;
 mod relay_failover;
 mod replay;
+mod unreadable;
 mod usage;
