@@ -41,8 +41,8 @@ impl<B: Serialize> Reply<B> {
 /// do it must not be handed what it gave, least of all a secret. The work asks by itself.
 ///
 /// # Errors
-/// `request_in_flight`, `idempotency_mismatch`, `unavailable`, and whatever the work fails with. Failures are not kept:
-/// nothing happened, and the next try may succeed.
+/// `request_in_flight`, `idempotency_mismatch`, `idempotency_unreadable`, `unavailable`, and whatever the work fails with.
+/// Failures are not kept: nothing happened, and the next try may succeed.
 pub async fn once<B: Serialize>(
     app: &App,
     call: &Call<'_>,
