@@ -1,21 +1,25 @@
 //! `GET /v1/audit` and `GET /v1/tenants/{tenant}/audit`: who did what, to which key, from where, when, with what outcome. With
 //! `Accept: application/x-ndjson` or `text/csv` everything that matches is streamed.
 
+mod export;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 
 use actix_web::http::header::ACCEPT;
-use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::{DateTime, Utc};
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::verification::Code;
+use nexus_infrastructure::gate::PLATFORM_TENANT;
 use nexus_infrastructure::personal_data::PersonalData;
-use nexus_projections::audit_trail::{self, AuditExport, AuditFilter, AuditItem, Order};
+use nexus_projections::audit_trail::{self, AuditFilter, AuditItem};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
+use self::export::{Format, export};
 use crate::app::App;
 use crate::keys::up_to_date;
 use crate::principal::Caller;
@@ -58,6 +62,9 @@ pub struct AuditObject {
     pub tenant_id: Option<TenantId>,
     /// Who: the id of a key, `system`, or a node.
     pub actor: Option<String>,
+    /// The name of that key where it is a management credential. Told on pages, to whoever sees all tenants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor_name: Option<String>,
     /// What, such as `key.revoked`.
     pub action: String,
     /// To which key.
@@ -153,7 +160,7 @@ pub(crate) async fn search(
             }
         }
     };
-    answer(&app, &request, query, tenant).await
+    answer(&app, &request, &caller, query, tenant).await
 }
 
 /// Searches the audit trail of a tenant.
@@ -177,12 +184,13 @@ pub(crate) async fn search_tenant(
     caller.see(tenant)?;
     existing(&app, tenant).await?;
     let query = QueryFields::parse(&request)?;
-    answer(&app, &request, query, Some(tenant)).await
+    answer(&app, &request, &caller, query, Some(tenant)).await
 }
 
 async fn answer(
     app: &web::Data<App>,
     request: &HttpRequest,
+    caller: &Caller,
     mut query: QueryFields,
     tenant: Option<TenantId>,
 ) -> Result<HttpResponse, Problem> {
@@ -217,7 +225,14 @@ async fn answer(
     };
     match format {
         Some(format) => export(app, filter, ip, format).await,
-        None => Ok(HttpResponse::Ok().json(page(app, &filter, ip.as_deref(), cursor, limit).await?)),
+        None => {
+            let mut page = page(app, &filter, ip.as_deref(), cursor, limit).await?;
+            // The names are the platform's, and nobody else's business.
+            if caller.principal.tenants.is_none() {
+                name_actors(app, &mut page.data).await?;
+            }
+            Ok(HttpResponse::Ok().json(page))
+        }
     }
 }
 
@@ -258,6 +273,26 @@ async fn page(
     Ok(AuditPage { data, next_cursor: cursor })
 }
 
+/// Puts names beside the actors that are management credentials.
+async fn name_actors(app: &App, entries: &mut [AuditObject]) -> Result<(), Problem> {
+    let (keys, now) = (app.projections.key_list(), app.gate.clock().now());
+    let mut names: HashMap<KeyId, Option<String>> = HashMap::new();
+    for entry in entries {
+        let Some(actor) = entry.actor.as_deref().and_then(|actor| actor.parse::<KeyId>().ok()) else {
+            continue;
+        };
+        let name = match names.entry(actor) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let key = keys.get(PLATFORM_TENANT, actor, now).await?;
+                unknown.insert(key.map(|key| key.name))
+            }
+        };
+        entry.actor_name.clone_from(name);
+    }
+    Ok(())
+}
+
 /// An entry with its address decrypted.
 async fn open(item: AuditItem, personal_data: &PersonalData) -> Result<AuditObject, Problem> {
     let ip = match &item.ip {
@@ -270,6 +305,7 @@ async fn open(item: AuditItem, personal_data: &PersonalData) -> Result<AuditObje
         time: item.time,
         tenant_id: item.tenant_id,
         actor: item.actor,
+        actor_name: None,
         action: item.action,
         key_id: item.key_id,
         ip,
@@ -277,107 +313,4 @@ async fn open(item: AuditItem, personal_data: &PersonalData) -> Result<AuditObje
         request_id: item.request_id,
         details: item.details,
     })
-}
-
-#[derive(Clone, Copy)]
-enum Format {
-    Ndjson,
-    Csv,
-}
-
-const CSV_HEAD: &[&str] = &[
-    "position",
-    "event_id",
-    "time",
-    "tenant_id",
-    "actor",
-    "action",
-    "key_id",
-    "ip",
-    "outcome",
-    "request_id",
-    "details",
-];
-
-async fn export(
-    app: &web::Data<App>,
-    filter: AuditFilter,
-    ip: Option<String>,
-    format: Format,
-) -> Result<HttpResponse, Problem> {
-    let export = app.projections.audit_trail().export(filter, Order::OldestFirst).await?;
-    let personal_data = app.gate.personal_data().clone();
-    let head = match format {
-        Format::Ndjson => Bytes::new(),
-        Format::Csv => csv_rows(|writer| writer.write_record(CSV_HEAD))?,
-    };
-    let pages =
-        stream::try_unfold((export, personal_data, ip), move |(mut export, personal_data, ip)| async move {
-            let piece = piece(&mut export, &personal_data, ip.as_deref(), format).await?;
-            Ok::<_, Problem>(piece.map(|piece| (piece, (export, personal_data, ip))))
-        });
-    let all = stream::once(async move { Ok::<_, Problem>(head) }).chain(pages);
-    let content_type = match format {
-        Format::Ndjson => "application/x-ndjson",
-        Format::Csv => "text/csv; charset=utf-8",
-    };
-    Ok(HttpResponse::Ok().content_type(content_type).streaming(all.map_err(actix_web::Error::from)))
-}
-
-async fn piece(
-    export: &mut AuditExport,
-    personal_data: &PersonalData,
-    ip: Option<&str>,
-    format: Format,
-) -> Result<Option<Bytes>, Problem> {
-    let Some(items) = export.next().await? else {
-        return Ok(None);
-    };
-    let mut objects = Vec::with_capacity(items.len());
-    for item in items {
-        let object = open(item, personal_data).await?;
-        if ip.is_none_or(|ip| object.ip.as_deref() == Some(ip)) {
-            objects.push(object);
-        }
-    }
-    let bytes = match format {
-        Format::Ndjson => {
-            let mut lines = Vec::new();
-            for object in &objects {
-                serde_json::to_writer(&mut lines, object).map_err(Problem::internal)?;
-                lines.push(b'\n');
-            }
-            Bytes::from(lines)
-        }
-        Format::Csv => csv_rows(|writer| objects.iter().try_for_each(|object| write_row(writer, object)))?,
-    };
-    Ok(Some(bytes))
-}
-
-fn csv_rows(write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>) -> Result<Bytes, Problem> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    write(&mut writer).map_err(Problem::internal)?;
-    writer.into_inner().map(Bytes::from).map_err(Problem::internal)
-}
-
-fn write_row(writer: &mut csv::Writer<Vec<u8>>, object: &AuditObject) -> csv::Result<()> {
-    // What a spreadsheet would take for a formula is made a text.
-    let text = |value: &Option<String>| match value {
-        Some(value) if value.starts_with(['=', '+', '-', '@']) => format!("'{value}"),
-        Some(value) => value.clone(),
-        None => String::new(),
-    };
-    writer.write_record([
-        object.position.to_string(),
-        text(&object.event_id),
-        object.time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
-        object.tenant_id.map(|id| id.to_string()).unwrap_or_default(),
-        text(&object.actor),
-        object.action.clone(),
-        object.key_id.map(|id| id.to_string()).unwrap_or_default(),
-        text(&object.ip),
-        object.outcome.clone(),
-        text(&object.request_id),
-        object.details.get().to_owned(),
-    ])
 }

@@ -1,6 +1,7 @@
 //! `nexus audit search`
 
 use clap::Args;
+use serde_json::Value;
 
 use super::filter::Filter;
 use crate::client::Client;
@@ -40,7 +41,7 @@ pub(super) fn run(args: &SearchArgs, client: &Client) -> Result<(), Failure> {
         table.row(vec![
             text(&row, "position"),
             time_or(&row, "time", ""),
-            text(&row, "actor"),
+            actor(&row),
             text(&row, "action"),
             text(&row, "outcome"),
             text(&row, "ip"),
@@ -51,4 +52,12 @@ pub(super) fn run(args: &SearchArgs, client: &Client) -> Result<(), Failure> {
     table.print("such events")?;
     rows.note_more();
     Ok(())
+}
+
+/// Who: the id, behind the name of a management credential where the server tells it.
+fn actor(row: &Value) -> String {
+    match (text(row, "actor_name"), text(row, "actor")) {
+        (name, id) if name.is_empty() => id,
+        (name, id) => format!("{name} ({id})"),
+    }
 }

@@ -174,3 +174,20 @@ fn nobody_gives_away_a_reach_that_they_do_not_have() {
         "its new secret would see all"
     );
 }
+
+#[test]
+fn management_credentials_are_called_by_name_to_whoever_sees_all_tenants() {
+    let node = Node::dev();
+    let tenant = Tenant::create(&node.admin(), "nexus");
+    let _key = tenant.keys(&node.admin()).create(&json!({}));
+    let reads = ["audit:read"];
+    let (all, some) =
+        (credential(&node, &reads, &json!({})), credential(&node, &reads, &json!({"tenant": [tenant.id]})));
+    for path in ["/v1/audit?action=key.issued".to_owned(), tenant.path("/audit?action=key.issued")] {
+        let first = |client: &nexus_tests::Client| client.get(&path).expect(200).json()["data"][0].clone();
+        let named = first(&all);
+        assert!(named["actor"].as_str().unwrap().starts_with("key_"), "{named}");
+        assert!(named["actor_name"].as_str().unwrap().starts_with("nexus dev of 2"), "{named}");
+        assert!(first(&some).get("actor_name").is_none(), "{path}");
+    }
+}
