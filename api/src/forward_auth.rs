@@ -164,7 +164,6 @@ fn decide(
         ip,
         request_id: Some(request_id.as_str()),
         client_version: request.headers().get("x-client-version").and_then(|value| value.to_str().ok()),
-        dialect: Some(&dialect.name),
     });
     Ok(respond(dialect, &decision))
 }

@@ -122,7 +122,6 @@ fn admit(request: &HttpRequest) -> Result<Admitted, Problem> {
             ip,
             request_id: Some(request_id.as_str()),
             client_version: None,
-            dialect: Some(MANAGEMENT),
         });
     }
     match (decision.outcome, decision.subject) {

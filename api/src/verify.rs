@@ -152,7 +152,6 @@ pub(crate) async fn verify(
         ip: asked.ip.map(|ip| ip.to_canonical()),
         request_id: asked.request_id.as_deref(),
         client_version: asked.client_version.as_deref(),
-        dialect: decision.dialect.map(|dialect| dialect.name.as_str()),
     });
     let mut json = Vec::with_capacity(512);
     let answer = answer(&decision, app.validator.applied());

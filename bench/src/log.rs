@@ -280,7 +280,7 @@ fn used(
         to: requests.last().map_or(from, |request| request.at),
         counts: [(Code::Valid, requests.len() as u64)].into(),
         last_accepted: requests.iter().map(|request| (1, request.at)).collect(),
-        requests,
+        requests: requests.into_iter().collect(),
     });
     let stream = stream_of(key_id(key), from.date_naive());
     Logged::of::<Usage>(stream, &event, metadata(tenant, number, after, true))

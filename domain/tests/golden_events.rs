@@ -154,14 +154,20 @@ fn usage_events() -> Vec<UsageEvent> {
             to: at("11:00:01"),
             counts: Code::ALL.into_iter().zip(1..).collect::<Counts>(),
             last_accepted: [(1, at("11:00:00")), (2, at("11:00:01"))].into(),
-            requests: vec![whole, bare.clone()],
+            requests: [
+                whole.clone(),
+                UsedRequest { at: at("11:00:00.7"), request_id: None, ..whole },
+                bare.clone(),
+            ]
+            .into_iter()
+            .collect(),
         }),
         UsageEvent::UnattributedRefusals(UnattributedRefusals {
             node: "eu-1".into(),
             from: at("11:00:00"),
             to: at("11:00:01"),
             counts: [(Code::Malformed, 3), (Code::Unknown, 2)].into(),
-            requests: vec![UsedRequest { code: Code::Unknown, ..bare }],
+            requests: [UsedRequest { code: Code::Unknown, ..bare }].into_iter().collect(),
         }),
     ];
     for sample in &samples {

@@ -65,7 +65,7 @@ pub enum Body {
     Undecodable(String),
 }
 
-/// How many requests an event lists. They are most of its bytes, and are read where somebody asks for them.
+/// How many kinds of requests an event lists. They are most of its bytes, and are read where somebody asks for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listed(pub usize);
 

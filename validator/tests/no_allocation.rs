@@ -80,7 +80,6 @@ fn accepting_allocates_nothing() {
                 ip: question.ip,
                 request_id: Some("r-1"),
                 client_version: None,
-                dialect: decision.dialect.map(|dialect| dialect.name.as_str()),
             });
         }
     };
@@ -90,7 +89,7 @@ fn accepting_allocates_nothing() {
     for _ in 0..300 {
         round();
     }
-    assert_eq!(segments.next_up_to(u64::MAX).unwrap().unwrap().records.len(), 900);
+    assert_eq!(segments.next_up_to(u64::MAX).unwrap().unwrap().records().count(), 900);
     let allocated = allocation_counter::measure(|| {
         for _ in 0..100 {
             round();

@@ -90,7 +90,7 @@ async fn move_all(gate: &Gate, segments: &mut Option<Segments>) -> Result<usize,
             return Ok(keys.len());
         };
         let (node, number, fingerprint) = (batch.node.clone(), batch.number, fingerprint(&batch));
-        let mut events = with_sealed_addresses(gate, batch).await?;
+        let mut events = with_sealed_addresses(gate, &batch).await?;
         keys.extend(events.iter().map(|(stream, _)| stream.clone()));
         let mut part = 0;
         while !events.is_empty() {
@@ -103,40 +103,23 @@ async fn move_all(gate: &Gate, segments: &mut Option<Segments>) -> Result<usize,
     }
 }
 
-/// Tells two batches of one number apart: SHA-256 over what was decided, and when.
+/// Tells two batches of one number apart: SHA-256 of what was decided, and when.
 fn fingerprint(batch: &Batch) -> String {
-    let mut hash = Sha256::new();
-    for record in &batch.records {
-        hash.update(record.at.to_be_bytes());
-        hash.update([record.code.number()]);
-        if let Some((key, _, version)) = record.key {
-            hash.update(key.uuid().as_bytes());
-            hash.update(version.to_be_bytes());
-        }
-        for text in [&record.request_id, &record.path].into_iter().flatten() {
-            hash.update((text.len() as u64).to_be_bytes());
-            hash.update(text.as_bytes());
-        }
-    }
-    URL_SAFE_NO_PAD.encode(hash.finalize())
+    URL_SAFE_NO_PAD.encode(Sha256::digest(batch.bytes()))
 }
 
-async fn with_sealed_addresses(gate: &Gate, batch: Batch) -> Result<Vec<(String, UsageEvent)>, GateError> {
+async fn with_sealed_addresses(gate: &Gate, batch: &Batch) -> Result<Vec<(String, UsageEvent)>, GateError> {
     let mut ciphers: HashMap<TenantId, Cipher> = HashMap::new();
-    for record in batch.records.iter().filter(|record| record.ip.is_some()) {
-        let tenant = record.key.map_or(PLATFORM_TENANT, |(_, tenant, _)| tenant);
+    for decision in batch.records().map(|record| record.decision).filter(|decision| decision.ip.is_some()) {
+        let tenant = decision.key.map_or(PLATFORM_TENANT, |(_, tenant, _)| tenant);
         if let std::collections::hash_map::Entry::Vacant(vacant) = ciphers.entry(tenant) {
             vacant.insert(gate.personal_data().cipher(&tenant.to_string()).await?);
         }
     }
-    // Most requests of a batch come from few addresses, and sealing one costs more than everything else that is done with a
-    // request. That two requests of one tenant in one batch have one caller may be seen by whoever reads the log.
-    let mut sealed: HashMap<(TenantId, IpAddr), Option<String>> = HashMap::new();
-    Ok(batch.into_events(|tenant, ip| {
-        let tenant = tenant.unwrap_or(PLATFORM_TENANT);
-        let seal = || ciphers.get(&tenant)?.seal(&ip.to_string()).ok();
-        sealed.entry((tenant, ip)).or_insert_with(seal).clone()
-    }))
+    let seal = |tenant: Option<TenantId>, ip: IpAddr| {
+        ciphers.get(&tenant.unwrap_or(PLATFORM_TENANT))?.seal(&ip.to_string()).ok()
+    };
+    Ok(batch.events(seal))
 }
 
 /// Runs file work off the async threads. The reader is given back also after a failure.

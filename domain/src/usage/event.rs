@@ -7,13 +7,11 @@ use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{KeyId, TenantId};
+use crate::usage::Requests;
 use crate::verification::Code;
 
 /// Decisions by outcome.
 pub type Counts = BTreeMap<Code, u64>;
-
-/// The requests of an event, one by one.
-pub type Requests = Vec<UsedRequest>;
 
 /// Usage that a node reported. `R` is what the requests are read as: most of an event's bytes, which a reader that only
 /// counts need not take apart.
@@ -43,7 +41,7 @@ pub struct KeyUsed<R = Requests> {
     /// When each secret version that was accepted in the window was accepted last.
     #[serde(default)]
     pub last_accepted: BTreeMap<u32, DateTime<Utc>>,
-    /// The requests one by one, as far as they were recorded: all at detail `requests`.
+    /// The requests, as far as they were recorded: all at detail `requests`.
     pub requests: R,
 }
 
@@ -58,35 +56,8 @@ pub struct UnattributedRefusals<R = Requests> {
     pub to: DateTime<Utc>,
     /// Decisions by outcome, exact.
     pub counts: Counts,
-    /// The first of them one by one.
+    /// The first of them.
     pub requests: R,
-}
-
-/// One request as a node saw it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UsedRequest {
-    /// When it was decided.
-    pub at: DateTime<Utc>,
-    /// The outcome.
-    pub code: Code,
-    /// Which secret version was presented.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<u32>,
-    /// HTTP method.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub method: Option<String>,
-    /// Path without the query, which may hold secrets.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path: Option<String>,
-    /// The caller's address, encrypted with the tenant's key for personal data.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ip: Option<String>,
-    /// The caller's request id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<String>,
-    /// The version that the caller's client says it has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_version: Option<String>,
 }
 
 impl<R> UsageEvent<R> {

@@ -2,13 +2,15 @@
 //! holds its life alone and every stream stays short enough to fold.
 
 mod event;
+mod requests;
 
 use chrono::NaiveDate;
 use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use serde::{Deserialize, Serialize};
 
-pub use self::event::{Counts, KeyUsed, Requests, UnattributedRefusals, UsageEvent, UsedRequest};
+pub use self::event::{Counts, KeyUsed, UnattributedRefusals, UsageEvent};
+pub use self::requests::{AlikeRequests, Requests, UsedRequest};
 use crate::ids::KeyId;
 
 /// The id of the stream that holds a key's usage on a day.
@@ -92,7 +94,7 @@ mod tests {
             to: noon(),
             counts: counts.iter().copied().collect(),
             last_accepted: [(1, noon())].into(),
-            requests: Vec::new(),
+            requests: Requests::default(),
         })
     }
 
@@ -102,7 +104,7 @@ mod tests {
             from: noon(),
             to: noon(),
             counts: counts.iter().copied().collect(),
-            requests: Vec::new(),
+            requests: Requests::default(),
         })
     }
 

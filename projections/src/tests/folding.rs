@@ -150,7 +150,7 @@ async fn the_trail_tells_who_did_what() {
             from: at(400),
             to: at(401),
             counts: [(Code::Unknown, 5), (Code::Malformed, 2)].into(),
-            requests: vec![request(400, Code::Unknown, None)],
+            requests: [request(400, Code::Unknown, None)].into_iter().collect(),
         };
         let head = log.usage(UsageEvent::UnattributedRefusals(refusals)).await;
         let projections = Projections::start(log.journal.clone());

@@ -102,7 +102,7 @@ fn used(
             .filter(|request| request.code == Code::Valid)
             .map(|request| (request.version.unwrap_or(1), request.at))
             .collect(),
-        requests,
+        requests: requests.into_iter().collect(),
     })
 }
 

@@ -235,7 +235,7 @@ fn requests_of(event: &RecordedEvent) -> Result<Vec<(Reverse<Place>, RequestItem
         UsageEvent::UnattributedRefusals(refused) => (None, refused.requests),
     };
     let position = i64::try_from(event.position).map_err(QueryError::row)?;
-    let item = |(number, request): (i64, UsedRequest)| {
+    let item = |(number, request): (i64, UsedRequest<&str>)| {
         let UsedRequest { at, code, version, method, path, ip, request_id, client_version } = request;
         let item = RequestItem {
             key_id: owner.map(|(_, key)| key),
@@ -243,15 +243,15 @@ fn requests_of(event: &RecordedEvent) -> Result<Vec<(Reverse<Place>, RequestItem
             at,
             code,
             version,
-            method,
-            path,
-            ip,
-            request_id,
-            client_version,
+            method: method.map(str::to_owned),
+            path: path.map(str::to_owned),
+            ip: ip.map(str::to_owned),
+            request_id: request_id.map(str::to_owned),
+            client_version: client_version.map(str::to_owned),
         };
         (Reverse([at.timestamp_micros(), position, number]), item)
     };
-    Ok((0..).zip(requests).map(item).collect())
+    Ok((0..).zip(requests.in_order()).map(item).collect())
 }
 
 #[derive(Debug, thiserror::Error)]

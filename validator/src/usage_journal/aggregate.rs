@@ -1,6 +1,6 @@
 //! A batch as events: per key and minute what was decided, and the requests one by one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
@@ -11,7 +11,7 @@ use nexus_domain::usage::{
 use nexus_domain::verification::Code;
 
 use super::Batch;
-use super::record::OwnedUsageRecord;
+use super::record::{ReadBack, UsageRecord};
 
 /// Most requests that one event lists. At 1 KB each at worst, it stays far below what readers of the log and consumers on
 /// the bus take at once. Decisions that only count take no room.
@@ -21,31 +21,42 @@ const MICROS_PER_MINUTE: i64 = 60_000_000;
 /// What becomes one event, or several when it is much: a key and its owner, or nobody, in a minute.
 type Group = (Option<(KeyId, TenantId)>, i64);
 
+/// The addresses of a batch, encrypted for the tenants whose keys they used, or for nobody.
+type Sealed = HashMap<(Option<TenantId>, IpAddr), Option<String>>;
+
 impl Batch {
     /// The events of this batch, each with the stream it belongs to: per key and minute (UTC), and per minute for refusals
     /// that belong to no key. Events of one stream stand behind each other. Counts are exact; of the latter's requests at
     /// most 100 a second are listed. The same batch always gives the same events.
     ///
     /// `seal` encrypts an address with the tenant's key for personal data, or with the platform's
-    /// where there is no tenant; without a result the address is left out.
-    pub fn into_events(
-        self,
+    /// where there is no tenant; without a result the address is left out. It is asked once for each tenant and address,
+    /// since encrypting costs more than everything else that is done with a request: that two requests of one tenant in one
+    /// batch have one caller may be seen by whoever reads the log.
+    pub fn events(
+        &self,
         mut seal: impl FnMut(Option<TenantId>, IpAddr) -> Option<String>,
     ) -> Vec<(String, UsageEvent)> {
-        let mut groups: BTreeMap<Group, Vec<OwnedUsageRecord>> = BTreeMap::new();
-        for record in self.records {
-            let owner = record.key.map(|(key, tenant, _)| (key, tenant));
-            groups.entry((owner, record.at.div_euclid(MICROS_PER_MINUTE))).or_default().push(record);
+        let mut sealed = Sealed::new();
+        let mut groups: BTreeMap<Group, Vec<ReadBack<'_>>> = BTreeMap::new();
+        for record in self.records() {
+            let owner = record.decision.key.map(|(key, tenant, _)| (key, tenant));
+            let tenant = owner.map(|(_, tenant)| tenant);
+            if let Some(ip) = record.decision.ip {
+                sealed.entry((tenant, ip)).or_insert_with(|| seal(tenant, ip));
+            }
+            groups.entry((owner, record.decision.at.div_euclid(MICROS_PER_MINUTE))).or_default().push(record);
         }
         let mut events = Vec::with_capacity(groups.len());
         for ((owner, _), mut records) in groups {
-            records.sort_by_key(|record| record.at);
-            while !records.is_empty() {
-                let listed = records.iter().enumerate().filter(|(_, record)| !record.counted_only);
+            records.sort_by_key(|record| record.decision.at);
+            let mut rest = records.as_slice();
+            while !rest.is_empty() {
+                let listed = rest.iter().enumerate().filter(|(_, record)| !record.counted_only);
                 let too_much = listed.map(|(at, _)| at).nth(MOST_LISTED);
-                let rest = records.split_off(too_much.unwrap_or(records.len()));
-                events.push(event(self.node.clone(), owner, records, &mut seal));
-                records = rest;
+                let (part, after) = rest.split_at(too_much.unwrap_or(rest.len()));
+                events.push(event(self.node.clone(), owner, part, &sealed));
+                rest = after;
             }
         }
         events
@@ -55,22 +66,22 @@ impl Batch {
 fn event(
     node: String,
     owner: Option<(KeyId, TenantId)>,
-    records: Vec<OwnedUsageRecord>,
-    mut seal: impl FnMut(Option<TenantId>, IpAddr) -> Option<String>,
+    records: &[ReadBack<'_>],
+    sealed: &Sealed,
 ) -> (String, UsageEvent) {
-    let from = time(records.first().map_or(0, |record| record.at));
-    let to = time(records.last().map_or(0, |record| record.at));
+    let from = time(records.first().map_or(0, |record| record.decision.at));
+    let to = time(records.last().map_or(0, |record| record.decision.at));
     let mut counts = Counts::new();
     let mut last_accepted: BTreeMap<u32, DateTime<Utc>> = BTreeMap::new();
-    for record in &records {
-        *counts.entry(record.code).or_default() += 1;
-        if let (Code::Valid, Some((_, _, version))) = (record.code, record.key) {
-            last_accepted.insert(version, time(record.at));
+    for ReadBack { decision, .. } in records {
+        *counts.entry(decision.code).or_default() += 1;
+        if let (Code::Valid, Some((_, _, version))) = (decision.code, decision.key) {
+            last_accepted.insert(version, time(decision.at));
         }
     }
     let tenant = owner.map(|(_, tenant)| tenant);
-    let listed = records.into_iter().filter(|record| !record.counted_only);
-    let requests: Requests = listed.map(|record| request(record, |ip| seal(tenant, ip))).collect();
+    let listed = records.iter().filter(|record| !record.counted_only);
+    let requests = Requests::of(listed.map(|record| request(&record.decision, tenant, sealed)));
     let day = from.date_naive();
     match owner {
         Some((key_id, tenant_id)) => {
@@ -85,16 +96,20 @@ fn event(
     }
 }
 
-fn request(record: OwnedUsageRecord, seal: impl FnOnce(IpAddr) -> Option<String>) -> UsedRequest {
+fn request<'a>(
+    decision: &UsageRecord<'a>,
+    tenant: Option<TenantId>,
+    sealed: &'a Sealed,
+) -> UsedRequest<&'a str> {
     UsedRequest {
-        at: time(record.at),
-        code: record.code,
-        version: record.key.map(|(_, _, version)| version),
-        method: record.method,
-        path: record.path,
-        ip: record.ip.and_then(seal),
-        request_id: record.request_id,
-        client_version: record.client_version,
+        at: time(decision.at),
+        code: decision.code,
+        version: decision.key.map(|(_, _, version)| version),
+        method: decision.method,
+        path: decision.path,
+        ip: decision.ip.and_then(|ip| sealed.get(&(tenant, ip))?.as_deref()),
+        request_id: decision.request_id,
+        client_version: decision.client_version,
     }
 }
 

@@ -1,12 +1,14 @@
 //! Frames of a segment: length (4 bytes, little endian), CRC-32 (IEEE) of what follows, a byte for
 //! the format, then records. A frame is whole or, after a crash in the middle of a write, nothing.
 
-use super::record::OwnedUsageRecord;
+use std::ops::Range;
+
+use super::record::ReadBack;
 
 /// Bytes before the records: length, checksum, format.
 pub(super) const HEADER: usize = 9;
 /// How records are written in this version.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// A frame that is being filled.
 #[derive(Debug)]
@@ -48,32 +50,52 @@ impl Frame {
 }
 
 /// What a segment holds, up to its first broken frame.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Contents {
-    pub(super) records: Vec<OwnedUsageRecord>,
+    bytes: Vec<u8>,
+    /// Where the records of each frame stand. All can be read.
+    records: Vec<Range<usize>>,
     /// How many bytes the whole frames take.
     pub(super) whole: usize,
+}
+
+impl Contents {
+    /// The records, in the order in which they were written.
+    pub(super) fn records(&self) -> impl Iterator<Item = ReadBack<'_>> {
+        self.records.iter().filter_map(|range| self.bytes.get(range.clone())).flat_map(records)
+    }
+
+    /// The whole frames, as they stand on disk.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.whole).unwrap_or_default()
+    }
+}
+
+/// The records in front of the first that cannot be read.
+fn records(mut bytes: &[u8]) -> impl Iterator<Item = ReadBack<'_>> {
+    std::iter::from_fn(move || ReadBack::decode(&mut bytes))
 }
 
 /// A frame is whole, and holds what this version does not know.
 #[derive(Debug)]
 pub(super) struct Unreadable;
 
-pub(super) fn read(bytes: &[u8]) -> Result<Contents, Unreadable> {
-    let mut contents = Contents::default();
-    let mut rest = bytes;
-    while let Some((body, after)) = first(rest) {
-        let (format, mut records) = body.split_first().ok_or(Unreadable)?;
+pub(super) fn read(bytes: Vec<u8>) -> Result<Contents, Unreadable> {
+    let mut ranges = Vec::new();
+    let mut whole = 0;
+    while let Some((body, after)) = first(bytes.get(whole..).unwrap_or_default()) {
+        let (format, mut rest) = body.split_first().ok_or(Unreadable)?;
         if *format != FORMAT {
             return Err(Unreadable);
         }
-        while !records.is_empty() {
-            contents.records.push(OwnedUsageRecord::decode(&mut records).ok_or(Unreadable)?);
+        let end = bytes.len() - after.len();
+        ranges.push(end - rest.len()..end);
+        while !rest.is_empty() {
+            ReadBack::decode(&mut rest).ok_or(Unreadable)?;
         }
-        contents.whole = bytes.len() - after.len();
-        rest = after;
+        whole = end;
     }
-    Ok(contents)
+    Ok(Contents { bytes, records: ranges, whole })
 }
 
 /// The body of the first frame and what is behind it; absent when the frame is not whole.

@@ -16,8 +16,9 @@ mod text;
 use std::io;
 use std::path::PathBuf;
 
+use self::frame::Contents;
 pub use self::journal::{UsageJournal, UsageJournalOptions};
-pub use self::record::{OwnedUsageRecord, UsageRecord};
+pub use self::record::{ReadBack, UsageRecord};
 pub use self::segment::Segments;
 
 /// The number of a batch: dense per node, and never given to another batch.
@@ -30,8 +31,20 @@ pub struct Batch {
     pub node: String,
     /// The number.
     pub number: BatchNumber,
+    contents: Contents,
+}
+
+impl Batch {
     /// The decisions, roughly in the order of time.
-    pub records: Vec<OwnedUsageRecord>,
+    pub fn records(&self) -> impl Iterator<Item = ReadBack<'_>> {
+        self.contents.records()
+    }
+
+    /// What was decided and when, as it stands on disk: the same bytes each time the batch is handed out.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.contents.bytes()
+    }
 }
 
 /// The journal cannot be opened or read. Recording never fails.

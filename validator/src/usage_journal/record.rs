@@ -10,7 +10,7 @@ use super::text;
 
 /// A decision to be recorded. Texts may come from callers as they are: they are cut, and control
 /// characters are replaced.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UsageRecord<'a> {
     /// When it was decided, Unix time in microseconds.
     pub at: i64,
@@ -28,31 +28,13 @@ pub struct UsageRecord<'a> {
     pub request_id: Option<&'a str>,
     /// What the caller's client says of its version; at most 64 bytes are kept.
     pub client_version: Option<&'a str>,
-    /// The dialect's name.
-    pub dialect: Option<&'a str>,
 }
 
-/// A decision that was read back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OwnedUsageRecord {
-    /// When it was decided, Unix time in microseconds.
-    pub at: i64,
-    /// The key, its owner and the version of the secret, when one was recognised.
-    pub key: Option<(KeyId, TenantId, u32)>,
-    /// The outcome.
-    pub code: Code,
-    /// HTTP method.
-    pub method: Option<String>,
-    /// Path without the query.
-    pub path: Option<String>,
-    /// The caller's address in clear. It must be encrypted before it goes into an event.
-    pub ip: Option<IpAddr>,
-    /// The caller's request id.
-    pub request_id: Option<String>,
-    /// What the caller's client says of its version.
-    pub client_version: Option<String>,
-    /// The dialect's name.
-    pub dialect: Option<String>,
+/// A decision that was read back, with the caller's address in clear: it must be encrypted before it goes into an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadBack<'a> {
+    /// The decision.
+    pub decision: UsageRecord<'a>,
     /// It counts, and its particulars were left out: one of too many refusals in a second.
     pub counted_only: bool,
 }
@@ -64,8 +46,7 @@ const IP_V4: u16 = 1 << 3;
 const IP_V6: u16 = 1 << 4;
 const REQUEST_ID: u16 = 1 << 5;
 const CLIENT_VERSION: u16 = 1 << 6;
-const DIALECT: u16 = 1 << 7;
-const COUNTED_ONLY: u16 = 1 << 8;
+const COUNTED_ONLY: u16 = 1 << 7;
 
 impl UsageRecord<'_> {
     /// Appends the record: flags, time, code, then what the flags announce, in their order.
@@ -100,9 +81,6 @@ impl UsageRecord<'_> {
         if let Some(client_version) = detailed.client_version {
             text::push(buffer, client_version, text::CLIENT_VERSION);
         }
-        if let Some(dialect) = detailed.dialect {
-            text::push(buffer, dialect, text::DIALECT);
-        }
     }
 
     fn flags(&self, counted_only: bool) -> u16 {
@@ -114,34 +92,32 @@ impl UsageRecord<'_> {
             | flag(self.ip.is_some_and(|ip| ip.is_ipv6()), IP_V6)
             | flag(self.request_id.is_some(), REQUEST_ID)
             | flag(self.client_version.is_some(), CLIENT_VERSION)
-            | flag(self.dialect.is_some(), DIALECT)
             | flag(counted_only, COUNTED_ONLY)
     }
 }
 
-impl OwnedUsageRecord {
+impl<'a> ReadBack<'a> {
     /// Reads one record off the front of `bytes`; absent when it is not a record.
-    pub(super) fn decode(bytes: &mut &[u8]) -> Option<Self> {
+    pub(super) fn decode(bytes: &mut &'a [u8]) -> Option<Self> {
         let flags = u16::from_le_bytes(take(bytes)?);
         let at = i64::from_le_bytes(take(bytes)?);
         let [code] = take(bytes)?;
         let has = |flag: u16| flags & flag != 0;
-        Some(Self {
+        let decision = UsageRecord {
             at,
             code: Code::from_number(code)?,
             key: if has(KEY) { Some(key(bytes)?) } else { None },
-            method: if has(METHOD) { Some(string(bytes)?) } else { None },
-            path: if has(PATH) { Some(string(bytes)?) } else { None },
+            method: if has(METHOD) { Some(text(bytes)?) } else { None },
+            path: if has(PATH) { Some(text(bytes)?) } else { None },
             ip: match (has(IP_V4), has(IP_V6)) {
                 (true, _) => Some(IpAddr::from(take::<4>(bytes)?)),
                 (false, true) => Some(IpAddr::from(take::<16>(bytes)?)),
                 (false, false) => None,
             },
-            request_id: if has(REQUEST_ID) { Some(string(bytes)?) } else { None },
-            client_version: if has(CLIENT_VERSION) { Some(string(bytes)?) } else { None },
-            dialect: if has(DIALECT) { Some(string(bytes)?) } else { None },
-            counted_only: has(COUNTED_ONLY),
-        })
+            request_id: if has(REQUEST_ID) { Some(text(bytes)?) } else { None },
+            client_version: if has(CLIENT_VERSION) { Some(text(bytes)?) } else { None },
+        };
+        Some(Self { decision, counted_only: has(COUNTED_ONLY) })
     }
 }
 
@@ -157,9 +133,9 @@ fn key(bytes: &mut &[u8]) -> Option<(KeyId, TenantId, u32)> {
     Some((key, tenant, u32::from_le_bytes(take(bytes)?)))
 }
 
-fn string(bytes: &mut &[u8]) -> Option<String> {
+fn text<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
     let length = usize::from(u16::from_le_bytes(take(bytes)?));
     let (text, rest) = bytes.split_at_checked(length)?;
     *bytes = rest;
-    String::from_utf8(text.to_vec()).ok()
+    std::str::from_utf8(text).ok()
 }

@@ -76,10 +76,11 @@ impl Disk {
     fn recover(&mut self) -> Result<(), UsageJournalError> {
         let path = path_of(&self.dir, self.number);
         let bytes = fs::read(&path).map_err(UsageJournalError::io("read", &path))?;
+        let length = bytes.len();
         let contents =
-            frame::read(&bytes).map_err(|_| UsageJournalError::Unreadable { path: path.clone() })?;
-        if contents.whole < bytes.len() {
-            tracing::warn!(path = %path.display(), bytes = bytes.len() - contents.whole, "the usage journal ends in a broken frame, which is cut off");
+            frame::read(bytes).map_err(|_| UsageJournalError::Unreadable { path: path.clone() })?;
+        if contents.whole < length {
+            tracing::warn!(path = %path.display(), bytes = length - contents.whole, "the usage journal ends in a broken frame, which is cut off");
         }
         self.written = u64::try_from(contents.whole).unwrap_or(u64::MAX);
         self.running.set_len(self.written).map_err(UsageJournalError::io("truncate", &path))?;
@@ -216,12 +217,13 @@ impl Segments {
         };
         let path = path_of(&dir, number);
         let bytes = fs::read(&path).map_err(UsageJournalError::io("read", &path))?;
+        let length = bytes.len();
         let contents =
-            frame::read(&bytes).map_err(|_| UsageJournalError::Unreadable { path: path.clone() })?;
-        if contents.whole < bytes.len() {
-            tracing::error!(path = %path.display(), bytes = bytes.len() - contents.whole, "a usage segment is damaged; what follows the damage is lost");
+            frame::read(bytes).map_err(|_| UsageJournalError::Unreadable { path: path.clone() })?;
+        if contents.whole < length {
+            tracing::error!(path = %path.display(), bytes = length - contents.whole, "a usage segment is damaged; what follows the damage is lost");
         }
-        Ok(Some(Batch { node, number, records: contents.records }))
+        Ok(Some(Batch { node, number, contents }))
     }
 
     /// Forgets a batch that the log has. Doing so twice is no error.

@@ -1,12 +1,11 @@
 //! Texts that come from callers, made fit to keep: short, and without characters that could forge
 //! a line of a log or hide what stands there.
 
-/// What a method, a path, a request id, a client version and a dialect may take, in bytes.
+/// What a method, a path, a request id and a client version may take, in bytes.
 pub(super) const METHOD: usize = 16;
 pub(super) const PATH: usize = 512;
 pub(super) const REQUEST_ID: usize = 128;
 pub(super) const CLIENT_VERSION: usize = 64;
-pub(super) const DIALECT: usize = 32;
 
 /// Takes the place of a character that is not kept.
 const REPLACEMENT: char = '\u{fffd}';

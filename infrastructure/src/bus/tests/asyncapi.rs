@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cqrs_es::{Aggregate, DomainEvent};
 use nexus_domain::key::{Key, KeyEvent};
 use nexus_domain::tenant::{Tenant, TenantEvent};
-use nexus_domain::usage::{Usage, UsageEvent, UsedRequest};
+use nexus_domain::usage::{AlikeRequests, Usage, UsageEvent};
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, VariantAccess, Visitor};
 use serde::{Deserialize, forward_to_deserialize_any};
@@ -35,8 +35,8 @@ fn the_document_has_every_event_and_no_other() {
     for (name, (event_type, fields)) in &events {
         assert_eq!(properties(event_type), sent(fields), "the fields of {name}");
     }
-    let (_, fields) = shape(|probe| UsedRequest::deserialize(probe).map(drop));
-    assert_eq!(properties("UsedRequest"), sent(&fields));
+    let (_, fields) = shape(|probe| AlikeRequests::deserialize(probe).map(drop));
+    assert_eq!(properties("AlikeRequests"), sent(&fields));
 }
 
 /// The names of an aggregate's events, with the events' types and fields.
