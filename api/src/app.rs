@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::middleware::from_fn;
 use actix_web::web;
 use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
-use nexus_domain::dialect::Dialects;
 use nexus_domain::verification::{Code, Refused};
 use nexus_infrastructure::config::UsageDetail;
 use nexus_infrastructure::gate::Gate;
@@ -14,9 +14,10 @@ use nexus_projections::Projections;
 use nexus_validator::usage_journal::{UsageJournal, UsageRecord};
 use nexus_validator::{Decision, Validator};
 
+use crate::hot::{HotDurations, Moment};
 use crate::node::freshness::Freshness;
 use crate::problem::Problem;
-use crate::request::HotDurations;
+use crate::request::trace;
 use crate::{audit, docs, events, forward_auth, health, keys, openapi, projections, tenants, verify};
 
 /// The most bytes of a request body.
@@ -51,10 +52,10 @@ pub struct App {
 }
 
 impl App {
-    /// The decision, or `UNAVAILABLE` where the table may be behind the log for too long.
+    /// A decision of this moment, or `UNAVAILABLE` where the table may be behind the log for too long.
     #[must_use]
-    pub fn in_time<'v>(&self, decision: Decision<'v>) -> Decision<'v> {
-        if !self.freshness.stale() {
+    pub(crate) fn in_time<'v>(&self, decision: Decision<'v>, now: Moment) -> Decision<'v> {
+        if !self.freshness.stale(now.monotonic) {
             return decision;
         }
         let refused = Refused::new(
@@ -73,23 +74,30 @@ impl App {
     }
 }
 
-/// All routes. Wrap the app in [`crate::request::trace`] where it is built.
-pub fn routes(config: &mut web::ServiceConfig, dialects: &Dialects) {
+/// All routes of a worker.
+pub fn routes(config: &mut web::ServiceConfig, app: &web::Data<App>) {
     config
-        .app_data(web::PayloadConfig::new(LONGEST_BODY))
-        .app_data(web::PathConfig::default().error_handler(|_, _| Problem::not_found().into()))
-        // In this order: those that are asked thousands of times a second are found at once.
-        .configure(verify::routes)
-        .configure(|config| forward_auth::routes(config, dialects))
-        .configure(tenants::routes)
-        .configure(keys::routes)
-        .configure(audit::routes)
-        .configure(events::routes)
-        .configure(projections::routes)
-        .configure(health::routes)
-        .configure(openapi::routes)
-        .configure(docs::routes)
-        .default_service(web::to(nothing_here));
+        .app_data(app.clone())
+        // In front, and past the layer that all others go through: what is asked thousands of times a second.
+        .configure(|config| verify::routes(config, app))
+        .configure(|config| forward_auth::routes(config, app))
+        .service(
+            web::scope("")
+                .wrap(from_fn(trace))
+                .app_data(web::PayloadConfig::new(LONGEST_BODY))
+                .app_data(web::PathConfig::default().error_handler(|_, _| Problem::not_found().into()))
+                .configure(tenants::routes)
+                .configure(keys::routes)
+                .configure(audit::routes)
+                .configure(events::routes)
+                .configure(projections::routes)
+                .configure(health::routes)
+                .configure(openapi::routes)
+                .configure(docs::routes)
+                .default_service(web::to(nothing_here)),
+        )
+        // What is no path at all, such as `OPTIONS *`.
+        .default_service(web::to(nothing_here).wrap(from_fn(trace)));
 }
 
 async fn nothing_here() -> Result<actix_web::HttpResponse, Problem> {

@@ -9,15 +9,17 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderName;
 use actix_web::{HttpRequest, HttpResponse, web};
-use nexus_domain::dialect::{Dialect, Dialects};
+use nexus_domain::dialect::Dialect;
+use nexus_domain::ids::LONGEST_ID;
 use nexus_domain::verification::Question;
 use nexus_validator::usage_journal::UsageRecord;
 use nexus_validator::{Decision, Subject};
 
 use crate::app::App;
+use crate::hot::{HotRequest, HotRoute};
 use crate::problem::{self, Problem};
 use crate::query::QueryFields;
-use crate::request::{RequestId, client_ip, from_trusted_proxy, header_texts};
+use crate::request::from_trusted_proxy;
 
 /// What stands for a method that cannot be believed: none that only reads.
 const UNKNOWN_METHOD: &str = "UNKNOWN";
@@ -33,20 +35,26 @@ const LONGEST_KEPT: usize = 256;
 
 /// Registers the routes, for every method: gateways repeat the caller's. A path of its own for each dialect is found without
 /// a pattern, and another one is not found.
-pub fn routes(config: &mut web::ServiceConfig, dialects: &Dialects) {
-    for dialect in dialects.iter() {
-        let door = Rc::new(Door { dialect: Arc::clone(dialect), needs: RefCell::default() });
-        let asked = move |app: web::Data<App>, request: HttpRequest| {
-            std::future::ready(forward_auth(&app, &request, &door))
+pub fn routes(config: &mut web::ServiceConfig, app: &web::Data<App>) {
+    let dialects = || app.gate.dialects().iter();
+    for dialect in dialects() {
+        let (app, door) = (app.clone(), Door { dialect: Arc::clone(dialect), needs: RefCell::default() });
+        let door = Rc::new(door);
+        let asked = move |request: HttpRequest| {
+            let hot = HotRequest::of(&request, &app);
+            let answered = forward_auth(&app, &hot, &door);
+            std::future::ready(hot.finish(&app, HotRoute::ForwardAuth, answered))
         };
         let path = format!("/v1/forward-auth/{}", dialect.name);
         config.service(web::resource(path).route(web::route().to(asked)));
     }
     // Behind them all, since patterns take longer to compare.
-    for dialect in dialects.iter() {
-        let behind = Arc::clone(dialect);
-        let asked = move |app: web::Data<App>, request: HttpRequest, path: web::Path<String>| {
-            std::future::ready(appended(&app, &request, &behind, &path))
+    for dialect in dialects() {
+        let (app, behind) = (app.clone(), Arc::clone(dialect));
+        let asked = move |request: HttpRequest, path: web::Path<String>| {
+            let hot = HotRequest::of(&request, &app);
+            let answered = appended(&app, &hot, &behind, &path);
+            std::future::ready(hot.finish(&app, HotRoute::ForwardAuth, answered))
         };
         let path = format!("/v1/forward-auth/{}/{{path:.*}}", dialect.name);
         config.service(web::resource(path).route(web::route().to(asked)));
@@ -99,31 +107,32 @@ struct Needs {
     ),
     responses((status = 200, description = "Accepted; `X-Nexus-Tenant`, `X-Nexus-Key` and `X-Nexus-Scopes` tell whose the credential is"), (status = 401, description = "The dialect's own refusal"), (status = 403, description = "The dialect's own refusal"), (status = 404, body = problem::Document)),
 )]
-fn forward_auth(app: &App, request: &HttpRequest, door: &Door) -> Result<HttpResponse, Problem> {
-    let needs = door.needs(request)?;
-    let believed = from_trusted_proxy(request, &app.trusted_proxies);
-    let original = |names: [&str; 2]| if believed { stated(request, names) } else { None };
-    let said = Said {
-        method: original(["x-original-method", "x-forwarded-method"]),
-        path: original(["x-original-uri", "x-forwarded-uri"]),
+fn forward_auth(app: &App, hot: &HotRequest<'_>, door: &Door) -> Result<HttpResponse, Problem> {
+    let needs = door.needs(hot.request)?;
+    let said = if from_trusted_proxy(hot.request, &app.trusted_proxies) {
+        Said { method: hot.headers.original_method.text(), path: hot.headers.original_uri.text() }
+    } else {
+        Said { method: None, path: None }
     };
-    decide(app, request, &door.dialect, &needs, said)
+    Ok(decide(app, hot, &door.dialect, &needs, said))
 }
 
 /// For gateways that repeat the caller's method and append its path and query, as Envoy's `ext_authz` does over HTTP. What the
 /// request needs cannot stand in the query then, so this tells whose the credential is and whether it may be used here.
 fn appended(
     app: &App,
-    request: &HttpRequest,
-    dialect: &Dialect,
+    hot: &HotRequest<'_>,
+    dialect: &Arc<Dialect>,
     path: &str,
 ) -> Result<HttpResponse, Problem> {
     let needs = Needs { environment: None, scopes: Vec::new(), restrictions: BTreeMap::new() };
-    let believed = from_trusted_proxy(request, &app.trusted_proxies);
+    let believed = from_trusted_proxy(hot.request, &app.trusted_proxies);
     let path = format!("/{path}");
-    let said =
-        Said { method: believed.then(|| request.method().as_str()), path: believed.then_some(path.as_str()) };
-    decide(app, request, dialect, &needs, said)
+    let said = Said {
+        method: believed.then(|| hot.request.method().as_str()),
+        path: believed.then_some(path.as_str()),
+    };
+    Ok(decide(app, hot, dialect, &needs, said))
 }
 
 /// What a trusted proxy says of the caller's request.
@@ -134,13 +143,12 @@ struct Said<'a> {
 
 fn decide(
     app: &App,
-    request: &HttpRequest,
-    dialect: &Dialect,
+    hot: &HotRequest<'_>,
+    dialect: &Arc<Dialect>,
     needs: &Needs,
     said: Said<'_>,
-) -> Result<HttpResponse, Problem> {
-    let now = app.gate.clock().now().timestamp_micros();
-    let ip = client_ip(request, &app.trusted_proxies);
+) -> HttpResponse {
+    let ip = hot.client_ip(&app.trusted_proxies);
     let question = Question {
         environment: needs.environment.as_deref(),
         method: Some(said.method.unwrap_or(UNKNOWN_METHOD)),
@@ -149,34 +157,20 @@ fn decide(
         restrictions: Some(&needs.restrictions),
         ..Question::default()
     };
-    let decision = app
-        .validator
-        .verify_headers(&dialect.name, header_texts(request).into_iter(), &question, now)
-        .map_err(|_| Problem::not_found())?;
-    let decision = app.in_time(decision);
-    let request_id = RequestId::of(request);
+    let headers = hot.headers.texts.iter().copied();
+    let decision = app.validator.verify_headers(dialect, headers, &question, hot.began.unix_micros);
+    let decision = app.in_time(decision, hot.began);
     app.record(UsageRecord {
-        at: now,
+        at: hot.began.unix_micros,
         key: decision.subject.as_ref().map(Subject::used),
         code: decision.code(),
         method: said.method,
         path: said.path,
         ip,
-        request_id: Some(request_id.as_str()),
-        client_version: request.headers().get("x-client-version").and_then(|value| value.to_str().ok()),
+        request_id: Some(hot.id.as_str()),
+        client_version: hot.headers.client_version,
     });
-    Ok(respond(dialect, &decision))
-}
-
-/// What a proxy says in one of two headers. Said twice and differently, as when a proxy sets one and passes the caller's
-/// other one on, it counts as unsaid.
-fn stated<'r>(request: &'r HttpRequest, names: [&str; 2]) -> Option<&'r str> {
-    let mut values = names.into_iter().flat_map(|name| request.headers().get_all(name));
-    let first = values.next()?;
-    if values.any(|other| other != first) {
-        return None;
-    }
-    first.to_str().ok()
+    respond(dialect, &decision)
 }
 
 fn needs(request: &HttpRequest, dialect: &Dialect) -> Result<Needs, Problem> {
@@ -218,9 +212,10 @@ fn respond(dialect: &Dialect, decision: &Decision<'_>) -> HttpResponse {
 }
 
 fn accept(subject: &Subject) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((TENANT, subject.tenant_id().to_string()))
-        .insert_header((KEY, subject.key_id().to_string()))
-        .insert_header((SCOPES, subject.rights().granted.join(" ")))
-        .finish()
+    let mut response = HttpResponse::Ok();
+    let mut id = [0; LONGEST_ID];
+    response.insert_header((TENANT, subject.tenant_id().encode(&mut id)));
+    response.insert_header((KEY, subject.key_id().encode(&mut id)));
+    response.insert_header((SCOPES, subject.rights().granted.join(" ")));
+    response.finish()
 }

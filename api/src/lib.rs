@@ -8,6 +8,7 @@ pub mod docs;
 pub mod events;
 pub mod forward_auth;
 pub mod health;
+pub mod hot;
 pub mod keys;
 pub mod methods;
 pub mod node;

@@ -1,6 +1,7 @@
 //! Who calls: the management credential of a request, and the call it makes.
 
 use std::future::{Ready, ready};
+use std::net::IpAddr;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
@@ -9,13 +10,14 @@ use nexus_domain::scope::EffectiveScopes;
 use nexus_domain::verification::{Code, Question};
 use nexus_infrastructure::dialects::MANAGEMENT;
 use nexus_infrastructure::gate::{Call, IdempotencyKey, Principal};
-use nexus_validator::Subject;
 use nexus_validator::usage_journal::UsageRecord;
+use nexus_validator::{Decision, Subject};
 use sha2::{Digest as _, Sha256};
 
 use crate::app::App;
+use crate::hot::{Headers, HotRequest, Moment};
 use crate::problem::{self, Problem};
-use crate::request::{RequestId, client_ip, header_texts};
+use crate::request::{RequestId, client_ip};
 
 /// A request whose management credential is valid.
 #[derive(Debug)]
@@ -23,7 +25,7 @@ pub struct Caller {
     /// Who it is.
     pub principal: Principal,
     request_id: RequestId,
-    ip: Option<std::net::IpAddr>,
+    ip: Option<IpAddr>,
 }
 
 impl FromRequest for Caller {
@@ -31,48 +33,42 @@ impl FromRequest for Caller {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(admit(request).map(|admitted| {
-            let Admitted { subject, request_id, ip } = admitted;
-            let principal = Principal {
-                actor: subject.key_id().to_string(),
-                scopes: subject.rights().scopes.clone(),
-                tenants: confined_to(&subject)
-                    .map(|names| names.filter_map(|name| name.parse().ok()).collect()),
-                networks: subject.rights().ip_allowlist.clone(),
-                not_after: subject.not_after(),
-            };
-            Caller { principal, request_id, ip }
-        }))
+        ready(Self::of(request))
     }
 }
 
 /// A request whose management credential is valid, and that only asks: nothing is copied of the credential.
 #[derive(Debug)]
-pub struct Asker {
+pub(crate) struct Asker {
     subject: Subject,
 }
 
-impl FromRequest for Asker {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(admit(request).map(|admitted| Self { subject: admitted.subject }))
-    }
-}
-
 impl Asker {
+    /// Who sends a request to `POST /v1/verify`. That it was let in is not recorded: the verdict is.
+    ///
+    /// # Errors
+    /// `unauthorized`, `forbidden`, `unavailable`
+    pub(crate) fn of(hot: &HotRequest<'_>, app: &App) -> Result<Self, Problem> {
+        let ip = hot.client_ip(&app.trusted_proxies);
+        let decision = decide(hot.request, app, &hot.headers, ip, hot.began)?;
+        if admitted(&decision) {
+            return let_in(decision).map(|subject| Self { subject });
+        }
+        record(hot.request, app, &decision, ip, &hot.id, hot.began);
+        let_in(decision).map(|subject| Self { subject })
+    }
+
     /// As [`Caller::require`].
     ///
     /// # Errors
     /// `forbidden`
-    pub fn require(&self, scope: &'static str) -> Result<(), Problem> {
+    pub(crate) fn require(&self, scope: &'static str) -> Result<(), Problem> {
         require(&self.subject.rights().scopes, scope)
     }
 
     /// Whether it may know of a tenant.
     #[must_use]
-    pub fn sees(&self, tenant: TenantId) -> bool {
+    pub(crate) fn sees(&self, tenant: TenantId) -> bool {
         confined_to(&self.subject).is_none_or(|mut names| names.any(|name| name.parse() == Ok(tenant)))
     }
 }
@@ -90,42 +86,51 @@ fn require(scopes: &EffectiveScopes, scope: &'static str) -> Result<(), Problem>
     }
 }
 
-/// A request that was let in.
-struct Admitted {
-    subject: Subject,
-    request_id: RequestId,
-    ip: Option<std::net::IpAddr>,
+/// The verdict on the management credential of a request.
+fn decide<'v>(
+    request: &HttpRequest,
+    app: &'v App,
+    headers: &Headers<'_>,
+    ip: Option<IpAddr>,
+    now: Moment,
+) -> Result<Decision<'v>, Problem> {
+    let question = Question { ip, method: Some(request.method().as_str()), ..Question::default() };
+    let management = app.validator.dialect(MANAGEMENT).map_err(Problem::internal)?;
+    let headers = headers.texts.iter().copied();
+    let decision = app.validator.verify_headers(management, headers, &question, now.unix_micros);
+    Ok(app.in_time(decision, now))
 }
 
-fn admit(request: &HttpRequest) -> Result<Admitted, Problem> {
-    let app = request.app_data::<web::Data<App>>().ok_or_else(|| Problem::internal("no app"))?;
-    let now = app.gate.clock().now().timestamp_micros();
-    let ip = client_ip(request, &app.trusted_proxies);
-    let question = Question { ip, method: Some(request.method().as_str()), ..Question::default() };
-    let decision = app
-        .validator
-        .verify_headers(MANAGEMENT, header_texts(request).into_iter(), &question, now)
-        .map_err(Problem::internal)?;
-    let decision = app.in_time(decision);
-    let request_id = RequestId::of(request);
-    // Which tenants it is confined to is the last thing a verdict looks at, and here the tenant is not known yet:
-    // `Caller::see` refuses the others.
-    let code = if decision.code() == Code::Restricted { Code::Valid } else { decision.code() };
-    let quiet = code == Code::Valid && request.path() == "/v1/verify";
-    if !quiet {
-        app.record(UsageRecord {
-            at: now,
-            key: decision.subject.as_ref().map(Subject::used),
-            code,
-            method: Some(request.method().as_str()),
-            path: Some(request.path()),
-            ip,
-            request_id: Some(request_id.as_str()),
-            client_version: None,
-        });
-    }
+/// Which tenants a credential is confined to is the last thing a verdict looks at, and here the tenant is not known yet:
+/// [`Caller::see`] and [`Asker::sees`] refuse the others.
+fn admitted(decision: &Decision<'_>) -> bool {
+    matches!(decision.code(), Code::Valid | Code::Restricted) && decision.subject.is_some()
+}
+
+fn record(
+    request: &HttpRequest,
+    app: &App,
+    decision: &Decision<'_>,
+    ip: Option<IpAddr>,
+    id: &RequestId,
+    now: Moment,
+) {
+    app.record(UsageRecord {
+        at: now.unix_micros,
+        key: decision.subject.as_ref().map(Subject::used),
+        code: if admitted(decision) { Code::Valid } else { decision.code() },
+        method: Some(request.method().as_str()),
+        path: Some(request.path()),
+        ip,
+        request_id: Some(id.as_str()),
+        client_version: None,
+    });
+}
+
+fn let_in(decision: Decision<'_>) -> Result<Subject, Problem> {
+    let admitted = admitted(&decision);
     match (decision.outcome, decision.subject) {
-        (Ok(()) | Err(_), Some(subject)) if code == Code::Valid => Ok(Admitted { subject, request_id, ip }),
+        (Ok(()) | Err(_), Some(subject)) if admitted => Ok(subject),
         (Err(refused), _) if refused.code == Code::Unavailable => {
             Err(Problem::new(&problem::UNAVAILABLE, refused.detail))
         }
@@ -140,6 +145,23 @@ fn admit(request: &HttpRequest) -> Result<Admitted, Problem> {
 }
 
 impl Caller {
+    fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let app = request.app_data::<web::Data<App>>().ok_or_else(|| Problem::internal("no app"))?;
+        let (now, request_id) = (Moment::now(app), RequestId::of(request));
+        let ip = client_ip(request, &app.trusted_proxies);
+        let decision = decide(request, app, &Headers::of(request), ip, now)?;
+        record(request, app, &decision, ip, &request_id, now);
+        let subject = let_in(decision)?;
+        let principal = Principal {
+            actor: subject.key_id().to_string(),
+            scopes: subject.rights().scopes.clone(),
+            tenants: confined_to(&subject).map(|names| names.filter_map(|name| name.parse().ok()).collect()),
+            networks: subject.rights().ip_allowlist.clone(),
+            not_after: subject.not_after(),
+        };
+        Ok(Self { principal, request_id, ip })
+    }
+
     /// The call this request makes, stamped with the time.
     ///
     /// # Errors

@@ -8,17 +8,18 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpRequest, web};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 use ipnet::IpNet;
-use metrics::Histogram;
 
 use crate::app::App;
+use crate::hot::Moment;
 use crate::problem::{self, Problem};
 
 /// The header that carries the request's id, in and out.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// How long a request may take until its answer begins, a slowly sent body included.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(35);
+pub(crate) const ANSWERED_WITHIN: Duration = Duration::from_secs(35);
 const LONGEST_REQUEST_ID: usize = 128;
 
 /// The id of a request: the caller's where it is printable ASCII of at most 128 bytes, else ours.
@@ -32,24 +33,33 @@ impl RequestId {
         self.0.to_str().unwrap_or_default()
     }
 
+    /// The id as the header's value.
+    pub(crate) const fn header(&self) -> &HeaderValue {
+        &self.0
+    }
+
     /// The id of a request that came through [`trace`].
     #[must_use]
     pub fn of(request: &HttpRequest) -> Self {
-        request.extensions().get::<Self>().cloned().unwrap_or_else(|| Self(HeaderValue::from_static("none")))
+        request.extensions().get::<Self>().cloned().unwrap_or_else(Self::none)
     }
 
-    fn take_or_make(request: &ServiceRequest) -> Self {
-        let given = request.headers().get(&REQUEST_ID).filter(|value| {
+    /// The id that was given where it will do, else one of this instant.
+    pub(crate) fn take_or_make(given: Option<&HeaderValue>, app: &App, unix_micros: i64) -> Self {
+        let given = given.filter(|value| {
             let bytes = value.as_bytes();
             (1..=LONGEST_REQUEST_ID).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
         });
         let made = || {
-            let app = request.app_data::<web::Data<App>>()?;
-            let id = app.gate.entropy().uuid_v7(app.gate.clock().now());
             let mut text = [0u8; uuid::fmt::Hyphenated::LENGTH];
+            let id = app.gate.entropy().uuid_v7_at(unix_micros);
             HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)).ok()
         };
-        Self(given.cloned().or_else(made).unwrap_or_else(|| HeaderValue::from_static("none")))
+        given.cloned().or_else(made).map_or_else(Self::none, Self)
+    }
+
+    const fn none() -> Self {
+        Self(HeaderValue::from_static("none"))
     }
 }
 
@@ -61,22 +71,13 @@ pub async fn trace(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let id = RequestId::take_or_make(&request);
+    let app = request.app_data::<web::Data<App>>().cloned().ok_or_else(|| Problem::internal("no app"))?;
+    let began = Moment::now(&app);
+    let id = RequestId::take_or_make(request.headers().get(&REQUEST_ID), &app, began.unix_micros);
     request.extensions_mut().insert(id.clone());
-    let clock = request.app_data::<web::Data<App>>().map(|app| app.gate.clock().clone());
-    let began = clock.as_ref().map(|clock| clock.monotonic());
-    let hot = HotRoute::of(request.path());
-    // No clone of the request may live across the call: the router needs it for itself alone. Forward auth has nothing to
-    // wait for, and so no need of a timer.
-    let answered = match hot {
-        Some(HotRoute::ForwardAuth) => Ok(next.call(request).await),
-        Some(HotRoute::Verify) | None => tokio::time::timeout(ANSWERED_WITHIN, next.call(request)).await,
-    };
-    let Ok(answered) = answered else {
-        tracing::warn!(request_id = id.as_str(), "a request was not complete within 35 seconds");
-        metrics::counter!("nexus_http_request_timeouts_total").increment(1);
-        let problem =
-            Problem::new(&problem::REQUEST_TIMEOUT, "the request was not complete within 35 seconds");
+    // No clone of the request may live across the call: the router needs it for itself alone.
+    let Ok(answered) = tokio::time::timeout(ANSWERED_WITHIN, next.call(request)).await else {
+        let problem = too_slow(&id);
         let mut response = problem.response(id.as_str());
         response.headers_mut().insert(REQUEST_ID, id.0.clone());
         return Err(InternalError::from_response(problem, response).into());
@@ -86,60 +87,23 @@ pub async fn trace(
         response = explain(response, &id);
     }
     response.headers_mut().insert(REQUEST_ID, id.0.clone());
-    let took =
-        clock.zip(began).map_or(Duration::ZERO, |(clock, began)| clock.monotonic().saturating_sub(began));
-    record(&response, &id, took, hot);
+    record(&response, &id, app.gate.clock().monotonic().saturating_sub(began.monotonic));
     Ok(response)
 }
 
-/// Verification is asked thousands of times a second: it goes into the usage journal one by one,
-/// and into the log at debug level alone.
-#[derive(Debug, Clone, Copy)]
-enum HotRoute {
-    Verify,
-    ForwardAuth,
+/// A request that was not complete within [`ANSWERED_WITHIN`].
+pub(crate) fn too_slow(id: &RequestId) -> Problem {
+    tracing::warn!(request_id = id.as_str(), "a request was not complete within 35 seconds");
+    metrics::counter!("nexus_http_request_timeouts_total").increment(1);
+    Problem::new(&problem::REQUEST_TIMEOUT, "the request was not complete within 35 seconds")
 }
 
-impl HotRoute {
-    fn of(path: &str) -> Option<Self> {
-        if path == "/v1/verify" {
-            Some(Self::Verify)
-        } else if path.starts_with("/v1/forward-auth/") {
-            Some(Self::ForwardAuth)
-        } else {
-            None
-        }
+/// A problem as its response; the log is told the cause.
+pub(crate) fn told(problem: &Problem, id: &RequestId) -> HttpResponse {
+    if let Some(cause) = problem.cause() {
+        tracing::error!(request_id = id.as_str(), code = problem.kind().code, cause, "request failed");
     }
-}
-
-const DURATION: &str = "nexus_http_request_duration_seconds";
-
-/// The durations of verification by class of status, at hand: to find a histogram by its labels takes longer than a verdict.
-#[derive(Clone)]
-pub struct HotDurations {
-    verify: [Histogram; STATUS_CLASSES.len()],
-    forward_auth: [Histogram; STATUS_CLASSES.len()],
-}
-
-impl HotDurations {
-    /// Those of the recorder that is installed.
-    #[must_use]
-    pub fn installed() -> Self {
-        let of = |route: &'static str| {
-            STATUS_CLASSES.map(|class| metrics::histogram!(DURATION, "route" => route, "status" => class))
-        };
-        Self { verify: of("/v1/verify"), forward_auth: of("/v1/forward-auth/{dialect}") }
-    }
-
-    fn record(&self, route: HotRoute, status: u16, took: Duration) {
-        let by_class = match route {
-            HotRoute::Verify => &self.verify,
-            HotRoute::ForwardAuth => &self.forward_auth,
-        };
-        if let Some(histogram) = by_class.get(status_class(status)) {
-            histogram.record(took);
-        }
-    }
+    problem.response(id.as_str())
 }
 
 /// Failures without a body of ours become problem details: what actix refuses by itself, and
@@ -148,52 +112,43 @@ fn explain(response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceRespons
     let Some(error) = response.response().error() else {
         return response;
     };
-    let rendered = if let Some(problem) = error.as_error::<Problem>() {
-        if let Some(cause) = problem.cause() {
-            tracing::error!(request_id = id.as_str(), code = problem.kind().code, cause, "request failed");
-        }
-        problem.response(id.as_str())
-    } else {
-        let detail = error.to_string();
-        let kind = match response.status().as_u16() {
-            404 => &problem::NOT_FOUND,
-            405 => &problem::METHOD_NOT_ALLOWED,
-            413 => &problem::TOO_LARGE,
-            415 => &problem::UNSUPPORTED_MEDIA_TYPE,
-            400..=499 => &problem::INVALID_REQUEST,
-            _ => &problem::INTERNAL,
-        };
-        let detail = if kind.status == 500 {
-            "the server failed; its log has the cause under this request id".to_owned()
-        } else {
-            detail
-        };
-        Problem::new(kind, detail).response(id.as_str())
+    let rendered = match error.as_error::<Problem>() {
+        Some(problem) => told(problem, id),
+        None => told(&refused_by_actix(error, response.status().as_u16()), id),
     };
     response.into_response(rendered)
 }
 
-fn record(response: &ServiceResponse<BoxBody>, id: &RequestId, took: Duration, hot: Option<HotRoute>) {
+/// What actix refuses by itself, in our words.
+pub(crate) fn refused_by_actix(error: &Error, status: u16) -> Problem {
+    let kind = match status {
+        404 => &problem::NOT_FOUND,
+        405 => &problem::METHOD_NOT_ALLOWED,
+        413 => &problem::TOO_LARGE,
+        415 => &problem::UNSUPPORTED_MEDIA_TYPE,
+        400..=499 => &problem::INVALID_REQUEST,
+        _ => return Problem::internal(error),
+    };
+    Problem::new(kind, error.to_string())
+}
+
+fn record(response: &ServiceResponse<BoxBody>, id: &RequestId, took: Duration) {
     let request = response.request();
     let status = response.status().as_u16();
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-    if let Some(route) = hot {
-        if let Some(app) = request.app_data::<web::Data<App>>() {
-            app.hot_durations.record(route, status, took);
-        }
-        tracing::debug!(request_id = id.as_str(), method = %request.method(), path = request.path(), status, micros, "request");
-    } else {
-        let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
-        let class = STATUS_CLASSES.get(status_class(status)).copied().unwrap_or_default();
-        metrics::histogram!(DURATION, "route" => route, "status" => class).record(took);
-        tracing::info!(request_id = id.as_str(), method = %request.method(), path = request.path(), status, micros, "request");
-    }
+    let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
+    let class = STATUS_CLASSES.get(status_class(status)).copied().unwrap_or_default();
+    metrics::histogram!(DURATION, "route" => route, "status" => class).record(took);
+    tracing::info!(request_id = id.as_str(), method = %request.method(), path = request.path(), status, micros, "request");
 }
 
-const STATUS_CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
+/// The histogram of how long requests take, by route and class of status.
+pub(crate) const DURATION: &str = "nexus_http_request_duration_seconds";
+/// Classes of status, as the histogram names them.
+pub(crate) const STATUS_CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 
 /// The place of a status in [`STATUS_CLASSES`].
-const fn status_class(status: u16) -> usize {
+pub(crate) const fn status_class(status: u16) -> usize {
     match status {
         200..=299 => 0,
         300..=399 => 1,
@@ -206,17 +161,23 @@ const fn status_class(status: u16) -> usize {
 /// `X-Forwarded-For` that is not one: what stands before it may be forged by the caller.
 #[must_use]
 pub fn client_ip(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
+    let forwarded: Vec<&[u8]> =
+        request.headers().get_all(&FORWARDED_FOR).map(HeaderValue::as_bytes).collect();
+    nearest_untrusted(request, &forwarded, trusted)
+}
+
+/// [`client_ip`] of a request whose `X-Forwarded-For` headers are these.
+pub(crate) fn nearest_untrusted(
+    request: &HttpRequest,
+    forwarded: &[&[u8]],
+    trusted: &[IpNet],
+) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip().to_canonical();
     if !is_trusted(peer, trusted) {
         return Some(peer);
     }
     let mut nearest = peer;
-    let values: Vec<&[u8]> = request
-        .headers()
-        .get_all("x-forwarded-for")
-        .map(actix_web::http::header::HeaderValue::as_bytes)
-        .collect();
-    for hop in values.iter().rev().flat_map(|value| value.rsplit(|byte| *byte == b',')) {
+    for hop in forwarded.iter().rev().flat_map(|value| value.rsplit(|byte| *byte == b',')) {
         // An unreadable hop hides who is behind it: nobody's address is better than the proxy's own.
         nearest = hop_address(hop)?;
         if !is_trusted(nearest, trusted) {
@@ -234,16 +195,6 @@ fn hop_address(hop: &[u8]) -> Option<IpAddr> {
     address
         .or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip()))
         .map(|address| address.to_canonical())
-}
-
-/// The headers as texts. A value that is not ASCII is seen as an empty one, and so refused as malformed where it matters.
-#[must_use]
-pub fn header_texts(request: &HttpRequest) -> Vec<(&str, &str)> {
-    request
-        .headers()
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.to_str().unwrap_or_default()))
-        .collect()
 }
 
 /// Whether forwarding headers of the request's peer are believed.

@@ -3,49 +3,82 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::pin::pin;
+use std::task::Poll;
 
-use actix_web::http::header::ContentType;
-use actix_web::{HttpRequest, HttpResponse, post, web};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, guard, web};
 use chrono::{DateTime, Utc};
+use futures::StreamExt as _;
 use nexus_domain::verification::{Code, Question, Refused};
 use nexus_validator::usage_journal::UsageRecord;
 use nexus_validator::{Decision, Subject};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::app::App;
+use crate::app::{App, LONGEST_BODY};
 use crate::body::Fields;
+use crate::hot::{HotRequest, HotRoute, Moment};
 use crate::principal::Asker;
 use crate::problem::{self, Problem};
+use crate::request::{ANSWERED_WITHIN, refused_by_actix, too_slow};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// What is asked. Either `credential`, or `dialect` and `headers`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct VerifyBody {
+pub struct VerifyBody<'a> {
     /// The credential alone; its dialect is found by its prefix.
-    #[schema(example = "nx_live_…")]
-    credential: Option<String>,
+    #[schema(value_type = Option<String>, example = "nx_live_…")]
+    #[serde(borrow)]
+    credential: Option<Text<'a>>,
     /// The dialect that is served.
-    dialect: Option<String>,
+    #[schema(value_type = Option<String>)]
+    #[serde(borrow)]
+    dialect: Option<Text<'a>>,
     /// The request's own headers, the credential among them.
     headers: Option<BTreeMap<String, String>>,
     /// The request's method.
-    method: Option<String>,
+    #[schema(value_type = Option<String>)]
+    #[serde(borrow)]
+    method: Option<Text<'a>>,
     /// The request's path, for the usage log.
-    path: Option<String>,
+    #[schema(value_type = Option<String>)]
+    #[serde(borrow)]
+    path: Option<Text<'a>>,
     /// The caller's address.
     #[schema(value_type = Option<String>, example = "203.0.113.7")]
     ip: Option<IpAddr>,
     /// The environment that is served.
-    environment: Option<String>,
+    #[schema(value_type = Option<String>)]
+    #[serde(borrow)]
+    environment: Option<Text<'a>>,
     /// Scopes that are all needed.
     required_scopes: Vec<String>,
     /// What the request touches, by restriction.
     restrictions: BTreeMap<String, String>,
     /// The request's id, for the usage log.
-    request_id: Option<String>,
+    #[schema(value_type = Option<String>)]
+    #[serde(borrow)]
+    request_id: Option<Text<'a>>,
     /// The version of the caller's client, for the usage log.
-    client_version: Option<String>,
+    #[schema(value_type = Option<String>)]
+    #[serde(borrow)]
+    client_version: Option<Text<'a>>,
+}
+
+/// A text of the body where it stands, unless it has escapes.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl std::ops::Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
 }
 
 /// A verdict.
@@ -112,27 +145,34 @@ pub struct Outward<'a> {
 }
 
 /// Registers the route.
-pub fn routes(config: &mut web::ServiceConfig) {
-    config.service(verify);
+pub fn routes(config: &mut web::ServiceConfig, app: &web::Data<App>) {
+    let app = app.clone();
+    let asked = move |request: HttpRequest, body: web::Payload| {
+        let app = app.clone();
+        async move {
+            let hot = HotRequest::of(&request, &app);
+            let answered = verify(&app, &hot, body).await;
+            hot.finish(&app, HotRoute::Verify, answered)
+        }
+    };
+    config.service(web::resource("/v1/verify").guard(guard::Post()).to(asked));
 }
 
 /// Asks whether a credential may do something. Always 200 when a verdict was reached.
 #[utoipa::path(
+    post,
+    path = "/v1/verify",
     tag = "verification",
-    request_body = VerifyBody,
+    request_body = VerifyBody<'static>,
     responses((status = 200, description = "A verdict, valid or refused", body = VerifyAnswer<'static>), (status = 400, body = problem::Document), (status = 401, body = problem::Document), (status = 403, body = problem::Document)),
 )]
-#[post("/v1/verify")]
-pub(crate) async fn verify(
-    app: web::Data<App>,
-    request: HttpRequest,
-    asker: Asker,
-    body: web::Bytes,
-) -> Result<HttpResponse, Problem> {
+async fn verify(app: &App, hot: &HotRequest<'_>, body: web::Payload) -> Result<HttpResponse, Problem> {
+    let asker = Asker::of(hot, app)?;
     asker.require("verify")?;
-    let asked = parse(&request, &body)?;
-    let now = app.gate.clock().now().timestamp_micros();
-    let method = asked.method.as_deref().map(str::to_ascii_uppercase);
+    require_json(hot.request)?;
+    let (body, now) = read(app, hot, body).await?;
+    let asked = parse(&body)?;
+    let method = asked.method.as_deref().map(upper_case);
     let question = Question {
         environment: asked.environment.as_deref(),
         method: method.as_deref(),
@@ -141,10 +181,10 @@ pub(crate) async fn verify(
         restrictions: Some(&asked.restrictions),
         ..Question::default()
     };
-    let decision = decide(&app, &asked, &question, now)?;
-    let decision = app.in_time(hide_foreign(decision, &asker));
+    let decision = decide(app, &asked, &question, now.unix_micros)?;
+    let decision = app.in_time(hide_foreign(decision, &asker), now);
     app.record(UsageRecord {
-        at: now,
+        at: now.unix_micros,
         key: decision.subject.as_ref().map(Subject::used),
         code: decision.code(),
         method: method.as_deref(),
@@ -156,12 +196,52 @@ pub(crate) async fn verify(
     let mut json = Vec::with_capacity(512);
     let answer = answer(&decision, app.validator.applied());
     serde_json::to_writer(&mut json, &answer).map_err(Problem::internal)?;
-    Ok(HttpResponse::Ok().content_type(ContentType::json()).body(json))
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, JSON)).body(json))
+}
+
+/// The whole body, and the moment from which the verdict counts. Nearly always it is there with the request's head, and
+/// nothing needs to be waited for.
+async fn read(
+    app: &App,
+    hot: &HotRequest<'_>,
+    mut body: web::Payload,
+) -> Result<(web::Bytes, Moment), Problem> {
+    let mut collected = pin!(collect(&mut body));
+    if let Poll::Ready(body) = futures::poll!(collected.as_mut()) {
+        return Ok((body?, hot.began));
+    }
+    match tokio::time::timeout(ANSWERED_WITHIN, collected).await {
+        Ok(body) => Ok((body?, Moment::now(app))),
+        Err(_) => Err(too_slow(&hot.id)),
+    }
+}
+
+async fn collect(body: &mut web::Payload) -> Result<web::Bytes, Problem> {
+    let mut whole = web::Bytes::new();
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|error| {
+            let error = actix_web::Error::from(error);
+            refused_by_actix(&error, error.as_response_error().status_code().as_u16())
+        })?;
+        if whole.len() + chunk.len() > LONGEST_BODY {
+            return Err(Problem::new(&problem::TOO_LARGE, "the body has more than 64 KiB"));
+        }
+        whole = if whole.is_empty() { chunk } else { [whole, chunk].concat().into() };
+    }
+    Ok(whole)
+}
+
+fn upper_case<'a>(method: &'a str) -> Cow<'a, str> {
+    if method.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        method.to_ascii_uppercase().into()
+    } else {
+        method.into()
+    }
 }
 
 fn decide<'v>(
     app: &'v App,
-    asked: &VerifyBody,
+    asked: &VerifyBody<'_>,
     question: &Question<'_>,
     now: i64,
 ) -> Result<Decision<'v>, Problem> {
@@ -169,16 +249,12 @@ fn decide<'v>(
         (Some(credential), dialect, None) => {
             app.validator.verify_credential(dialect.as_deref(), credential, question, now)
         }
-        (None, Some(dialect), Some(headers)) => {
+        (None, Some(dialect), Some(headers)) => app.validator.dialect(dialect).map(|dialect| {
             let lower: Vec<(String, &str)> =
                 headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.as_str())).collect();
-            app.validator.verify_headers(
-                dialect,
-                lower.iter().map(|(name, value)| (name.as_str(), *value)),
-                question,
-                now,
-            )
-        }
+            let lower = lower.iter().map(|(name, value)| (name.as_str(), *value));
+            app.validator.verify_headers(dialect, lower, question, now)
+        }),
         (Some(_), _, Some(_)) => {
             return Err(Problem::invalid_field(
                 "body.headers",
@@ -219,8 +295,7 @@ fn hide_foreign<'v>(decision: Decision<'v>, asker: &Asker) -> Decision<'v> {
     }
 }
 
-fn parse(request: &HttpRequest, body: &[u8]) -> Result<VerifyBody, Problem> {
-    require_json(request)?;
+fn parse(body: &[u8]) -> Result<VerifyBody<'_>, Problem> {
     if let Ok(asked) = serde_json::from_slice(body) {
         return Ok(asked);
     }
@@ -245,9 +320,9 @@ fn parse(request: &HttpRequest, body: &[u8]) -> Result<VerifyBody, Problem> {
 /// # Errors
 /// `unsupported_media_type`
 pub fn require_json(request: &HttpRequest) -> Result<(), Problem> {
-    let encoded = request.headers().contains_key("content-encoding");
+    let encoded = request.headers().contains_key(&CONTENT_ENCODING);
     let content_type =
-        request.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        request.headers().get(&CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let json = content_type
         .split(';')
         .next()

@@ -5,6 +5,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
+use uuid::fmt::{Hyphenated, Simple};
+
+/// More bytes than the text of an id takes.
+pub const LONGEST_ID: usize = Hyphenated::LENGTH + Simple::LENGTH;
 
 /// The text is not an identifier of the expected kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,13 +38,25 @@ macro_rules! id {
             }
         }
 
+        impl $name {
+            /// Writes the text into a buffer, without the machinery of formatting: answers to verification hold ids.
+            #[must_use]
+            pub fn encode(self, buffer: &mut [u8; LONGEST_ID]) -> &str {
+                if $prefix.is_empty() {
+                    return self.0.hyphenated().encode_lower(buffer);
+                }
+                let mut digits = [0; Simple::LENGTH];
+                let digits = self.0.simple().encode_lower(&mut digits);
+                let text = $prefix.bytes().chain(digits.bytes());
+                let length = buffer.iter_mut().zip(text).map(|(place, byte)| *place = byte).count();
+                let written = buffer.get(..length).unwrap_or_default();
+                std::str::from_utf8(written).unwrap_or_default()
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                if $prefix.is_empty() {
-                    self.0.hyphenated().fmt(f)
-                } else {
-                    write!(f, "{}{}", $prefix, self.0.simple())
-                }
+                f.pad(self.encode(&mut [0; LONGEST_ID]))
             }
         }
 
@@ -64,7 +80,7 @@ macro_rules! id {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-                s.collect_str(self)
+                s.serialize_str(self.encode(&mut [0; LONGEST_ID]))
             }
         }
 

@@ -2,7 +2,7 @@
 //! Nothing outside this file reads the machine's clocks.
 
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
@@ -14,6 +14,11 @@ pub trait Clock: Send + Sync + 'static {
     /// The time of day, truncated to microseconds: the databases keep no more, and an event that is read back must
     /// equal the one that was written. It may step back when the machine's clock is corrected.
     fn now(&self) -> DateTime<Utc>;
+
+    /// The same as Unix time in microseconds, where no date is needed.
+    fn unix_micros(&self) -> i64 {
+        self.now().timestamp_micros()
+    }
 
     /// The time since an arbitrary origin, the same for all clocks of a process; it never goes back. For waits and
     /// time limits. It may stand still while the machine is suspended, so it measures no validating node's lease.
@@ -36,6 +41,12 @@ impl SystemClock {
 impl Clock for SystemClock {
     fn now(&self) -> DateTime<Utc> {
         Utc::now().trunc_subsecs(6)
+    }
+
+    fn unix_micros(&self) -> i64 {
+        // A clock before 1970 is wrong beyond use, and what it shows must only not be a panic.
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
     }
 
     fn monotonic(&self) -> Duration {
@@ -108,6 +119,17 @@ mod tests {
     fn the_time_of_day_has_whole_microseconds() {
         assert_eq!(SystemClock.now().timestamp_subsec_nanos() % 1_000, 0);
         assert_eq!(ManualClock::new(noon()).now().timestamp_subsec_nanos(), 123_456_000);
+    }
+
+    #[test]
+    fn both_forms_of_the_time_of_day_agree() {
+        let [before, micros, after] = [
+            SystemClock.now().timestamp_micros(),
+            SystemClock.unix_micros(),
+            SystemClock.now().timestamp_micros(),
+        ];
+        assert!((before..=after).contains(&micros), "{before} {micros} {after}");
+        assert_eq!(ManualClock::new(noon()).unix_micros(), noon().timestamp_micros());
     }
 
     #[test]

@@ -31,13 +31,18 @@ pub trait Entropy: Send + Sync + 'static {
     /// A version 7 UUID (RFC 9562, section 5.7) of this time: 48 bits of milliseconds, 12 bits of their fraction
     /// (section 6.2, method 3), 62 random bits. Ids of different microseconds sort as they were made.
     fn uuid_v7(&self, now: DateTime<Utc>) -> Uuid {
+        self.uuid_v7_at(now.timestamp_micros())
+    }
+
+    /// The same of a Unix time in microseconds.
+    fn uuid_v7_at(&self, micros: i64) -> Uuid {
         let mut rest = self.id_bytes();
-        let fraction = u64::from(now.timestamp_subsec_micros() % 1_000) * 4_096 / 1_000;
+        let fraction = u64::try_from(micros.rem_euclid(1_000)).unwrap_or(0) * 4_096 / 1_000;
         let [.., high, low] = fraction.to_be_bytes();
         let [first, second, ..] = &mut rest;
         (*first, *second) = (high, low);
         // A clock before 1970 is wrong by so much that the order of ids no longer matters.
-        let milliseconds = u64::try_from(now.timestamp_millis()).unwrap_or(0);
+        let milliseconds = u64::try_from(micros.div_euclid(1_000)).unwrap_or(0);
         Builder::from_unix_timestamp_millis(milliseconds, &rest).into_uuid()
     }
 }

@@ -212,27 +212,26 @@ impl Validator {
         Ok(decide(dialect, unchecked.checked(), found, question, now))
     }
 
-    /// Decides on a request of a dialect by its headers, given as pairs with names in lower case.
-    /// What the headers claim must agree with what `question` claims. `now` is Unix time in
-    /// microseconds.
-    ///
-    /// # Errors
-    /// [`UnknownDialect`] when the name given is none.
-    pub fn verify_headers<'h>(
-        &self,
-        dialect: &str,
+    /// Decides on a request of a dialect, one of [`Validator::dialects`], by its headers, given as pairs with names in
+    /// lower case. What the headers claim must agree with what `question` claims. `now` is Unix time in microseconds.
+    pub fn verify_headers<'v, 'h>(
+        &'v self,
+        dialect: &'v Arc<Dialect>,
         headers: impl Iterator<Item = (&'h str, &'h str)> + Clone,
         question: &Question<'_>,
         now: i64,
-    ) -> Result<Decision<'_>, UnknownDialect> {
-        let dialect = self.dialect(dialect)?;
+    ) -> Decision<'v> {
         let presented = dialect.extract(headers);
         let secret = presented.as_ref().ok().map(|presented| presented.secret);
         let found = secret.and_then(|secret| self.table.find(&Digest::of(secret)));
-        Ok(decide(dialect, presented, found, question, now))
+        decide(dialect, presented, found, question, now)
     }
 
-    fn dialect(&self, name: &str) -> Result<&Arc<Dialect>, UnknownDialect> {
+    /// The dialect of a name.
+    ///
+    /// # Errors
+    /// [`UnknownDialect`]
+    pub fn dialect(&self, name: &str) -> Result<&Arc<Dialect>, UnknownDialect> {
         self.dialects.get(name).ok_or_else(|| UnknownDialect(name.to_owned()))
     }
 

@@ -67,7 +67,8 @@ fn accepting_allocates_nothing() {
     let round = || {
         let by_prefix = validator.verify_credential(None, &nexus, &scoped, NOW).unwrap();
         let by_client = validator.verify_credential(Some("nexpay"), &basic, &question, NOW).unwrap();
-        let by_headers = validator.verify_headers("nexus", headers.into_iter(), &scoped, NOW).unwrap();
+        let nexus_dialect = validator.dialect("nexus").unwrap();
+        let by_headers = validator.verify_headers(nexus_dialect, headers.into_iter(), &scoped, NOW);
         for decision in [by_prefix, by_client, by_headers] {
             assert!(decision.outcome.is_ok(), "{:?}", decision.outcome);
             assert_eq!(decision.subject.as_ref().unwrap().name(), "backend");

@@ -35,10 +35,10 @@ impl Freshness {
         self.confirmed.fetch_max(milliseconds(asked), Ordering::Release);
     }
 
-    /// Whether the table may not be answered from.
+    /// Whether the table may not be answered from, at this reading of the monotonic clock.
     #[must_use]
-    pub fn stale(&self) -> bool {
-        let age = milliseconds(self.clock.monotonic()).saturating_sub(self.confirmed.load(Ordering::Acquire));
+    pub fn stale(&self, now: Duration) -> bool {
+        let age = milliseconds(now).saturating_sub(self.confirmed.load(Ordering::Acquire));
         age > milliseconds(STALE_AFTER)
     }
 }
@@ -60,11 +60,11 @@ mod tests {
         let clock = Arc::new(ManualClock::new(chrono::DateTime::UNIX_EPOCH));
         let freshness = Freshness::new(clock.clone());
         clock.advance(STALE_AFTER);
-        assert!(!freshness.stale());
+        assert!(!freshness.stale(freshness.now()));
         let asked = freshness.now();
         clock.advance(Duration::from_millis(1));
-        assert!(freshness.stale());
+        assert!(freshness.stale(freshness.now()));
         freshness.confirm(asked);
-        assert!(!freshness.stale());
+        assert!(!freshness.stale(freshness.now()));
     }
 }

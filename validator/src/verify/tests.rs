@@ -91,12 +91,13 @@ fn headers_are_read_as_the_dialect_says() {
     validator.apply([tenant(1, "nexus", false), key(7, 1, current(&text))], 2);
     let bearer = format!("Bearer {text}");
     let ask = |headers: &[(&str, &str)]| {
-        validator.verify_headers("nexus", headers.iter().copied(), &Question::default(), NOW).unwrap().code()
+        let dialect = validator.dialect("nexus").unwrap();
+        validator.verify_headers(dialect, headers.iter().copied(), &Question::default(), NOW).code()
     };
     assert_eq!(ask(&[("authorization", &bearer)]), Code::Valid);
     assert_eq!(ask(&[("authorization", &text)]), Code::Malformed);
     assert_eq!(ask(&[]), Code::Malformed);
-    let unknown = validator.verify_headers("nope", [].into_iter(), &Question::default(), NOW).unwrap_err();
+    let unknown = validator.dialect("nope").unwrap_err();
     assert_eq!(unknown.to_string(), "no dialect is named `nope`");
 }
 
@@ -220,7 +221,7 @@ fn what_headers_and_caller_claim_must_agree() {
         let header = tenant_id(header).to_string();
         let headers = [("authorization", bearer.as_str()), ("x-tenant-id", header.as_str())];
         let question = Question { tenant: question.map(tenant_id), ..Question::default() };
-        validator.verify_headers("t", headers.into_iter(), &question, NOW).unwrap().code()
+        validator.verify_headers(validator.dialect("t").unwrap(), headers.into_iter(), &question, NOW).code()
     };
     assert_eq!(ask(1, None), Code::Valid);
     assert_eq!(ask(1, Some(1)), Code::Valid);

@@ -1,0 +1,223 @@
+//! What verification goes through instead of [`crate::request::trace`]. It is asked thousands of times a second, so what
+//! others may look up again is handed on here: the time, the request's id, its headers. Its requests go into the usage
+//! journal one by one, and into the log at debug level alone.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use actix_web::http::header::HeaderValue;
+use actix_web::{HttpRequest, HttpResponse};
+use ipnet::IpNet;
+use metrics::Histogram;
+
+use crate::app::App;
+use crate::problem::Problem;
+use crate::request::{self, DURATION, REQUEST_ID, RequestId, STATUS_CLASSES, status_class};
+
+/// An instant, by both clocks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    /// Unix time in microseconds.
+    pub(crate) unix_micros: i64,
+    /// As [`nexus_infrastructure::clock::Clock::monotonic`] tells it.
+    pub(crate) monotonic: Duration,
+}
+
+impl Moment {
+    pub(crate) fn now(app: &App) -> Self {
+        let clock = app.gate.clock();
+        Self { unix_micros: clock.unix_micros(), monotonic: clock.monotonic() }
+    }
+}
+
+/// A request to one of the two routes, and what was read of it once.
+#[derive(Debug)]
+pub(crate) struct HotRequest<'r> {
+    pub(crate) request: &'r HttpRequest,
+    pub(crate) headers: Headers<'r>,
+    pub(crate) id: RequestId,
+    pub(crate) began: Moment,
+}
+
+impl<'r> HotRequest<'r> {
+    pub(crate) fn of(request: &'r HttpRequest, app: &App) -> Self {
+        let (headers, began) = (Headers::of(request), Moment::now(app));
+        let id = RequestId::take_or_make(headers.request_id, app, began.unix_micros);
+        Self { request, headers, id, began }
+    }
+
+    /// The caller's address, as [`request::client_ip`] has it.
+    pub(crate) fn client_ip(&self, trusted: &[IpNet]) -> Option<IpAddr> {
+        request::nearest_untrusted(self.request, &self.headers.forwarded_for, trusted)
+    }
+
+    /// Makes the response whole: failures become problem details, the id stands in it, and metrics and the log know of it.
+    pub(crate) fn finish(
+        &self,
+        app: &App,
+        route: HotRoute,
+        answered: Result<HttpResponse, Problem>,
+    ) -> HttpResponse {
+        let mut response = answered.unwrap_or_else(|problem| request::told(&problem, &self.id));
+        response.headers_mut().insert(REQUEST_ID, self.id.header().clone());
+        let took = app.gate.clock().monotonic().saturating_sub(self.began.monotonic);
+        let status = response.status().as_u16();
+        app.hot_durations.record(route, status, took);
+        tracing::debug!(
+            request_id = self.id.as_str(), method = %self.request.method(), path = self.request.path(), status,
+            micros = took.as_micros(), "request"
+        );
+        response
+    }
+}
+
+/// A request's headers, read in one pass.
+#[derive(Debug)]
+pub(crate) struct Headers<'r> {
+    /// All of them. A value that is not ASCII is seen as an empty one, and so refused as malformed where it matters.
+    pub(crate) texts: Vec<(&'r str, &'r str)>,
+    /// Of the request that a proxy asks about.
+    pub(crate) original_method: Stated<'r>,
+    /// Path and query of the request that a proxy asks about.
+    pub(crate) original_uri: Stated<'r>,
+    /// The version of the caller's client.
+    pub(crate) client_version: Option<&'r str>,
+    forwarded_for: Vec<&'r [u8]>,
+    request_id: Option<&'r HeaderValue>,
+}
+
+/// What a proxy says in one of two headers. Said twice and differently, as when a proxy sets one and passes the caller's
+/// other one on, it counts as unsaid.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) enum Stated<'r> {
+    #[default]
+    Not,
+    Once(&'r HeaderValue),
+    Contradicted,
+}
+
+impl<'r> Stated<'r> {
+    fn add(&mut self, value: &'r HeaderValue) {
+        *self = match *self {
+            Self::Not => Self::Once(value),
+            Self::Once(first) if first == value => Self::Once(first),
+            Self::Once(_) | Self::Contradicted => Self::Contradicted,
+        };
+    }
+
+    pub(crate) fn text(self) -> Option<&'r str> {
+        match self {
+            Self::Once(value) => value.to_str().ok(),
+            Self::Not | Self::Contradicted => None,
+        }
+    }
+}
+
+impl<'r> Headers<'r> {
+    pub(crate) fn of(request: &'r HttpRequest) -> Self {
+        let headers = request.headers();
+        let mut read = Self {
+            texts: Vec::with_capacity(headers.len()),
+            original_method: Stated::Not,
+            original_uri: Stated::Not,
+            client_version: None,
+            forwarded_for: Vec::new(),
+            request_id: None,
+        };
+        for (name, value) in headers {
+            let (name, text) = (name.as_str(), value.to_str().ok());
+            match name {
+                "x-original-method" | "x-forwarded-method" => read.original_method.add(value),
+                "x-original-uri" | "x-forwarded-uri" => read.original_uri.add(value),
+                "x-forwarded-for" => read.forwarded_for.push(value.as_bytes()),
+                "x-client-version" => read.client_version = read.client_version.or(text),
+                "x-request-id" => read.request_id = read.request_id.or(Some(value)),
+                _ => {}
+            }
+            read.texts.push((name, text.unwrap_or_default()));
+        }
+        read
+    }
+}
+
+/// Which of the two routes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum HotRoute {
+    Verify,
+    ForwardAuth,
+}
+
+/// The durations of verification by class of status, at hand: to find a histogram by its labels takes longer than a verdict.
+#[derive(Clone)]
+pub struct HotDurations {
+    verify: [Histogram; STATUS_CLASSES.len()],
+    forward_auth: [Histogram; STATUS_CLASSES.len()],
+}
+
+impl HotDurations {
+    /// Those of the recorder that is installed.
+    #[must_use]
+    pub fn installed() -> Self {
+        let of = |route: &'static str| {
+            STATUS_CLASSES.map(|class| metrics::histogram!(DURATION, "route" => route, "status" => class))
+        };
+        Self { verify: of("/v1/verify"), forward_auth: of("/v1/forward-auth/{dialect}") }
+    }
+
+    fn record(&self, route: HotRoute, status: u16, took: Duration) {
+        let by_class = match route {
+            HotRoute::Verify => &self.verify,
+            HotRoute::ForwardAuth => &self.forward_auth,
+        };
+        if let Some(histogram) = by_class.get(status_class(status)) {
+            histogram.record(took);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn uri(headers: &[(&str, &str)]) -> Option<String> {
+        let request = headers.iter().fold(TestRequest::default(), |r, header| r.append_header(*header));
+        let request = request.to_http_request();
+        Headers::of(&request).original_uri.text().map(str::to_owned)
+    }
+
+    #[test]
+    fn what_is_said_twice_and_differently_is_unsaid() {
+        assert_eq!(uri(&[]), None);
+        assert_eq!(uri(&[("x-original-uri", "/a")]).as_deref(), Some("/a"));
+        assert_eq!(uri(&[("x-original-uri", "/a"), ("x-forwarded-uri", "/a")]).as_deref(), Some("/a"));
+        assert_eq!(uri(&[("x-original-uri", "/a"), ("x-forwarded-uri", "/b")]), None);
+        assert_eq!(uri(&[("x-forwarded-uri", "/b"), ("x-forwarded-uri", "/a")]), None);
+        assert_eq!(
+            uri(&[("x-original-uri", "/a"), ("x-forwarded-uri", "/b"), ("x-forwarded-uri", "/a")]),
+            None
+        );
+        assert_eq!(uri(&[("x-original-uri", "/ä")]), None, "not ASCII");
+    }
+
+    #[test]
+    fn every_header_is_kept_as_a_text() {
+        let request = TestRequest::default()
+            .append_header(("x-request-id", "r-1"))
+            .append_header(("x-client-version", "1.0"))
+            .append_header(("authorization", "Bearer a"))
+            .append_header(("authorization", "Bearer ä"))
+            .to_http_request();
+        let headers = Headers::of(&request);
+        assert_eq!(headers.request_id.map(HeaderValue::as_bytes), Some(b"r-1".as_slice()));
+        assert_eq!(headers.client_version, Some("1.0"));
+        let credentials: Vec<_> = headers
+            .texts
+            .iter()
+            .filter(|(name, _)| *name == "authorization")
+            .map(|(_, text)| *text)
+            .collect();
+        assert_eq!((headers.texts.len(), credentials), (4, vec!["Bearer a", ""]));
+    }
+}
