@@ -18,7 +18,9 @@ use crate::hot::{HotDurations, Moment};
 use crate::node::freshness::Freshness;
 use crate::problem::Problem;
 use crate::request::trace;
-use crate::{audit, docs, events, forward_auth, health, keys, openapi, projections, tenants, verify};
+use crate::{
+    audit, docs, events, forward_auth, health, keys, methods, openapi, projections, tenants, verify,
+};
 
 /// The most bytes of a request body.
 pub const LONGEST_BODY: usize = 64 * 1024;
@@ -94,6 +96,7 @@ pub fn routes(config: &mut web::ServiceConfig, app: &web::Data<App>) {
                 .configure(health::routes)
                 .configure(openapi::routes)
                 .configure(docs::routes)
+                .configure(methods::routes)
                 .default_service(web::to(nothing_here)),
         )
         // What is no path at all, such as `OPTIONS *`.

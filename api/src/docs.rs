@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use actix_web::{HttpResponse, get, web};
 use serde_json::Value;
 
+use crate::openapi;
 use crate::problem::{KINDS, Problem};
-use crate::{methods, openapi};
 
 const STYLE: &str = include_str!("docs.css");
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
@@ -15,7 +15,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ances
 /// Registers the routes.
 pub fn routes(config: &mut web::ServiceConfig) {
     // The last of all routes, and what is left for no route behind them.
-    config.service(docs).service(problem_page).service(problem_list).configure(methods::routes);
+    config.service(docs).service(problem_page).service(problem_list);
 }
 
 #[get("/docs")]

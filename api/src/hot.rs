@@ -53,13 +53,12 @@ impl<'r> HotRequest<'r> {
 
     /// Makes the response whole: failures become problem details, the id stands in it, and metrics and the log know of it.
     pub(crate) fn finish(
-        &self,
+        self,
         app: &App,
         route: HotRoute,
         answered: Result<HttpResponse, Problem>,
     ) -> HttpResponse {
         let mut response = answered.unwrap_or_else(|problem| request::told(&problem, &self.id));
-        response.headers_mut().insert(REQUEST_ID, self.id.header().clone());
         let took = app.gate.clock().monotonic().saturating_sub(self.began.monotonic);
         let status = response.status().as_u16();
         app.hot_durations.record(route, status, took);
@@ -67,6 +66,7 @@ impl<'r> HotRequest<'r> {
             request_id = self.id.as_str(), method = %self.request.method(), path = self.request.path(), status,
             micros = took.as_micros(), "request"
         );
+        response.headers_mut().insert(REQUEST_ID, self.id.into_header());
         response
     }
 }

@@ -17,7 +17,7 @@ const FOR_EVERY_METHOD: &str = "/v1/forward-auth/{dialect}";
 /// Registers every address once more, for the methods that are left.
 pub fn routes(config: &mut web::ServiceConfig) {
     for path in UNDESCRIBED {
-        refuse(config, path, "GET".to_owned());
+        refuse(config, path, "GET, HEAD".to_owned());
     }
     for (path, item) in
         Document::openapi().paths.paths.into_iter().filter(|(path, _)| path != FOR_EVERY_METHOD)
@@ -37,11 +37,12 @@ fn refuse(config: &mut web::ServiceConfig, path: &str, allow: String) {
 fn offered(item: &PathItem) -> String {
     let methods = [
         ("GET", &item.get),
+        // Answered as `GET` is.
+        ("HEAD", &item.get),
         ("PUT", &item.put),
         ("POST", &item.post),
         ("DELETE", &item.delete),
         ("OPTIONS", &item.options),
-        ("HEAD", &item.head),
         ("PATCH", &item.patch),
         ("TRACE", &item.trace),
     ];

@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
+use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
@@ -34,8 +35,8 @@ impl RequestId {
     }
 
     /// The id as the header's value.
-    pub(crate) const fn header(&self) -> &HeaderValue {
-        &self.0
+    pub(crate) fn into_header(self) -> HeaderValue {
+        self.0
     }
 
     /// The id of a request that came through [`trace`].
@@ -63,18 +64,22 @@ impl RequestId {
     }
 }
 
-/// Gives every request an id, turns failures into problem details, and puts a line into the log.
+/// Gives every request an id, turns failures into problem details, and puts a line into the log. `HEAD` is answered as `GET`
+/// is; the server leaves the body out (RFC 9110 section 9.3.2).
 ///
 /// # Errors
 /// Those of the layers around the routes; a handler's failure is a response by then.
 pub async fn trace(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let app = request.app_data::<web::Data<App>>().cloned().ok_or_else(|| Problem::internal("no app"))?;
     let began = Moment::now(&app);
     let id = RequestId::take_or_make(request.headers().get(&REQUEST_ID), &app, began.unix_micros);
     request.extensions_mut().insert(id.clone());
+    if *request.method() == Method::HEAD {
+        request.head_mut().method = Method::GET;
+    }
     // No clone of the request may live across the call: the router needs it for itself alone.
     let Ok(answered) = tokio::time::timeout(ANSWERED_WITHIN, next.call(request)).await else {
         let problem = too_slow(&id);

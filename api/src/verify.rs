@@ -361,8 +361,9 @@ fn accepted(subject: &Subject, position: u64) -> Accepted<'_> {
         key_type: rights.key_type,
         environment: &rights.environment,
         scopes: &rights.granted,
-        expires_at: DateTime::from_timestamp_micros(subject.not_after())
-            .filter(|_| subject.not_after() != i64::MAX),
+        expires_at: Some(subject.not_after())
+            .filter(|not_after| *not_after != i64::MAX)
+            .and_then(DateTime::from_timestamp_micros),
         rate_limits: [],
         position,
     }

@@ -45,11 +45,10 @@ macro_rules! id {
                 if $prefix.is_empty() {
                     return self.0.hyphenated().encode_lower(buffer);
                 }
-                let mut digits = [0; Simple::LENGTH];
-                let digits = self.0.simple().encode_lower(&mut digits);
-                let text = $prefix.bytes().chain(digits.bytes());
-                let length = buffer.iter_mut().zip(text).map(|(place, byte)| *place = byte).count();
-                let written = buffer.get(..length).unwrap_or_default();
+                let (prefix, rest) = buffer.split_at_mut($prefix.len());
+                prefix.copy_from_slice($prefix.as_bytes());
+                self.0.simple().encode_lower(rest);
+                let written = buffer.get(..$prefix.len() + Simple::LENGTH).unwrap_or_default();
                 std::str::from_utf8(written).unwrap_or_default()
             }
         }

@@ -135,7 +135,10 @@ fn a_known_address_names_the_methods_that_it_offers() {
     for page in ["/openapi.json", "/docs", "/problems", "/problems/not_found"] {
         offered.insert(page.to_owned(), BTreeSet::from(["GET".to_owned()]));
     }
-    for (path, methods) in offered {
+    for (path, mut methods) in offered {
+        if methods.contains("GET") {
+            methods.insert("HEAD".to_owned());
+        }
         let path = path
             .replace("{tenant}", node.demo_tenant("nexus"))
             .replace("{key}", "x")
@@ -148,6 +151,8 @@ fn a_known_address_names_the_methods_that_it_offers() {
             assert_eq!(allow, methods, "{method} {path}");
         }
     }
+    let answer = node.client().send("HEAD", "/healthz", None);
+    assert_eq!((answer.status, answer.text().as_str()), (200, ""), "as GET, without the body");
 }
 
 #[test]
