@@ -10,6 +10,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{PgPool, SqlitePool};
 
 mod connect;
+mod copy;
 mod error;
 #[cfg(test)]
 mod tests;
@@ -177,11 +178,11 @@ impl Database {
     pub async fn query(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, DatabaseError> {
         match self {
             Self::Postgres(pool) => {
-                collect_postgres(in_time(postgres_query(sql, args).fetch_all(pool)).await?)
+                collect_postgres(in_time(postgres_query(sql, args.to_vec()).fetch_all(pool)).await?)
             }
             Self::Sqlite(sqlite) => {
                 let pool = if only_reads(sql) { &sqlite.read } else { &sqlite.write };
-                collect_sqlite(in_time(sqlite_query(sql, args).fetch_all(pool)).await?)
+                collect_sqlite(in_time(sqlite_query(sql, args.to_vec()).fetch_all(pool)).await?)
             }
         }
     }
@@ -189,9 +190,11 @@ impl Database {
     /// Runs one statement in a transaction of its own, for [`ANSWERS_WITHIN`], and returns how many rows it touched.
     pub async fn execute(&self, sql: &str, args: &[Value]) -> Result<u64, DatabaseError> {
         Ok(match self {
-            Self::Postgres(pool) => in_time(postgres_query(sql, args).execute(pool)).await?.rows_affected(),
+            Self::Postgres(pool) => {
+                in_time(postgres_query(sql, args.to_vec()).execute(pool)).await?.rows_affected()
+            }
             Self::Sqlite(sqlite) => {
-                in_time(sqlite_query(sql, args).execute(&sqlite.write)).await?.rows_affected()
+                in_time(sqlite_query(sql, args.to_vec()).execute(&sqlite.write)).await?.rows_affected()
             }
         })
     }

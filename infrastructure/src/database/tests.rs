@@ -185,6 +185,30 @@ async fn a_transaction_is_whole_and_bulk_upserts() {
 }
 
 #[tokio::test]
+async fn few_rows_and_many_are_loaded_alike() {
+    for test in databases().await {
+        let database = &test.database;
+        database.execute_batch("CREATE TABLE t (a BIGINT, b TEXT, c TEXT)").await.unwrap();
+        let columns = [("a", ColumnType::Int), ("b", ColumnType::Text), ("c", ColumnType::Text)];
+        // The last takes more than is handed over at once.
+        for (count, text) in [(0, "-"), (3, "ü\t\\N\n"), (2000, "x"), (600, &"long".repeat(500))] {
+            let mut transaction = database.begin().await.unwrap();
+            transaction.execute("DELETE FROM t", &[]).await.unwrap();
+            let rows = (0..count).map(|n: i64| vec![n.into(), text.into(), Value::Text(None)]).collect();
+            assert_eq!(transaction.load("t", &columns, rows).await.unwrap(), count.unsigned_abs());
+            transaction.commit().await.unwrap();
+            let sql = "SELECT count(*), count(DISTINCT a), count(c) FROM t WHERE b = $1";
+            let row = database.query(sql, &[text.into()]).await.unwrap().remove(0);
+            assert_eq!([row.int(0), row.int(1), row.int(2)].map(Result::unwrap), [count, count, 0]);
+        }
+        let mut transaction = database.begin().await.unwrap();
+        let wrong =
+            (0..1000).map(|_| vec![Value::Int(Some(1)), Value::Int(None), Value::Text(None)]).collect();
+        assert!(transaction.load("t", &columns, wrong).await.is_err());
+    }
+}
+
+#[tokio::test]
 async fn sqlite_is_durable_and_its_readers_cannot_write() {
     let test = TestDatabase::sqlite().await;
     let Database::Sqlite(sqlite) = &test.database else { panic!("SQLite") };

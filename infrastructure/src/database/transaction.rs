@@ -3,7 +3,10 @@
 use sqlx::{Postgres, Sqlite};
 
 use super::value::{ColumnType, Row, Value, postgres_query, sqlite_query};
-use super::{DatabaseError, collect_postgres, collect_sqlite};
+use super::{DatabaseError, collect_postgres, collect_sqlite, copy};
+
+/// So many rows are worth the two round trips of a COPY, which no server keeps prepared.
+const COPY_FROM: usize = 500;
 
 /// A write transaction. Dropped without [`Transaction::commit`], it is rolled back.
 ///
@@ -34,17 +37,16 @@ impl Transaction {
     /// Runs one statement and returns its rows.
     pub async fn query(&mut self, sql: &str, args: &[Value]) -> Result<Vec<Row>, DatabaseError> {
         match &mut self.0 {
-            Inner::Postgres(tx) => collect_postgres(postgres_query(sql, args).fetch_all(&mut **tx).await?),
-            Inner::Sqlite(tx) => collect_sqlite(sqlite_query(sql, args).fetch_all(&mut **tx).await?),
+            Inner::Postgres(tx) => {
+                collect_postgres(postgres_query(sql, args.to_vec()).fetch_all(&mut **tx).await?)
+            }
+            Inner::Sqlite(tx) => collect_sqlite(sqlite_query(sql, args.to_vec()).fetch_all(&mut **tx).await?),
         }
     }
 
     /// Runs one statement and returns how many rows it touched.
     pub async fn execute(&mut self, sql: &str, args: &[Value]) -> Result<u64, DatabaseError> {
-        Ok(match &mut self.0 {
-            Inner::Postgres(tx) => postgres_query(sql, args).execute(&mut **tx).await?.rows_affected(),
-            Inner::Sqlite(tx) => sqlite_query(sql, args).execute(&mut **tx).await?.rows_affected(),
-        })
+        self.execute_with(sql, args.to_vec()).await
     }
 
     /// Runs several statements without arguments, such as DDL.
@@ -58,6 +60,39 @@ impl Transaction {
             }
         }
         Ok(())
+    }
+
+    /// As [`Transaction::execute`], with arguments that need not be copied.
+    pub async fn execute_with(&mut self, sql: &str, args: Vec<Value>) -> Result<u64, DatabaseError> {
+        Ok(match &mut self.0 {
+            Inner::Postgres(tx) => postgres_query(sql, args).execute(&mut **tx).await?.rows_affected(),
+            Inner::Sqlite(tx) => sqlite_query(sql, args).execute(&mut **tx).await?.rows_affected(),
+        })
+    }
+
+    /// Inserts many rows that no other row can be in the way of into `columns`, names with types, of `table`: on PostgreSQL
+    /// with COPY, which neither keeps the rows as arrays nor looks at them one by one. Otherwise as [`Transaction::bulk`].
+    pub async fn load(
+        &mut self,
+        table: &str,
+        columns: &[(&str, ColumnType)],
+        rows: Vec<Vec<Value>>,
+    ) -> Result<u64, DatabaseError> {
+        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+        let types: Vec<ColumnType> = columns.iter().map(|(_, kind)| *kind).collect();
+        let names = names.join(", ");
+        match &mut self.0 {
+            Inner::Postgres(tx) if rows.len() >= COPY_FROM => {
+                for row in &rows {
+                    check_row(&types, row)?;
+                }
+                let sql = format!("COPY {table} ({names}) FROM STDIN (FORMAT binary)");
+                copy::write(tx, &sql, &rows).await
+            }
+            Inner::Postgres(_) | Inner::Sqlite(_) => {
+                self.bulk(&format!("INSERT INTO {table} ({names})"), &types, rows, "").await
+            }
+        }
     }
 
     /// Inserts many rows: `head` is `INSERT INTO t (a, b)`, `tail` is empty or `ON CONFLICT …`. Returns the rows touched.
@@ -101,7 +136,7 @@ impl Transaction {
                 }
                 let mut touched = 0;
                 for row in rows {
-                    touched += sqlite_query(&sql, &row).execute(&mut **tx).await?.rows_affected();
+                    touched += sqlite_query(&sql, row).execute(&mut **tx).await?.rows_affected();
                 }
                 Ok(touched)
             }

@@ -204,16 +204,16 @@ fn sqlite_value(row: &SqliteRow, column: usize) -> Result<Value, DatabaseError> 
     })
 }
 
-pub(super) fn postgres_query<'q>(sql: &'q str, args: &[Value]) -> Query<'q, Postgres, PgArguments> {
-    args.iter().cloned().fold(sqlx::query(sql), |query, value| match value {
+pub(super) fn postgres_query(sql: &str, args: Vec<Value>) -> Query<'_, Postgres, PgArguments> {
+    args.into_iter().fold(sqlx::query(sql), |query, value| match value {
         Value::Int(value) => query.bind(value),
         Value::Text(value) => query.bind(value),
         Value::Blob(value) => query.bind(value),
     })
 }
 
-pub(super) fn sqlite_query<'q>(sql: &'q str, args: &[Value]) -> Query<'q, Sqlite, SqliteArguments<'q>> {
-    args.iter().cloned().fold(sqlx::query(sql), |query, value| match value {
+pub(super) fn sqlite_query(sql: &str, args: Vec<Value>) -> Query<'_, Sqlite, SqliteArguments<'_>> {
+    args.into_iter().fold(sqlx::query(sql), |query, value| match value {
         Value::Int(value) => query.bind(value),
         Value::Text(value) => query.bind(value),
         Value::Blob(value) => query.bind(value),
