@@ -5,6 +5,7 @@
 use nexus_infrastructure::database::{Database, DatabaseError, Transaction, Value};
 
 use crate::projection::{Build, Projection};
+use crate::reader::is_missing_table;
 
 /// What a build is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,12 +101,31 @@ pub(crate) async fn open(
     let postgres = transaction.is_postgres();
     for table in projection.tables() {
         transaction.execute(&table.create(build, postgres), &[]).await?;
+        if let Some(statement) = table.create_loaded(build) {
+            transaction.execute(&statement, &[]).await?;
+        }
     }
     let sql = "INSERT INTO projection (name, version, live, checkpoint) VALUES ($1, $2, $3, 0)";
     let state = State::Building;
     transaction.execute(sql, &[name.into(), build.number().into(), state.number().into()]).await?;
     transaction.commit().await?;
     Ok(BuildRow { build, state, checkpoint: 0 })
+}
+
+/// Whether the sums of a build still lie apart: it was not loaded to the end.
+pub(crate) async fn is_loading(
+    database: &Database,
+    projection: &dyn Projection,
+    build: Build,
+) -> Result<bool, DatabaseError> {
+    let Some(table) = projection.tables().iter().find(|table| table.sums.is_some()) else {
+        return Ok(false);
+    };
+    match database.query(&format!("SELECT 1 FROM {} WHERE 1 = 0", table.loaded(build)), &[]).await {
+        Ok(_) => Ok(true),
+        Err(error) if is_missing_table(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// What became of an attempt to take a build's row for the rest of a transaction.

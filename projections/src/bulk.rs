@@ -8,39 +8,58 @@ use crate::projection::{Build, Rows};
 /// one of them prepared.
 const CHUNKS: [usize; 3] = [100, 10, 1];
 
-/// Writes rows into the tables of a build.
+/// Writes rows into a table of a build.
 pub(crate) async fn write(
     transaction: &mut Transaction,
     build: Build,
-    rows: Vec<Rows>,
+    rows: Rows,
 ) -> Result<(), DatabaseError> {
-    for rows in rows {
-        let names: Vec<&str> = rows.columns.iter().map(|(name, _)| *name).collect();
-        let types: Vec<ColumnType> = rows.columns.iter().map(|(_, kind)| *kind).collect();
-        let head = format!("INSERT INTO {}_{build} AS stored ({})", rows.table, names.join(", "));
-        insert(transaction, &head, &types, rows.rows, rows.on_conflict).await?;
+    let table = format!("{}_{build}", rows.table);
+    if rows.on_conflict.is_empty() {
+        return load(transaction, &table, rows).await;
     }
-    Ok(())
+    if transaction.is_postgres() {
+        let types: Vec<ColumnType> = rows.columns.iter().map(|(_, kind)| *kind).collect();
+        transaction.bulk(&head(&table, &rows), &types, rows.rows, rows.on_conflict).await?;
+        return Ok(());
+    }
+    let (head, width) = (head(&table, &rows), rows.columns.len());
+    in_chunks(transaction, &head, width, rows.rows, rows.on_conflict).await
 }
 
-async fn insert(
+/// Writes rows that cannot be there yet into the table of this name.
+pub(crate) async fn load(
+    transaction: &mut Transaction,
+    table: &str,
+    rows: Rows,
+) -> Result<(), DatabaseError> {
+    if transaction.is_postgres() {
+        transaction.load(table, rows.columns, rows.rows).await?;
+        return Ok(());
+    }
+    let (head, width) = (head(table, &rows), rows.columns.len());
+    in_chunks(transaction, &head, width, rows.rows, "").await
+}
+
+fn head(table: &str, rows: &Rows) -> String {
+    let names: Vec<&str> = rows.columns.iter().map(|(name, _)| *name).collect();
+    format!("INSERT INTO {table} AS stored ({})", names.join(", "))
+}
+
+async fn in_chunks(
     transaction: &mut Transaction,
     head: &str,
-    columns: &[ColumnType],
+    width: usize,
     rows: Vec<Vec<Value>>,
     tail: &str,
 ) -> Result<(), DatabaseError> {
-    if transaction.is_postgres() {
-        transaction.bulk(head, columns, rows, tail).await?;
-        return Ok(());
-    }
     let mut rows = rows.into_iter();
     for chunk in CHUNKS {
         let mut sql = None;
         while rows.len() >= chunk {
             let args: Vec<Value> = rows.by_ref().take(chunk).flatten().collect();
-            let sql = sql.get_or_insert_with(|| statement(head, columns.len(), chunk, tail));
-            transaction.execute(sql, &args).await?;
+            let sql = sql.get_or_insert_with(|| statement(head, width, chunk, tail));
+            transaction.execute_with(sql, args).await?;
         }
     }
     Ok(())

@@ -73,11 +73,13 @@ impl Projection for Fold {
                     name: KEYS,
                     columns: "key_id TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL",
                     indexes: &[],
+                    sums: None,
                 },
                 Table {
                     name: TENANTS,
                     columns: "tenant_id TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL",
                     indexes: &[],
+                    sums: None,
                 },
             ]
         }

@@ -28,7 +28,7 @@ pub use cursor::{LONGEST_PAGE, Page};
 pub use error::{FoldError, Lagging, QueryError, RebuildError};
 pub use event::{Batch, Body, Circumstances, Event};
 pub use handle::{Progress, Projections, Rebuild, Status, all};
-pub use projection::{Build, Projection, Rows, Stored, Table};
+pub use projection::{Build, Projection, Rows, Stored, Sums, Table};
 
 #[cfg(test)]
 mod tests;

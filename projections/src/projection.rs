@@ -59,7 +59,7 @@ pub struct Rows {
     /// The rows, each with a value per column.
     pub rows: Vec<Vec<Value>>,
     /// What becomes of rows that are there already: `ON CONFLICT …`, in which the table's row is `stored` and no two of the
-    /// rows may have the same key. Empty where there can be none.
+    /// rows may have the same key. Empty where there can be none. [`Table::sums`] must come to the same.
     pub on_conflict: &'static str,
 }
 
@@ -74,6 +74,18 @@ pub struct Table {
     /// Indexes that only queries need: a name, and what follows the table's name in `CREATE INDEX`. A rebuild makes them
     /// after the load.
     pub indexes: &'static [(&'static str, &'static str)],
+    /// Where rows with the same key only add up, whatever their order, and the fold never reads them: how. A rebuild then
+    /// writes what each batch adds behind one another, and brings it together at the end of the load.
+    pub sums: Option<Sums>,
+}
+
+/// How rows with the same key become one.
+#[derive(Debug, Clone, Copy)]
+pub struct Sums {
+    /// The columns of the key, the first ones of the table, separated by commas.
+    pub key: &'static str,
+    /// What becomes of the one other column, such as `sum(decisions)`.
+    pub value: &'static str,
 }
 
 /// The number of a set of tables: the schema version in millions, and a count of rebuilds. Displayed as the suffix of its
@@ -131,6 +143,32 @@ impl Table {
             self.columns.replace(" BIGINT", " INTEGER")
         };
         format!("CREATE TABLE IF NOT EXISTS {}_{build} ({columns})", self.name)
+    }
+
+    /// The name of the table that takes what batches add while a build is loaded.
+    pub(crate) fn loaded(&self, build: Build) -> String {
+        format!("{}_load_{build}", self.name)
+    }
+
+    /// The statement that makes it, if there is to be one. It has no key, so that a row costs the same however many there are.
+    pub(crate) fn create_loaded(&self, build: Build) -> Option<String> {
+        let Self { name, .. } = self;
+        self.sums.map(|_| {
+            format!("CREATE TABLE {} AS SELECT * FROM {name}_{build} WHERE 1 = 0", self.loaded(build))
+        })
+    }
+
+    /// The statements that bring together what was loaded. In the order of the key, in which the table takes it best.
+    pub(crate) fn bring_together(&self, build: Build) -> Option<[String; 2]> {
+        let (name, loaded) = (self.name, self.loaded(build));
+        self.sums.map(|Sums { key, value }| {
+            [
+                format!(
+                    "INSERT INTO {name}_{build} SELECT {key}, {value} FROM {loaded} GROUP BY {key} ORDER BY {key}"
+                ),
+                format!("DROP TABLE {loaded}"),
+            ]
+        })
     }
 
     /// The statements that make its indexes.

@@ -15,7 +15,7 @@ use crate::error::{FoldError, RebuildError};
 use crate::event::Batch;
 use crate::feed;
 use crate::projection::Build;
-use crate::runner;
+use crate::runner::{self, Place};
 use crate::shared::{Shared, Slot};
 
 /// Most events in a transaction on PostgreSQL, where nobody waits for it.
@@ -114,8 +114,9 @@ async fn unfinished(shared: &Arc<Shared>, slot: &Arc<Slot>) -> Result<Option<Tar
         None if builds::own(&rows, projection, State::Live).is_some() => return Ok(None),
         None => builds::open(shared.database(), projection).await?,
     };
+    let loading = builds::is_loading(shared.database(), projection, row.build).await?;
     let (shared, slot) = (shared.clone(), slot.clone());
-    Ok(Some(Target { shared, slot, build: row.build, checkpoint: row.checkpoint }))
+    Ok(Some(Target { shared, slot, build: row.build, checkpoint: row.checkpoint, loading }))
 }
 
 fn batch_size(shared: &Shared) -> u32 {
@@ -154,6 +155,8 @@ struct Target {
     slot: Arc<Slot>,
     build: Build,
     checkpoint: u64,
+    /// Whether sums still lie apart.
+    loading: bool,
 }
 
 impl Target {
@@ -208,39 +211,56 @@ impl Target {
                 }
                 Taken::Busy | Taken::Gone => return Ok(Folded::Gone),
             }
-            self.checkpoint = plan.write(&mut transaction, &self.slot, self.build).await?;
+            self.checkpoint = plan.write(&mut transaction, &self.slot, self.build, self.place()).await?;
             transaction.commit().await?;
             runner::count(&self.slot, events.len());
             return Ok(if unreadable.is_some() { Folded::UpToUnreadable } else { Folded::All });
         }
     }
 
+    fn place(&self) -> Place {
+        if self.loading { Place::Apart } else { Place::Together }
+    }
+
     fn standing(&self) -> Standing {
         Standing { build: self.build, checkpoint: self.checkpoint }
     }
 
-    async fn index(&self) -> Result<(), FoldError> {
+    /// Brings together what was loaded apart, and makes the indexes.
+    async fn index(&mut self) -> Result<(), FoldError> {
+        if self.loading {
+            let tables = self.slot.projection.tables().iter();
+            let statements: Vec<String> =
+                tables.filter_map(|table| table.bring_together(self.build)).flatten().collect();
+            self.maintain(&statements).await?;
+            self.loading = false;
+        }
         for table in self.slot.projection.tables() {
             let indexes: Vec<String> = table.create_indexes(self.build).collect();
             for statement in indexes {
-                self.maintain(&statement).await?;
+                self.maintain(&[statement]).await?;
             }
             if self.shared.database().is_postgres() {
-                self.maintain(&format!("ANALYZE {}_{}", table.name, self.build)).await?;
+                self.maintain(&[format!("ANALYZE {}_{}", table.name, self.build)]).await?;
             }
         }
         Ok(())
     }
 
-    async fn maintain(&self, statement: &str) -> Result<(), DatabaseError> {
+    async fn maintain(&self, statements: &[String]) -> Result<(), DatabaseError> {
         let mut transaction = self.shared.database().begin().await?;
         builds::relax(&mut transaction).await?;
+        // Nobody else folds into it meanwhile: what came behind the reading of a table would go with it.
+        builds::take(&mut transaction, self.slot.name(), self.build, State::Building, true).await?;
         if transaction.is_postgres() {
             transaction.execute("SET LOCAL maintenance_work_mem = '256MB'", &[]).await?;
+            transaction.execute("SET LOCAL work_mem = '128MB'", &[]).await?;
             // A rough sample will do: the server takes a better one by itself when it is idle.
             transaction.execute("SET LOCAL default_statistics_target = 10", &[]).await?;
         }
-        transaction.execute(statement, &[]).await?;
+        for statement in statements {
+            transaction.execute(statement, &[]).await?;
+        }
         transaction.commit().await
     }
 
@@ -269,7 +289,7 @@ impl Target {
         let Some(plan) = runner::plan(&self.shared, &self.slot, self.standing(), events).await? else {
             return Ok(true);
         };
-        let reached = plan.write(&mut transaction, &self.slot, self.build).await?;
+        let reached = plan.write(&mut transaction, &self.slot, self.build, self.place()).await?;
         let at_end = unreadable.is_some() || batch.len() < usize::try_from(limit).unwrap_or(usize::MAX);
         let level = at_end && reached >= held;
         match unreadable {

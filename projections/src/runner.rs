@@ -126,7 +126,7 @@ async fn step(shared: &Shared, slot: &Slot) -> Result<Step, FoldError> {
             return Ok(Step::Busy);
         }
     }
-    let reached = plan.write(&mut transaction, slot, live.build).await?;
+    let reached = plan.write(&mut transaction, slot, live.build, Place::Together).await?;
     transaction.commit().await?;
     count(slot, events.len());
     // Only now: whoever waits for the position asks the tables next.
@@ -162,6 +162,15 @@ pub(crate) async fn plan(
     }
 }
 
+/// Where rows that only add up are put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In their table.
+    Together,
+    /// Behind one another in a table of their own, until the build is loaded.
+    Apart,
+}
+
 impl Plan {
     /// Writes the rows and moves the checkpoint of the build, whose row the transaction has. Answers the new checkpoint.
     pub(crate) async fn write(
@@ -169,8 +178,18 @@ impl Plan {
         transaction: &mut Transaction,
         slot: &Slot,
         build: Build,
+        place: Place,
     ) -> Result<u64, DatabaseError> {
-        bulk::write(transaction, build, self.rows).await?;
+        let tables = slot.projection.tables();
+        for rows in self.rows {
+            let sums = tables.iter().find(|table| table.name == rows.table && table.sums.is_some());
+            match (place, sums) {
+                (Place::Apart, Some(table)) => {
+                    bulk::load(transaction, &table.loaded(build), rows).await?;
+                }
+                (Place::Apart | Place::Together, _) => bulk::write(transaction, build, rows).await?,
+            }
+        }
         builds::advance(transaction, slot.name(), build, self.reached).await?;
         Ok(self.reached)
     }

@@ -60,6 +60,7 @@ impl Projection for Fold {
                 name: NAME,
                 columns: "tenant_id TEXT NOT NULL PRIMARY KEY, created_at BIGINT NOT NULL, state TEXT NOT NULL",
                 indexes: &[("created_at", "(created_at, tenant_id)")],
+                sums: None,
             }]
         }
     }

@@ -63,6 +63,7 @@ impl Projection for Fold {
                     ("outcome", "(outcome, position) WHERE outcome <> 'success'"),
                     ("at", "(at)"),
                 ],
+                sums: None,
             }]
         }
     }

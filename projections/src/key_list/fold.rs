@@ -18,7 +18,7 @@ use crate::credential_lookup::key_steps;
 use crate::documents::{self, Document};
 use crate::error::FoldError;
 use crate::event::{Body, Event};
-use crate::projection::{Projection, Rows, Stored, Table};
+use crate::projection::{Projection, Rows, Stored, Sums, Table};
 
 use super::NAME;
 
@@ -66,7 +66,7 @@ impl Projection for Fold {
     }
 
     fn schema_version(&self) -> u32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [Table] {
@@ -83,12 +83,14 @@ impl Projection for Fold {
                             "(expires_at, key_id) WHERE expires_at IS NOT NULL AND revoked_at IS NULL AND expiry_recorded = 0",
                         ),
                     ],
+                    sums: None,
                 },
                 Table {
                     name: "key_list_used",
                     columns: "key_id TEXT NOT NULL, version BIGINT NOT NULL, used_at BIGINT NOT NULL, \
                               PRIMARY KEY (key_id, version)",
                     indexes: &[],
+                    sums: Some(Sums { key: "key_id, version", value: "max(used_at)" }),
                 },
             ]
         }

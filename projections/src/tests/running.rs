@@ -29,7 +29,7 @@ impl Projection for Fragile {
     }
 
     fn tables(&self) -> &'static [Table] {
-        &[Table { name: "fragile", columns: "position BIGINT PRIMARY KEY", indexes: &[] }]
+        &[Table { name: "fragile", columns: "position BIGINT PRIMARY KEY", indexes: &[], sums: None }]
     }
 
     fn consumes(&self) -> &'static [&'static str] {

@@ -16,7 +16,7 @@ use nexus_infrastructure::database::Value;
 
 use crate::error::FoldError;
 use crate::event::{Body, Event, Listed};
-use crate::projection::{Projection, Rows, Stored, Table};
+use crate::projection::{Projection, Rows, Stored, Sums, Table};
 
 use super::{MINUTE, NAME};
 
@@ -29,7 +29,7 @@ impl Projection for Fold {
     }
 
     fn schema_version(&self) -> u32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [Table] {
@@ -41,12 +41,14 @@ impl Projection for Fold {
                     columns: "key_id TEXT NOT NULL, minute BIGINT NOT NULL, code BIGINT NOT NULL, decisions BIGINT NOT NULL, \
                               PRIMARY KEY (key_id, minute, code)",
                     indexes: &[],
+                    sums: Some(Sums { key: "key_id, minute, code", value: "sum(decisions)" }),
                 },
                 // Which events list requests of a key, and when those were made. The requests stay where they are, in the log.
                 Table {
                     name: "usage_window",
                     columns: "key_id TEXT NOT NULL, first_at BIGINT NOT NULL, last_at BIGINT NOT NULL, position BIGINT NOT NULL",
                     indexes: &[("key", "(key_id, last_at, position, first_at)")],
+                    sums: None,
                 },
             ]
         }
@@ -61,25 +63,25 @@ impl Projection for Fold {
     }
 
     fn fold<'a>(&'a self, _: Stored<'a>, events: &'a [Event]) -> BoxFuture<'a, Result<Vec<Rows>, FoldError>> {
-        let mut sums = Sums::default();
+        let mut added = Added::default();
         for event in events {
             match &event.body {
-                Body::Usage(usage) => sums.add(event.position, usage),
+                Body::Usage(usage) => added.add(event.position, usage),
                 Body::Key(..) | Body::Tenant(..) | Body::Foreign | Body::Undecodable(_) => {}
             }
         }
-        std::future::ready(Ok(sums.rows())).boxed()
+        std::future::ready(Ok(added.rows())).boxed()
     }
 }
 
 /// What a batch adds.
 #[derive(Default)]
-struct Sums {
+struct Added {
     minutes: BTreeMap<(KeyId, i64, Code), u64>,
     windows: Vec<Vec<Value>>,
 }
 
-impl Sums {
+impl Added {
     fn add(&mut self, position: u64, usage: &UsageEvent<Listed>) {
         match usage {
             UsageEvent::KeyUsed(used) => {
