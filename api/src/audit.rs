@@ -109,7 +109,8 @@ struct AuditParameters {
     from: Option<String>,
     /// Before this instant
     to: Option<String>,
-    /// A text that occurs in the entry
+    /// A text that occurs in the action, the actor, the key's id or the particulars, whatever its case. The particulars of
+    /// uses that were all accepted are left out
     q: Option<String>,
     /// 1 to 200 rows, 50 where left out
     limit: Option<u32>,
@@ -205,7 +206,6 @@ async fn answer(
         action: chosen(&mut query, "action", ACTIONS),
         key: query.parsed("key", "write a key's id", str::parse::<KeyId>),
         tenant,
-        ip: None,
         outcome: chosen(&mut query, "outcome", &outcomes),
         from: instant(query.instant("from")),
         to: instant(query.instant("to")),

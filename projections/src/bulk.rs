@@ -1,6 +1,7 @@
 //! Many rows in few statements, on either store.
 
 use nexus_infrastructure::database::{ColumnType, DatabaseError, Transaction, Value};
+use uuid::Uuid;
 
 use crate::projection::{Build, Rows};
 
@@ -79,6 +80,21 @@ pub(crate) fn one_of(postgres: bool, column: &str, number: usize) -> String {
     } else {
         format!("{column} IN (SELECT value FROM json_each(${number}))")
     }
+}
+
+/// As [`one_of`], for a column of ids as [`id`] makes them and a list of their hexadecimal digits.
+pub(crate) fn one_of_ids(postgres: bool, column: &str, number: usize) -> String {
+    if postgres {
+        format!("{column} IN (SELECT decode(jsonb_array_elements_text(${number}::jsonb), 'hex'))")
+    } else {
+        format!("{column} IN (SELECT unhex(value) FROM json_each(${number}))")
+    }
+}
+
+/// An id as its sixteen bytes. As text it takes more than twice as much, in every index again, and its first bytes, by
+/// which a server sorts, are the same in all keys.
+pub(crate) fn id(uuid: Uuid) -> Value {
+    uuid.as_bytes().as_slice().into()
 }
 
 /// The argument for [`one_of`].

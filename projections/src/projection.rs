@@ -63,7 +63,7 @@ pub struct Rows {
     pub on_conflict: &'static str,
 }
 
-/// A table of a projection, in portable words: `TEXT` and `BIGINT`.
+/// A table of a projection, in portable words: `TEXT`, `BIGINT` and `BLOB`.
 #[derive(Debug, Clone, Copy)]
 pub struct Table {
     /// Its name without the build; begins with the projection's name.
@@ -138,11 +138,13 @@ impl Table {
     pub(crate) fn create(&self, build: Build, postgres: bool) -> String {
         // Ordered byte by byte, so that both stores page in the same order; and a lone INTEGER PRIMARY KEY is SQLite's row id.
         let columns = if postgres {
-            self.columns.replace(" TEXT", " TEXT COLLATE \"C\"")
+            self.columns.replace(" TEXT", " TEXT COLLATE \"C\"").replace(" BLOB", " BYTEA")
         } else {
             self.columns.replace(" BIGINT", " INTEGER")
         };
-        format!("CREATE TABLE IF NOT EXISTS {}_{build} ({columns})", self.name)
+        // What is nothing but a key and its value need not stand in a table and in an index on it.
+        let rest = if self.sums.is_some() && !postgres { " WITHOUT ROWID" } else { "" };
+        format!("CREATE TABLE IF NOT EXISTS {}_{build} ({columns}){rest}", self.name)
     }
 
     /// The name of the table that takes what batches add while a build is loaded.
@@ -158,17 +160,24 @@ impl Table {
         })
     }
 
-    /// The statements that bring together what was loaded. In the order of the key, in which the table takes it best.
-    pub(crate) fn bring_together(&self, build: Build) -> Option<[String; 2]> {
-        let (name, loaded) = (self.name, self.loaded(build));
-        self.sums.map(|Sums { key, value }| {
-            [
-                format!(
-                    "INSERT INTO {name}_{build} SELECT {key}, {value} FROM {loaded} GROUP BY {key} ORDER BY {key}"
-                ),
-                format!("DROP TABLE {loaded}"),
+    /// The statements that bring together what was loaded, in the order of the key: SQLite adds to the end of a tree then, and
+    /// PostgreSQL makes the tree afterwards of what is sorted already.
+    pub(crate) fn bring_together(&self, build: Build, postgres: bool) -> Vec<String> {
+        let Some(Sums { key, value }) = self.sums else { return Vec::new() };
+        let (table, loaded) = (format!("{}_{build}", self.name), self.loaded(build));
+        let insert =
+            format!("INSERT INTO {table} SELECT {key}, {value} FROM {loaded} GROUP BY {key} ORDER BY {key}");
+        let drop = format!("DROP TABLE {loaded}");
+        if postgres {
+            vec![
+                format!("ALTER TABLE {table} DROP CONSTRAINT {table}_pkey"),
+                insert,
+                format!("ALTER TABLE {table} ADD PRIMARY KEY ({key})"),
+                drop,
             ]
-        })
+        } else {
+            vec![insert, drop]
+        }
     }
 
     /// The statements that make its indexes.

@@ -229,9 +229,10 @@ impl Target {
     /// Brings together what was loaded apart, and makes the indexes.
     async fn index(&mut self) -> Result<(), FoldError> {
         if self.loading {
+            let postgres = self.shared.database().is_postgres();
             let tables = self.slot.projection.tables().iter();
             let statements: Vec<String> =
-                tables.filter_map(|table| table.bring_together(self.build)).flatten().collect();
+                tables.flat_map(|table| table.bring_together(self.build, postgres)).collect();
             self.maintain(&statements).await?;
             self.loading = false;
         }
@@ -255,6 +256,8 @@ impl Target {
         if transaction.is_postgres() {
             transaction.execute("SET LOCAL maintenance_work_mem = '256MB'", &[]).await?;
             transaction.execute("SET LOCAL work_mem = '128MB'", &[]).await?;
+            // What is brought together has to be sorted in any case.
+            transaction.execute("SET LOCAL enable_hashagg = off", &[]).await?;
             // A rough sample will do: the server takes a better one by itself when it is idle.
             transaction.execute("SET LOCAL default_statistics_target = 10", &[]).await?;
         }

@@ -4,13 +4,16 @@ mod fold;
 
 use chrono::{DateTime, Utc};
 use nexus_domain::ids::{KeyId, TenantId};
-use nexus_infrastructure::database::{Row, Value};
+use nexus_infrastructure::database::Value;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 pub(crate) use self::fold::Fold;
+use self::fold::{Entry, SUCCESS, USED};
+use crate::bulk;
 use crate::cursor::{self, Page};
 use crate::error::QueryError;
+use crate::event::Event;
 use crate::reader::{Reader, instant};
 
 /// The projection's name.
@@ -18,6 +21,8 @@ pub const NAME: &str = "audit_trail";
 
 /// Rows on a page of an export.
 const EXPORT_PAGE: u32 = 1000;
+/// Events that are read from the log at once: one may list many requests, which are left behind when it is decoded.
+const READ_AT_ONCE: usize = 100;
 
 /// One entry of the trail.
 #[derive(Debug, Clone, Serialize)]
@@ -57,15 +62,14 @@ pub struct AuditFilter {
     pub key: Option<KeyId>,
     /// Of which tenant.
     pub tenant: Option<TenantId>,
-    /// From where, as it is sealed in the log.
-    pub ip: Option<String>,
     /// With what outcome, exactly.
     pub outcome: Option<String>,
     /// Recorded at or after this instant.
     pub from: Option<DateTime<Utc>>,
     /// Recorded before this instant.
     pub to: Option<DateTime<Utc>>,
-    /// A part of action, actor, key or details, whatever its case in ASCII.
+    /// A part of action, actor, key or details, whatever its case in ASCII. The details of uses that were all accepted are
+    /// not looked at: who used which key stands in the other three.
     pub q: Option<String>,
 }
 
@@ -107,7 +111,7 @@ impl AuditTrail {
             }
             None => i64::MAX,
         };
-        let mut conditions = Conditions::of(filter);
+        let mut conditions = Conditions::of(filter, self.reader.database().is_postgres());
         conditions.add("position < ?", before);
         let items = self.fetch(conditions, Order::NewestFirst, limit + 1).await?;
         Ok(Page::of(items, limit, |last: &AuditItem| cursor::write("audit", &[&last.position])))
@@ -138,11 +142,23 @@ impl AuditTrail {
         let last = args.len();
         let sql = |build| {
             format!(
-                "SELECT position, event_id, at, tenant_id, actor, action, key_id, ip, outcome, request_id, details \
-                 FROM audit_trail_{build} WHERE {conditions} ORDER BY position {direction} LIMIT ${last}"
+                "SELECT position FROM audit_trail_{build} WHERE {conditions} ORDER BY position {direction} LIMIT ${last}"
             )
         };
-        self.reader.query(sql, &args).await?.iter().map(item).collect()
+        let rows = self.reader.query(sql, &args).await?;
+        let positions: Vec<u64> = rows.iter().map(|row| row.uint(0)).collect::<Result<_, _>>()?;
+        let mut items = Vec::with_capacity(positions.len());
+        for some in positions.chunks(READ_AT_ONCE) {
+            for event in self.reader.journal().at(some).await? {
+                items.push(item(&Event::decode(event))?);
+            }
+        }
+        // Each piece came in the order of the log.
+        items.sort_unstable_by_key(|item: &AuditItem| item.position);
+        if order == Order::NewestFirst {
+            items.reverse();
+        }
+        Ok(items)
     }
 }
 
@@ -162,7 +178,7 @@ impl AuditExport {
     /// [`QueryError`]; another call tries the same page again.
     pub async fn next(&mut self) -> Result<Option<Vec<AuditItem>>, QueryError> {
         let Some((after, end)) = self.rest else { return Ok(None) };
-        let mut conditions = Conditions::of(&self.filter);
+        let mut conditions = Conditions::of(&self.filter, self.trail.reader.database().is_postgres());
         conditions.add("position > ?", after);
         conditions.add("position <= ?", end);
         let items = self.trail.fetch(conditions, self.order, EXPORT_PAGE).await?;
@@ -183,26 +199,30 @@ struct Conditions {
 }
 
 impl Conditions {
-    fn of(filter: &AuditFilter) -> Self {
+    fn of(filter: &AuditFilter, postgres: bool) -> Self {
         let mut conditions = Self { sql: "1 = 1".to_owned(), args: Vec::new() };
-        let texts = [
-            ("actor = ?", filter.actor.clone()),
-            ("action = ?", filter.action.clone()),
-            ("key_id = ?", filter.key.map(|key| key.to_string())),
-            ("tenant_id = ?", filter.tenant.map(|tenant| tenant.to_string())),
-            ("ip = ?", filter.ip.clone()),
-            ("outcome = ?", filter.outcome.clone()),
+        let text = |text: &Option<String>| text.clone().map(Value::from);
+        let exactly = [
+            ("actor = ?", text(&filter.actor)),
+            ("action = ?", text(&filter.action)),
+            ("key_id = ?", filter.key.map(|key| bulk::id(key.uuid()))),
+            ("tenant_id = ?", filter.tenant.map(|tenant| bulk::id(tenant.uuid()))),
+            ("outcome = ?", text(&filter.outcome)),
         ];
-        for (condition, value) in texts {
+        for (condition, value) in exactly {
             if let Some(value) = value {
                 conditions.add(condition, value);
             }
         }
-        if filter.action.as_deref().is_some_and(|action| action != "key.used") {
+        if filter.actor.as_deref().is_some_and(|actor| !actor.starts_with("node-")) {
+            // Said twice, so that the index on everybody but nodes can be used.
+            conditions.sql.push_str(" AND substr(actor, 1, 5) <> 'node-'");
+        }
+        if filter.action.as_deref().is_some_and(|action| action != USED) {
             // Said twice, so that the index on everything but usage can be used.
             conditions.sql.push_str(" AND action <> 'key.used'");
         }
-        if filter.outcome.as_deref().is_some_and(|outcome| outcome != "success") {
+        if filter.outcome.as_deref().is_some_and(|outcome| outcome != SUCCESS) {
             // Said twice, so that the index on refusals can be used.
             conditions.sql.push_str(" AND outcome <> 'success'");
         }
@@ -213,9 +233,11 @@ impl Conditions {
             conditions.add("at < ?", to.timestamp_micros());
         }
         if let Some(part) = &filter.q {
+            let digits = if postgres { "encode(key_id, 'hex')" } else { "lower(hex(key_id))" };
+            let texts = ["action", "lower(actor)", &format!("'key_' || {digits}"), "lower(details)"];
+            let alike = texts.map(|text| format!("{text} LIKE ? ESCAPE '\\'"));
             conditions.add(
-                "(action LIKE ? ESCAPE '\\' OR lower(actor) LIKE ? ESCAPE '\\' OR key_id LIKE ? ESCAPE '\\' \
-                 OR lower(details) LIKE ? ESCAPE '\\')",
+                &format!("({})", alike.join(" OR ")),
                 format!("%{}%", escaped(&part.to_ascii_lowercase())),
             );
         }
@@ -242,19 +264,28 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-fn item(row: &Row) -> Result<AuditItem, QueryError> {
-    let owned = |column| Ok::<_, QueryError>(row.opt_text(column)?.map(str::to_owned));
+/// An entry as the log tells it.
+fn item(event: &Event) -> Result<AuditItem, QueryError> {
+    let Some(entry) = Entry::of(event) else {
+        return Err(QueryError::row(Unreadable(event.position)));
+    };
+    let circumstances = &event.circumstances;
+    let details = serde_json::to_string(&entry.details).map_err(QueryError::row)?;
     Ok(AuditItem {
-        position: row.uint(0)?,
-        event_id: owned(1)?,
-        time: instant(row.int(2)?)?,
-        tenant_id: row.opt_text(3)?.map(str::parse).transpose().map_err(QueryError::row)?,
-        actor: owned(4)?,
-        action: row.text(5)?.to_owned(),
-        key_id: row.opt_text(6)?.map(str::parse).transpose().map_err(QueryError::row)?,
-        ip: owned(7)?,
-        outcome: row.text(8)?.to_owned(),
-        request_id: owned(9)?,
-        details: RawValue::from_string(row.text(10)?.to_owned()).map_err(QueryError::row)?,
+        position: event.position,
+        event_id: circumstances.event_id.clone(),
+        time: instant(event.recorded_at)?,
+        tenant_id: entry.tenant_of(event),
+        actor: circumstances.actor.clone(),
+        action: entry.action.to_owned(),
+        key_id: entry.key,
+        ip: circumstances.ip.clone(),
+        outcome: entry.outcome.to_owned(),
+        request_id: circumstances.request_id.clone(),
+        details: RawValue::from_string(details).map_err(QueryError::row)?,
     })
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("the event at position {0} is in the trail and cannot be read")]
+struct Unreadable(u64);

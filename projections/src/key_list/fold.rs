@@ -10,10 +10,11 @@ use nexus_domain::ids::KeyId;
 use nexus_domain::key::{Key, KeyEvent};
 use nexus_domain::tenant::Tenant;
 use nexus_domain::usage::{Usage, UsageEvent};
-use nexus_infrastructure::database::ColumnType::{self, Int, Text};
+use nexus_infrastructure::database::ColumnType::{self, Blob, Int, Text};
 use nexus_infrastructure::database::Value;
 use serde::{Deserialize, Serialize};
 
+use crate::bulk;
 use crate::credential_lookup::key_steps;
 use crate::documents::{self, Document};
 use crate::error::FoldError;
@@ -87,7 +88,7 @@ impl Projection for Fold {
                 },
                 Table {
                     name: "key_list_used",
-                    columns: "key_id TEXT NOT NULL, version BIGINT NOT NULL, used_at BIGINT NOT NULL, \
+                    columns: "key_id BLOB NOT NULL, version BIGINT NOT NULL, used_at BIGINT NOT NULL, \
                               PRIMARY KEY (key_id, version)",
                     indexes: &[],
                     sums: Some(Sums { key: "key_id, version", value: "max(used_at)" }),
@@ -152,10 +153,10 @@ fn uses(events: &[Event]) -> Rows {
         }
     }
     let row =
-        |((key, version), at): ((KeyId, u32), i64)| vec![key.to_string().into(), version.into(), at.into()];
+        |((key, version), at): ((KeyId, u32), i64)| vec![bulk::id(key.uuid()), version.into(), at.into()];
     Rows {
         table: "key_list_used",
-        columns: &[("key_id", Text), ("version", Int), ("used_at", Int)],
+        columns: &[("key_id", Blob), ("version", Int), ("used_at", Int)],
         rows: uses.into_iter().map(row).collect(),
         on_conflict: "ON CONFLICT (key_id, version) DO UPDATE SET used_at = excluded.used_at \
                       WHERE excluded.used_at > stored.used_at",

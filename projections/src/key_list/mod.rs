@@ -14,6 +14,7 @@ use nexus_domain::scope::ScopeSet;
 use nexus_domain::verification::Restrictions;
 use nexus_infrastructure::database::{Row, Value};
 use serde::Serialize;
+use uuid::Uuid;
 
 pub(crate) use self::fold::Fold;
 use self::fold::KeyDocument;
@@ -218,27 +219,29 @@ impl KeyList {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
-        let ids = rows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()?;
+        let ids = rows.iter().map(|row| row.text(0)?.parse().map_err(QueryError::row));
+        let ids: Vec<KeyId> = ids.collect::<Result<_, QueryError>>()?;
         let uses = self.uses(&ids).await?;
         let none = HashMap::new();
         rows.iter()
             .zip(ids)
             .map(|(row, id)| {
                 let document: KeyDocument = serde_json::from_str(row.text(1)?).map_err(QueryError::row)?;
-                item(id.parse().map_err(QueryError::row)?, document, uses.get(id).unwrap_or(&none), now)
+                item(id, document, uses.get(&id).unwrap_or(&none), now)
             })
             .collect()
     }
 
     /// When keys were last used, by the key's id and then by version.
-    async fn uses(&self, ids: &[&str]) -> Result<HashMap<String, HashMap<u32, DateTime<Utc>>>, QueryError> {
-        let among = bulk::one_of(self.reader.database().is_postgres(), "key_id", 1);
+    async fn uses(&self, ids: &[KeyId]) -> Result<HashMap<KeyId, HashMap<u32, DateTime<Utc>>>, QueryError> {
+        let among = bulk::one_of_ids(self.reader.database().is_postgres(), "key_id", 1);
         let sql = |build| format!("SELECT key_id, version, used_at FROM key_list_used_{build} WHERE {among}");
-        let args: [Value; 1] = [bulk::list(ids.iter().copied())];
-        let mut uses: HashMap<String, HashMap<u32, DateTime<Utc>>> = HashMap::new();
+        let args: [Value; 1] = [bulk::list(ids.iter().map(|id| id.uuid().simple()))];
+        let mut uses: HashMap<KeyId, HashMap<u32, DateTime<Utc>>> = HashMap::new();
         for row in self.reader.query(sql, &args).await? {
             let version = u32::try_from(row.int(1)?).map_err(QueryError::row)?;
-            uses.entry(row.text(0)?.to_owned()).or_default().insert(version, instant(row.int(2)?)?);
+            let key = Uuid::from_slice(row.blob(0)?).map(KeyId::new).map_err(QueryError::row)?;
+            uses.entry(key).or_default().insert(version, instant(row.int(2)?)?);
         }
         Ok(uses)
     }

@@ -11,9 +11,10 @@ use nexus_domain::key::Key;
 use nexus_domain::tenant::Tenant;
 use nexus_domain::usage::{Usage, UsageEvent};
 use nexus_domain::verification::Code;
-use nexus_infrastructure::database::ColumnType::{Int, Text};
+use nexus_infrastructure::database::ColumnType::{Blob, Int};
 use nexus_infrastructure::database::Value;
 
+use crate::bulk;
 use crate::error::FoldError;
 use crate::event::{Body, Event, Listed};
 use crate::projection::{Projection, Rows, Stored, Sums, Table};
@@ -38,7 +39,7 @@ impl Projection for Fold {
                 // A minute is its number since 1970; a code is `Code::number`. An empty id stands for nobody.
                 Table {
                     name: "usage_minute",
-                    columns: "key_id TEXT NOT NULL, minute BIGINT NOT NULL, code BIGINT NOT NULL, decisions BIGINT NOT NULL, \
+                    columns: "key_id BLOB NOT NULL, minute BIGINT NOT NULL, code BIGINT NOT NULL, decisions BIGINT NOT NULL, \
                               PRIMARY KEY (key_id, minute, code)",
                     indexes: &[],
                     sums: Some(Sums { key: "key_id, minute, code", value: "sum(decisions)" }),
@@ -46,7 +47,7 @@ impl Projection for Fold {
                 // Which events list requests of a key, and when those were made. The requests stay where they are, in the log.
                 Table {
                     name: "usage_window",
-                    columns: "key_id TEXT NOT NULL, first_at BIGINT NOT NULL, last_at BIGINT NOT NULL, position BIGINT NOT NULL",
+                    columns: "key_id BLOB NOT NULL, first_at BIGINT NOT NULL, last_at BIGINT NOT NULL, position BIGINT NOT NULL",
                     indexes: &[("key", "(key_id, last_at, position, first_at)")],
                     sums: None,
                 },
@@ -90,10 +91,16 @@ impl Added {
                 for (code, count) in &used.counts {
                     *self.minutes.entry((used.key_id, minute, *code)).or_default() += count;
                 }
-                self.add_window(position, used.key_id.to_string(), used.from, used.to, used.requests);
+                self.add_window(position, bulk::id(used.key_id.uuid()), used.from, used.to, used.requests);
             }
             UsageEvent::UnattributedRefusals(refused) => {
-                self.add_window(position, String::new(), refused.from, refused.to, refused.requests);
+                self.add_window(
+                    position,
+                    Value::Blob(Some(Vec::new())),
+                    refused.from,
+                    refused.to,
+                    refused.requests,
+                );
             }
         }
     }
@@ -101,32 +108,32 @@ impl Added {
     fn add_window(
         &mut self,
         position: u64,
-        key: String,
+        key: Value,
         from: DateTime<Utc>,
         to: DateTime<Utc>,
         requests: Listed,
     ) {
         if requests != Listed(0) {
             let (from, to) = (from.timestamp_micros(), to.timestamp_micros());
-            self.windows.push(vec![key.into(), from.into(), to.into(), position.into()]);
+            self.windows.push(vec![key, from.into(), to.into(), position.into()]);
         }
     }
 
     fn rows(self) -> Vec<Rows> {
         let minute = |((key, minute, code), count): ((KeyId, i64, Code), u64)| -> Vec<Value> {
-            vec![key.to_string().into(), minute.into(), i64::from(code.number()).into(), count.into()]
+            vec![bulk::id(key.uuid()), minute.into(), i64::from(code.number()).into(), count.into()]
         };
         vec![
             Rows {
                 table: "usage_minute",
-                columns: &[("key_id", Text), ("minute", Int), ("code", Int), ("decisions", Int)],
+                columns: &[("key_id", Blob), ("minute", Int), ("code", Int), ("decisions", Int)],
                 rows: self.minutes.into_iter().map(minute).collect(),
                 on_conflict: "ON CONFLICT (key_id, minute, code) \
                               DO UPDATE SET decisions = stored.decisions + excluded.decisions",
             },
             Rows {
                 table: "usage_window",
-                columns: &[("key_id", Text), ("first_at", Int), ("last_at", Int), ("position", Int)],
+                columns: &[("key_id", Blob), ("first_at", Int), ("last_at", Int), ("position", Int)],
                 rows: self.windows,
                 on_conflict: "",
             },

@@ -15,6 +15,7 @@ use nexus_infrastructure::journal::RecordedEvent;
 use serde::Serialize;
 
 pub(crate) use self::fold::Fold;
+use crate::bulk;
 use crate::cursor::{self, Page};
 use crate::error::QueryError;
 use crate::reader::{Reader, instant};
@@ -74,11 +75,11 @@ pub enum Of<T> {
     Nobody,
 }
 
-impl<T: ToString> Of<T> {
+impl Of<KeyId> {
     fn id(&self) -> Value {
         match self {
-            Self::One(id) => id.to_string().into(),
-            Self::Nobody => "".into(),
+            Self::One(id) => bulk::id(id.uuid()),
+            Self::Nobody => Value::Blob(Some(Vec::new())),
         }
     }
 }
@@ -120,7 +121,7 @@ impl Usage {
                  WHERE key_id = $1 AND minute >= $2 AND minute < $3 GROUP BY 1, 2 ORDER BY 1, 2"
             )
         };
-        let args = [key.to_string().into(), first.into(), end.into(), step.into()];
+        let args = [bulk::id(key.uuid()), first.into(), end.into(), step.into()];
         let mut steps: BTreeMap<i64, Counts> = BTreeMap::new();
         for row in self.reader.query(sql, &args).await? {
             steps.entry(row.int(0)?).or_default().insert(code(&row, 1)?, row.uint(2)?);
@@ -139,7 +140,7 @@ impl Usage {
         let sql = |build| {
             format!("SELECT code, sum(decisions) FROM usage_minute_{build} WHERE key_id = $1 GROUP BY code")
         };
-        self.counts(&self.reader.query(sql, &[key.to_string().into()]).await?)
+        self.counts(&self.reader.query(sql, &[bulk::id(key.uuid())]).await?)
     }
 
     /// A page of recorded requests, newest first. `limit` is held between 1 and [`crate::LONGEST_PAGE`].

@@ -193,7 +193,7 @@ fn rows(url: &str, table: &str) -> Vec<String> {
         return texts(url, &format!("SELECT to_jsonb(t)::text FROM {table} t"));
     }
     let columns = texts(url, &format!("SELECT name FROM pragma_table_info('{table}')"));
-    let pairs: Vec<String> = columns.iter().map(|column| format!("'{column}', {column}")).collect();
+    let pairs: Vec<String> = columns.iter().map(|column| format!("'{column}', quote({column})")).collect();
     texts(url, &format!("SELECT json_object({}) FROM {table}", pairs.join(", ")))
 }
 
