@@ -2,7 +2,7 @@
 //! finds it read and decoded.
 
 use nexus_infrastructure::database::DatabaseError;
-use nexus_infrastructure::journal::Journal;
+use nexus_infrastructure::journal::{Journal, RecordedEvent};
 use tokio::sync::Mutex;
 
 use crate::error::FoldError;
@@ -35,13 +35,26 @@ impl Feed {
 
 /// Reads and decodes the events behind `after`, at most `limit`.
 pub(crate) async fn read(journal: &Journal, after: u64, limit: u32) -> Result<Batch, FoldError> {
+    Ok(decode(recorded(journal, after, limit).await?))
+}
+
+/// Reads the events behind `after`, at most `limit`, as the log holds them.
+pub(crate) async fn recorded(
+    journal: &Journal,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<RecordedEvent>, FoldError> {
     let recorded = journal.read(after, limit).await?;
     for (expected, event) in (after + 1..).zip(&recorded) {
         if event.position != expected {
             return Err(DatabaseError::Gap { expected, found: event.position }.into());
         }
     }
-    Ok(recorded.into_iter().map(Event::decode).collect())
+    Ok(recorded)
+}
+
+pub(crate) fn decode(recorded: Vec<RecordedEvent>) -> Batch {
+    recorded.into_iter().map(Event::decode).collect()
 }
 
 /// The part of a batch behind `after`, where the batch goes on right there; else nothing.

@@ -125,11 +125,19 @@ fn batch_size(shared: &Shared) -> u32 {
 
 /// Reads the log up to its end for all targets. Whoever has given up gets nothing more.
 async fn read(shared: &Shared, start: u64, mut readers: Vec<mpsc::Sender<Batch>>) -> Result<(), FoldError> {
-    let mut after = start;
+    let limit = batch_size(shared);
+    // While a batch is decoded and handed out, the store is already asked for the next one.
+    let ask = |after| {
+        let journal = shared.journal.clone();
+        JoinSet::from_iter([async move { feed::recorded(&journal, after, limit).await }])
+    };
+    let mut asked = ask(start);
     while !readers.is_empty() && !shared.is_stopping() {
-        let batch = feed::read(&shared.journal, after, batch_size(shared)).await?;
-        let Some(last) = batch.last() else { break };
-        after = last.position;
+        let Some(Ok(recorded)) = asked.join_next().await else { break };
+        let recorded = recorded?;
+        let Some(last) = recorded.last() else { break };
+        asked = ask(last.position);
+        let batch = feed::decode(recorded);
         let mut listening = Vec::with_capacity(readers.len());
         for reader in readers {
             if reader.send(batch.clone()).await.is_ok() {

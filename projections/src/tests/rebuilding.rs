@@ -136,6 +136,25 @@ async fn an_unfinished_rebuild_is_resumed_at_the_next_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_build_that_was_loaded_and_not_switched_is_finished() {
+    for database in databases().await {
+        let mut log = Log::open(&database.database).await;
+        let projections = Projections::start(log.journal.clone());
+        let head = log.script().await;
+        level(&projections, head).await;
+        let before = dump(&database.database, "usage").await;
+        projections.stop().await;
+        let begun = builds::open(&database.database, &crate::usage::Fold).await.unwrap().build;
+        assert!(builds::is_loading(&database.database, &crate::usage::Fold, begun).await.unwrap());
+        // As if it had been brought together at the beginning of the log: the rest adds up in the table itself.
+        database.database.execute(&format!("DROP TABLE usage_minute_load_{begun}"), &[]).await.unwrap();
+        Projections::attach(log.journal.clone()).rebuild("usage").await.unwrap().wait().await.unwrap();
+        assert_eq!(builds_of(&database.database, "usage").await, [begun.number()]);
+        assert_eq!(dump(&database.database, "usage").await, before);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_command_beside_the_nodes_can_rebuild() {
     for database in databases().await {
         let mut log = Log::open(&database.database).await;
