@@ -62,7 +62,7 @@ async fn at_size(
     let rounds = Rounds::play(
         sizes.long_rounds,
         || async { Ok(written / rebuild(&projections, &names).await?) },
-        || async { Ok(written / decode(&journal, if postgres { 10_000 } else { 2500 }).await?) },
+        || async { Ok(written / decode(&journal, if postgres { 10_000 } else { 5000 }).await?) },
     )
     .await?;
     let alone = RefCell::new(Vec::new());

@@ -80,7 +80,8 @@ fn explain_postgres(options: &PgConnectOptions, error: sqlx::Error) -> DatabaseE
 /// How SQLite's connections are set up, as pragmas with their values. A cache of 16 MiB holds the upper pages of the indexes
 /// that every command touches; and the write-ahead log is copied back after 16 MiB (4096 pages), since a page that is written
 /// often is then copied the more seldom. A load may set the writing connection otherwise, and back.
-pub const SQLITE_DAILY_WORK: [(&str, &str); 2] = [("cache_size", "-16384"), ("wal_autocheckpoint", "4096")];
+pub const SQLITE_DAILY_WORK: [(&str, &str); 3] =
+    [("cache_size", "-16384"), ("wal_autocheckpoint", "4096"), ("threads", "0")];
 
 async fn sqlite(path: &str, options: &DatabaseOptions) -> Result<Database, DatabaseError> {
     if path.is_empty() || path.starts_with(":memory:") {
