@@ -192,6 +192,10 @@ impl Target {
             }
         }
         drop(batches);
+        if self.shared.is_stopping() {
+            // What is loaded only in part is not to be brought together, or the rest would be added up row by row.
+            return Ok(false);
+        }
         self.index().await?;
         while !self.shared.is_stopping() {
             if self.switch().await? {
