@@ -296,7 +296,10 @@ fn hide_foreign<'v>(decision: Decision<'v>, asker: &Asker) -> Decision<'v> {
 }
 
 fn parse(body: &[u8]) -> Result<VerifyBody<'_>, Problem> {
-    if let Ok(asked) = serde_json::from_slice(body) {
+    // Seen to be UTF-8 as a whole, its texts need not be looked at again one by one.
+    if let Ok(text) = std::str::from_utf8(body)
+        && let Ok(asked) = serde_json::from_str(text)
+    {
         return Ok(asked);
     }
     // The slow way tells everything that is wrong.
