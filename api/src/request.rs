@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::Method;
@@ -77,7 +77,8 @@ pub async fn trace(
     let began = Moment::now(&app);
     let id = RequestId::take_or_make(request.headers().get(&REQUEST_ID), &app, began.unix_micros);
     request.extensions_mut().insert(id.clone());
-    if *request.method() == Method::HEAD {
+    let method = request.method().clone();
+    if method == Method::HEAD {
         request.head_mut().method = Method::GET;
     }
     // No clone of the request may live across the call: the router needs it for itself alone.
@@ -88,11 +89,15 @@ pub async fn trace(
         return Err(InternalError::from_response(problem, response).into());
     };
     let mut response = answered?.map_into_boxed_body();
+    if method == Method::HEAD && response.response().body().size() == BodySize::Stream {
+        // The server would run an export to its end to write nothing of it, whoever has long gone.
+        response = response.map_body(|_, _| BoxBody::new(()));
+    }
     if response.status().is_client_error() || response.status().is_server_error() {
         response = explain(response, &id);
     }
     response.headers_mut().insert(REQUEST_ID, id.0.clone());
-    record(&response, &id, app.gate.clock().monotonic().saturating_sub(began.monotonic));
+    record(&response, &method, &id, app.gate.clock().monotonic().saturating_sub(began.monotonic));
     Ok(response)
 }
 
@@ -137,14 +142,14 @@ pub(crate) fn refused_by_actix(error: &Error, status: u16) -> Problem {
     Problem::new(kind, error.to_string())
 }
 
-fn record(response: &ServiceResponse<BoxBody>, id: &RequestId, took: Duration) {
+fn record(response: &ServiceResponse<BoxBody>, method: &Method, id: &RequestId, took: Duration) {
     let request = response.request();
     let status = response.status().as_u16();
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
     let class = STATUS_CLASSES.get(status_class(status)).copied().unwrap_or_default();
     metrics::histogram!(DURATION, "route" => route, "status" => class).record(took);
-    tracing::info!(request_id = id.as_str(), method = %request.method(), path = request.path(), status, micros, "request");
+    tracing::info!(request_id = id.as_str(), %method, path = request.path(), status, micros, "request");
 }
 
 /// The histogram of how long requests take, by route and class of status.

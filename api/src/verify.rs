@@ -217,18 +217,31 @@ async fn read(
 }
 
 async fn collect(body: &mut web::Payload) -> Result<web::Bytes, Problem> {
-    let mut whole = web::Bytes::new();
-    while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(|error| {
-            let error = actix_web::Error::from(error);
-            refused_by_actix(&error, error.as_response_error().status_code().as_u16())
-        })?;
-        if whole.len() + chunk.len() > LONGEST_BODY {
-            return Err(Problem::new(&problem::TOO_LARGE, "the body has more than 64 KiB"));
-        }
-        whole = if whole.is_empty() { chunk } else { [whole, chunk].concat().into() };
+    let Some(first) = chunk(body, 0).await? else { return Ok(web::Bytes::new()) };
+    // Nearly always it is one piece, which need not be copied.
+    let Some(second) = chunk(body, first.len()).await? else { return Ok(first) };
+    let mut whole = web::BytesMut::with_capacity(LONGEST_BODY);
+    whole.extend_from_slice(&first);
+    whole.extend_from_slice(&second);
+    while let Some(next) = chunk(body, whole.len()).await? {
+        whole.extend_from_slice(&next);
     }
-    Ok(whole)
+    Ok(whole.freeze())
+}
+
+/// The next piece of a body of which so many bytes have come.
+async fn chunk(body: &mut web::Payload, before: usize) -> Result<Option<web::Bytes>, Problem> {
+    match body.next().await {
+        Some(Ok(chunk)) if before + chunk.len() > LONGEST_BODY => {
+            Err(Problem::new(&problem::TOO_LARGE, "the body has more than 64 KiB"))
+        }
+        Some(Ok(chunk)) => Ok(Some(chunk)),
+        Some(Err(error)) => {
+            let error = actix_web::Error::from(error);
+            Err(refused_by_actix(&error, error.as_response_error().status_code().as_u16()))
+        }
+        None => Ok(None),
+    }
 }
 
 fn upper_case<'a>(method: &'a str) -> Cow<'a, str> {

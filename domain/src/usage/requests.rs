@@ -36,28 +36,59 @@ pub struct Requests(Vec<AlikeRequests>);
 
 /// Requests that differ in nothing but time and id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written")]
 pub struct AlikeRequests {
     /// When the first of them was decided.
     pub at: DateTime<Utc>,
     /// The outcome.
     pub code: Code,
     /// Which secret version was presented.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
     /// HTTP method.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
     /// Path without the query.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// The caller's address, encrypted with the tenant's key for personal data.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ip: Option<String>,
     /// The version that the caller's client says it has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub client_version: Option<String>,
     /// Of each, in the order of time, how many microseconds after `at` it was decided, and the caller's request id.
     pub each: Vec<(i64, Option<String>)>,
+}
+
+/// How they may stand in a log: the first programs wrote each request by itself, with its id beside the rest.
+#[derive(Deserialize)]
+#[serde(rename = "AlikeRequests")]
+struct Written {
+    at: DateTime<Utc>,
+    code: Code,
+    #[serde(default)]
+    version: Option<u32>,
+    #[serde(default)]
+    method: Option<String>,
+    #[serde(default)]
+    path: Option<String>,
+    #[serde(default)]
+    ip: Option<String>,
+    #[serde(default)]
+    client_version: Option<String>,
+    #[serde(default)]
+    request_id: Option<String>,
+    #[serde(default)]
+    each: Option<Vec<(i64, Option<String>)>>,
+}
+
+impl From<Written> for AlikeRequests {
+    fn from(written: Written) -> Self {
+        let Written { at, code, version, method, path, ip, client_version, request_id, each } = written;
+        let each = each.unwrap_or_else(|| vec![(0, request_id)]);
+        Self { at, code, version, method, path, ip, client_version, each }
+    }
 }
 
 /// What requests that stand together share.
@@ -196,6 +227,13 @@ mod tests {
                 "each": [[0, "r-2"], [1_000_000, "r-3"]],
             }])
         );
+    }
+
+    #[test]
+    fn a_request_that_was_written_by_itself_is_one_that_nothing_is_like() {
+        let json = r#"[{"at":"1970-01-01T00:00:10.250Z","code":"VALID","version":1,"method":"GET","path":"/a","request_id":"r-1"}]"#;
+        let requests: Requests = serde_json::from_str(json).unwrap();
+        assert_eq!(requests.in_order(), [request(10, "/a", Some("r-1"))]);
     }
 
     #[test]

@@ -153,6 +153,8 @@ fn a_known_address_names_the_methods_that_it_offers() {
     }
     let answer = node.client().send("HEAD", "/healthz", None);
     assert_eq!((answer.status, answer.text().as_str()), (200, ""), "as GET, without the body");
+    let answer = node.admin().send("HEAD", "/v1/audit", None);
+    assert_eq!((answer.status, answer.text().as_str()), (200, ""));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::record::ReadBack;
 /// Bytes before the records: length, checksum, format.
 pub(super) const HEADER: usize = 9;
 /// How records are written in this version.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 1;
 
 /// A frame that is being filled.
 #[derive(Debug)]

@@ -46,7 +46,9 @@ const IP_V4: u16 = 1 << 3;
 const IP_V6: u16 = 1 << 4;
 const REQUEST_ID: u16 = 1 << 5;
 const CLIENT_VERSION: u16 = 1 << 6;
-const COUNTED_ONLY: u16 = 1 << 7;
+/// A text that was once written behind the others, and that nobody needed: the dialect's name.
+const DIALECT: u16 = 1 << 7;
+const COUNTED_ONLY: u16 = 1 << 8;
 
 impl UsageRecord<'_> {
     /// Appends the record: flags, time, code, then what the flags announce, in their order.
@@ -117,6 +119,9 @@ impl<'a> ReadBack<'a> {
             request_id: if has(REQUEST_ID) { Some(text(bytes)?) } else { None },
             client_version: if has(CLIENT_VERSION) { Some(text(bytes)?) } else { None },
         };
+        if has(DIALECT) {
+            text(bytes)?;
+        }
         Some(Self { decision, counted_only: has(COUNTED_ONLY) })
     }
 }
@@ -138,4 +143,39 @@ fn text<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
     let (text, rest) = bytes.split_at_checked(length)?;
     *bytes = rest;
     std::str::from_utf8(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_with_a_dialect_behind_it_is_read_without() {
+        let record = UsageRecord {
+            at: 7,
+            key: None,
+            code: Code::Unknown,
+            method: Some("GET"),
+            path: None,
+            ip: None,
+            request_id: None,
+            client_version: None,
+        };
+        let mut bytes = Vec::new();
+        record.encode(false, &mut bytes);
+        let [flags, ..] = bytes.as_mut_slice() else { panic!() };
+        *flags |= u8::try_from(DIALECT).unwrap();
+        text::push(&mut bytes, "nexus", 32);
+        record.encode(true, &mut bytes);
+        let mut rest = bytes.as_slice();
+        let read: Vec<_> = std::iter::from_fn(|| ReadBack::decode(&mut rest)).collect();
+        let counted = UsageRecord { method: None, ..record };
+        assert_eq!(
+            read,
+            [
+                ReadBack { decision: record, counted_only: false },
+                ReadBack { decision: counted, counted_only: true }
+            ]
+        );
+    }
 }
