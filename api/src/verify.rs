@@ -86,9 +86,9 @@ impl std::ops::Deref for Text<'_> {
 #[serde(untagged)]
 pub enum VerifyAnswer<'a> {
     /// The credential may do what was asked.
-    Valid(Box<Accepted<'a>>),
+    Valid(Accepted<'a>),
     /// It may not.
-    Refused(Box<Rejected<'a>>),
+    Refused(Rejected<'a>),
 }
 
 /// The credential may do what was asked.
@@ -354,15 +354,13 @@ pub fn require_json(request: &HttpRequest) -> Result<(), Problem> {
 
 fn answer<'a>(decision: &'a Decision<'_>, position: u64) -> VerifyAnswer<'a> {
     match (&decision.outcome, &decision.subject) {
-        (Ok(()), Some(subject)) => VerifyAnswer::Valid(Box::new(accepted(subject, position))),
+        (Ok(()), Some(subject)) => VerifyAnswer::Valid(accepted(subject, position)),
         (Err(refused), _) => {
-            VerifyAnswer::Refused(Box::new(rejected(decision, refused.code, Cow::Borrowed(&refused.detail))))
+            VerifyAnswer::Refused(rejected(decision, refused.code, Cow::Borrowed(&refused.detail)))
         }
-        (Ok(()), None) => VerifyAnswer::Refused(Box::new(rejected(
-            decision,
-            Code::Unknown,
-            Cow::Borrowed("no such credential"),
-        ))),
+        (Ok(()), None) => {
+            VerifyAnswer::Refused(rejected(decision, Code::Unknown, Cow::Borrowed("no such credential")))
+        }
     }
 }
 

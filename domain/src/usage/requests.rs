@@ -99,10 +99,16 @@ impl Requests {
     pub fn of<'a>(requests: impl IntoIterator<Item = UsedRequest<&'a str>>) -> Self {
         let mut places: HashMap<Likeness<'a>, usize> = HashMap::new();
         let mut groups: Vec<AlikeRequests> = Vec::new();
+        // Mostly a caller asks the same twice in a row, and to compare costs less than to look up.
+        let mut previous: Option<(Likeness<'a>, usize)> = None;
         for request in requests {
             let UsedRequest { at, code, version, method, path, ip, request_id, client_version } = request;
             let likeness = (code, version, method, path, ip, client_version);
-            let place = *places.entry(likeness).or_insert(groups.len());
+            let place = match previous {
+                Some((alike, place)) if alike == likeness => place,
+                Some(_) | None => *places.entry(likeness).or_insert(groups.len()),
+            };
+            previous = Some((likeness, place));
             let request_id = request_id.map(str::to_owned);
             match groups.get_mut(place) {
                 Some(group) => {

@@ -11,6 +11,7 @@ use nexus_domain::usage::{
 use nexus_domain::verification::Code;
 
 use super::Batch;
+use super::frame::Place;
 use super::record::{ReadBack, UsageRecord};
 
 /// Most requests that one event lists. At 1 KB each at worst, it stays far below what readers of the log and consumers on
@@ -38,18 +39,25 @@ impl Batch {
         mut seal: impl FnMut(Option<TenantId>, IpAddr) -> Option<String>,
     ) -> Vec<(String, UsageEvent)> {
         let mut sealed = Sealed::new();
-        let mut groups: BTreeMap<Group, Vec<ReadBack<'_>>> = BTreeMap::new();
-        for record in self.records() {
+        let mut previous = None;
+        // Times and places alone: a busy node's batch has tens of thousands of records.
+        let mut groups: BTreeMap<Group, Vec<(i64, Place)>> = BTreeMap::new();
+        for (place, record) in self.contents.records() {
             let owner = record.decision.key.map(|(key, tenant, _)| (key, tenant));
             let tenant = owner.map(|(_, tenant)| tenant);
-            if let Some(ip) = record.decision.ip {
+            if let Some(ip) = record.decision.ip
+                && previous != Some((tenant, ip))
+            {
                 sealed.entry((tenant, ip)).or_insert_with(|| seal(tenant, ip));
+                previous = Some((tenant, ip));
             }
-            groups.entry((owner, record.decision.at.div_euclid(MICROS_PER_MINUTE))).or_default().push(record);
+            let at = record.decision.at;
+            groups.entry((owner, at.div_euclid(MICROS_PER_MINUTE))).or_default().push((at, place));
         }
         let mut events = Vec::with_capacity(groups.len());
-        for ((owner, _), mut records) in groups {
-            records.sort_by_key(|record| record.decision.at);
+        for ((owner, _), mut places) in groups {
+            places.sort_by_key(|(at, _)| *at);
+            let records: Vec<_> = places.iter().filter_map(|(_, place)| self.contents.at(*place)).collect();
             let mut rest = records.as_slice();
             while !rest.is_empty() {
                 let listed = rest.iter().enumerate().filter(|(_, record)| !record.counted_only);
@@ -72,13 +80,14 @@ fn event(
     let from = time(records.first().map_or(0, |record| record.decision.at));
     let to = time(records.last().map_or(0, |record| record.decision.at));
     let mut counts = Counts::new();
-    let mut last_accepted: BTreeMap<u32, DateTime<Utc>> = BTreeMap::new();
+    let mut accepted: BTreeMap<u32, i64> = BTreeMap::new();
     for ReadBack { decision, .. } in records {
         *counts.entry(decision.code).or_default() += 1;
         if let (Code::Valid, Some((_, _, version))) = (decision.code, decision.key) {
-            last_accepted.insert(version, time(decision.at));
+            accepted.insert(version, decision.at);
         }
     }
+    let last_accepted = accepted.into_iter().map(|(version, at)| (version, time(at))).collect();
     let tenant = owner.map(|(_, tenant)| tenant);
     let listed = records.iter().filter(|record| !record.counted_only);
     let requests = Requests::of(listed.map(|record| request(&record.decision, tenant, sealed)));

@@ -60,9 +60,20 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    /// The records, in the order in which they were written.
-    pub(super) fn records(&self) -> impl Iterator<Item = ReadBack<'_>> {
-        self.records.iter().filter_map(|range| self.bytes.get(range.clone())).flat_map(records)
+    /// The records, in the order in which they were written, and where each stands.
+    pub(super) fn records(&self) -> impl Iterator<Item = (Place, ReadBack<'_>)> {
+        self.records.iter().flat_map(|range| {
+            let mut rest = self.bytes.get(range.clone()).unwrap_or_default();
+            std::iter::from_fn(move || {
+                let place = Place(range.end - rest.len());
+                ReadBack::decode(&mut rest).map(|record| (place, record))
+            })
+        })
+    }
+
+    /// The record that stands at a place.
+    pub(super) fn at(&self, place: Place) -> Option<ReadBack<'_>> {
+        ReadBack::decode(&mut self.bytes.get(place.0..)?)
     }
 
     /// The whole frames, as they stand on disk.
@@ -71,10 +82,9 @@ impl Contents {
     }
 }
 
-/// The records in front of the first that cannot be read.
-fn records(mut bytes: &[u8]) -> impl Iterator<Item = ReadBack<'_>> {
-    std::iter::from_fn(move || ReadBack::decode(&mut bytes))
-}
+/// Where a record stands in a segment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place(usize);
 
 /// A frame is whole, and holds what this version does not know.
 #[derive(Debug)]

@@ -37,7 +37,7 @@ pub struct Batch {
 impl Batch {
     /// The decisions, roughly in the order of time.
     pub fn records(&self) -> impl Iterator<Item = ReadBack<'_>> {
-        self.contents.records()
+        self.contents.records().map(|(_, record)| record)
     }
 
     /// What was decided and when, as it stands on disk: the same bytes each time the batch is handed out.
