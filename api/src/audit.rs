@@ -109,8 +109,8 @@ struct AuditParameters {
     from: Option<String>,
     /// Before this instant
     to: Option<String>,
-    /// A text that occurs in the action, the actor, the key's id or the particulars, whatever its case. The particulars of
-    /// uses that were all accepted are left out
+    /// A text that occurs in the action, the actor, the key's id or the particulars. `A` to `Z` are found as `a` to `z` and the
+    /// other way round; other letters as they are written. The particulars of uses that were all accepted are left out
     q: Option<String>,
     /// 1 to 200 rows, 50 where left out
     limit: Option<u32>,

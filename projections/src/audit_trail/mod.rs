@@ -234,8 +234,10 @@ impl Conditions {
         }
         if let Some(part) = &filter.q {
             let digits = if postgres { "encode(key_id, 'hex')" } else { "lower(hex(key_id))" };
-            let texts = ["action", "lower(actor)", &format!("'key_' || {digits}"), "lower(details)"];
-            let alike = texts.map(|text| format!("{text} LIKE ? ESCAPE '\\'"));
+            // Without a key, its digits are nothing on one store and an empty text on the other.
+            let key = format!("key_id IS NOT NULL AND 'key_' || {digits}");
+            let texts = ["action", "lower(actor)", &key, "lower(details)"];
+            let alike = texts.map(|text| format!("({text} LIKE ? ESCAPE '\\')"));
             conditions.add(
                 &format!("({})", alike.join(" OR ")),
                 format!("%{}%", escaped(&part.to_ascii_lowercase())),
