@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use nexus_infrastructure::database::{Database, DatabaseError, Row, Value};
-use nexus_infrastructure::journal::Journal;
+use nexus_infrastructure::journal::RecordedEvent;
 
 use crate::builds::Standing;
 use crate::error::QueryError;
@@ -23,8 +23,30 @@ impl Reader {
         Self { shared, name }
     }
 
-    pub(crate) fn journal(&self) -> &Journal {
-        &self.shared.journal
+    /// Shows `look` the events at these positions, in the order of the log, a few MiB at a time.
+    pub(crate) async fn at(
+        &self,
+        mut positions: Vec<u64>,
+        mut look: impl FnMut(RecordedEvent) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        positions.sort_unstable();
+        let mut rest = positions.as_slice();
+        loop {
+            let turn = self.shared.journal.at(rest).await?;
+            for event in turn.events {
+                match rest.split_first() {
+                    Some((expected, behind)) if *expected == event.position => rest = behind,
+                    Some((expected, _)) => return Err(QueryError::row(Missing(*expected))),
+                    None => return Err(QueryError::row(Missing(event.position))),
+                }
+                look(event)?;
+            }
+            match rest.first() {
+                None => return Ok(()),
+                Some(expected) if turn.at_end => return Err(QueryError::row(Missing(*expected))),
+                Some(_) => {}
+            }
+        }
     }
 
     pub(crate) fn database(&self) -> &Database {
@@ -85,6 +107,10 @@ pub(crate) fn is_missing_table(error: &DatabaseError) -> bool {
 pub(crate) fn instant(micros: i64) -> Result<DateTime<Utc>, QueryError> {
     DateTime::from_timestamp_micros(micros).ok_or_else(|| QueryError::row(OutOfRange(micros)))
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("the log has no event at position {0}, where a row says that there is one: restore the database")]
+struct Missing(u64);
 
 #[derive(Debug, thiserror::Error)]
 #[error("{0} microseconds are no date")]

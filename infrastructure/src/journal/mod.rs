@@ -180,7 +180,7 @@ impl Journal {
     }
 
     /// As [`Journal::read`], and says whether there were no more.
-    async fn read_turn(&self, after: u64, limit: u32) -> Result<Turn, DatabaseError> {
+    pub async fn read_turn(&self, after: u64, limit: u32) -> Result<Turn, DatabaseError> {
         let after = i64::try_from(after).unwrap_or(i64::MAX);
         match &self.0.database {
             Database::Postgres(pool) => in_time(postgres::read(pool, after, limit)).await,
@@ -188,8 +188,9 @@ impl Journal {
         }
     }
 
-    /// The events at these positions, in order; what is not in the log is left out.
-    pub async fn at(&self, positions: &[u64]) -> Result<Vec<RecordedEvent>, DatabaseError> {
+    /// The events at these positions, in order; what is not in the log is left out. Where they are big, as many as
+    /// [`Journal::read`] reads at once, and [`Turn::at_end`] says whether those are all.
+    pub async fn at(&self, positions: &[u64]) -> Result<Turn, DatabaseError> {
         let positions =
             positions.iter().map(|position| i64::try_from(*position).unwrap_or(i64::MAX)).collect();
         in_time(async {
@@ -304,10 +305,12 @@ struct EventColumns<J> {
 const READ_AT_ONCE: usize = 16 << 20;
 
 /// What is read of the log at a time.
-struct Turn {
-    events: Vec<RecordedEvent>,
-    /// Whether the log ended behind them.
-    at_end: bool,
+#[derive(Debug, Clone, PartialEq)]
+pub struct Turn {
+    /// The events, in order.
+    pub events: Vec<RecordedEvent>,
+    /// Whether, when they were read, there was nothing behind them of what was asked for.
+    pub at_end: bool,
 }
 
 /// Takes the rows of a query for `limit` of them until they are enough for memory.

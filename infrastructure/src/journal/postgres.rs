@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use super::append::{AppendError, Appended, ClaimAction, Prepared, SlotAction};
 use super::lane::{Outcome, advance};
-use super::{EventColumns, RecordedEvent, Turn};
+use super::{EventColumns, Turn};
 use crate::database::{DatabaseError, prepare_session};
 
 const APPEND: &str = "SELECT head, rejected, reasons, details FROM append_batch(\
@@ -355,10 +355,10 @@ pub(super) async fn read(pool: &PgPool, after: i64, limit: u32) -> Result<Turn, 
     super::bounded(&mut rows, limit).await
 }
 
-pub(super) async fn at(pool: &PgPool, positions: Vec<i64>) -> Result<Vec<RecordedEvent>, DatabaseError> {
+pub(super) async fn at(pool: &PgPool, positions: Vec<i64>) -> Result<Turn, DatabaseError> {
     let sql = format!("{SELECT} WHERE position = ANY($1) ORDER BY position");
-    let rows: Vec<EventColumns<StoredJson>> = sqlx::query_as(&sql).bind(positions).fetch_all(pool).await?;
-    Ok(rows.into_iter().map(RecordedEvent::from).collect())
+    let mut rows = sqlx::query_as::<_, EventColumns<StoredJson>>(&sql).bind(positions).fetch(pool);
+    super::bounded(&mut rows, u32::MAX).await
 }
 
 /// Moves `head` with the notifications of all processes, until it is aborted.

@@ -9,7 +9,7 @@ use super::append::{
     AppendError, Appended, Claim, ClaimAction, Idempotency, Prepared, PreparedStream, Slot, SlotAction,
 };
 use super::lane::Outcome;
-use super::{EventColumns, RecordedEvent, Turn};
+use super::{EventColumns, Turn};
 use crate::database::{DatabaseError, SqliteDatabase};
 
 // CROSS JOIN fixes the order of the loops: positions first, each event by its key.
@@ -279,13 +279,10 @@ pub(super) async fn read(database: &SqliteDatabase, after: i64, limit: u32) -> R
     super::bounded(&mut rows, limit).await
 }
 
-pub(super) async fn at(
-    database: &SqliteDatabase,
-    positions: Vec<i64>,
-) -> Result<Vec<RecordedEvent>, DatabaseError> {
+pub(super) async fn at(database: &SqliteDatabase, positions: Vec<i64>) -> Result<Turn, DatabaseError> {
     let sql = format!("{SELECT} WHERE l.position IN (SELECT value FROM json_each(?)) ORDER BY l.position");
-    let positions = sqlx::types::Json(positions);
-    let rows: Vec<EventColumns<String>> =
-        sqlx::query_as(&sql).bind(positions).fetch_all(&database.read).await?;
-    Ok(rows.into_iter().map(RecordedEvent::from).collect())
+    let mut rows = sqlx::query_as::<_, EventColumns<String>>(&sql)
+        .bind(sqlx::types::Json(positions))
+        .fetch(&database.read);
+    super::bounded(&mut rows, u32::MAX).await
 }

@@ -21,8 +21,6 @@ pub const NAME: &str = "audit_trail";
 
 /// Rows on a page of an export.
 const EXPORT_PAGE: u32 = 1000;
-/// Events that are read from the log at once: one may list many requests, which are left behind when it is decoded.
-const READ_AT_ONCE: usize = 100;
 
 /// One entry of the trail.
 #[derive(Debug, Clone, Serialize)]
@@ -148,13 +146,11 @@ impl AuditTrail {
         let rows = self.reader.query(sql, &args).await?;
         let positions: Vec<u64> = rows.iter().map(|row| row.uint(0)).collect::<Result<_, _>>()?;
         let mut items = Vec::with_capacity(positions.len());
-        for some in positions.chunks(READ_AT_ONCE) {
-            for event in self.reader.journal().at(some).await? {
-                items.push(item(&Event::decode(event))?);
-            }
-        }
-        // Each piece came in the order of the log.
-        items.sort_unstable_by_key(|item: &AuditItem| item.position);
+        let read = |event| {
+            items.push(item(&Event::decode(event))?);
+            Ok(())
+        };
+        self.reader.at(positions, read).await?;
         if order == Order::NewestFirst {
             items.reverse();
         }

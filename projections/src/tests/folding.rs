@@ -218,6 +218,29 @@ async fn the_trail_tells_who_did_what() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_the_log_has_lost_is_not_passed_over() {
+    for database in databases().await {
+        let mut log = Log::open(&database.database).await;
+        let head = log.script().await;
+        let projections = Projections::start(log.journal.clone());
+        level(&projections, head).await;
+        let trail = projections.audit_trail();
+        log.lose(3).await;
+        let told = |error: crate::QueryError| crate::runner::describe(&error);
+        let listed = trail.list(&AuditFilter::default(), None, 200).await.map_err(told).unwrap_err();
+        assert!(listed.contains("no event at position 3,"), "{listed}");
+        let mut export = trail.export(AuditFilter::default(), Order::OldestFirst).await.unwrap();
+        let exported = export.next().await.map_err(told).unwrap_err();
+        assert!(exported.contains("no event at position 3,"), "{exported}");
+        let page = trail.list(&AuditFilter::default(), None, 10).await.unwrap();
+        assert_eq!(page.data.len(), 10, "what does not touch it is answered");
+        log.find(3).await;
+        assert!(export.next().await.unwrap().is_some());
+        projections.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn usage_adds_up() {
     for database in databases().await {
         let mut log = Log::open(&database.database).await;

@@ -186,6 +186,23 @@ impl Log {
         self.journal.append(append).await.unwrap().last
     }
 
+    /// Takes an event away from its place in the log.
+    async fn lose(&self, position: i64) {
+        self.misplace(position, -position).await;
+    }
+
+    /// Puts it back.
+    async fn find(&self, position: i64) {
+        self.misplace(-position, position).await;
+    }
+
+    async fn misplace(&self, from: i64, to: i64) {
+        let database = self.journal.database();
+        let table = if database.is_postgres() { "events" } else { "event_log" };
+        let sql = format!("UPDATE {table} SET position = $2 WHERE position = $1");
+        assert_eq!(database.execute(&sql, &[from.into(), to.into()]).await.unwrap(), 1);
+    }
+
     /// Two tenants and some keys in all states, with usage.
     async fn script(&mut self) -> u64 {
         let (one, two) = (tenant(1), tenant(2));

@@ -200,13 +200,15 @@ impl Usage {
                 positions.push(row.uint(0)?);
                 unread = (row.int(1)?, row.int(0)?);
             }
-            for event in self.reader.journal().at(&positions).await? {
+            let read = |event| {
                 found.extend(requests_of(&event)?.into_iter().filter(|(place, _)| place.0 < before));
                 // Only the newest are wanted, and windows may hold many.
                 while found.len() > limit + 1 {
                     found.pop_last();
                 }
-            }
+                Ok(())
+            };
+            self.reader.at(positions, read).await?;
             let settled = found.len() > limit
                 && found.last_key_value().is_some_and(|(Reverse([at, ..]), _)| *at > unread.0);
             if settled || rows.len() < at_once as usize {

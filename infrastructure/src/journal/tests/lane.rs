@@ -66,6 +66,28 @@ async fn an_event_is_read_as_it_was_appended() {
 }
 
 #[tokio::test]
+async fn events_are_found_by_their_positions_a_few_at_a_time() {
+    for test in databases().await {
+        let journal = open(test.database.clone()).await;
+        journal.append(append("a", Expected::Exactly(0), 3)).await.unwrap();
+        let turn = journal.at(&[3, 1, 7]).await.unwrap();
+        assert_eq!(turn.events.iter().map(|event| event.position).collect::<Vec<_>>(), [1, 3]);
+        assert!(turn.at_end, "the log has no more of them");
+        let mut big = append("b", Expected::Exactly(0), 3);
+        for event in &mut big.streams[0].events {
+            event.payload = json!({ "text": "x".repeat(9 << 20) }).into();
+        }
+        journal.append(big).await.unwrap();
+        let turn = journal.at(&[1, 4, 5, 6]).await.unwrap();
+        assert_eq!(turn.events.iter().map(|event| event.position).collect::<Vec<_>>(), [1, 4, 5]);
+        assert!(!turn.at_end);
+        let turn = journal.read_turn(3, 100).await.unwrap();
+        assert_eq!((turn.events.len(), turn.at_end), (2, false));
+        assert!(journal.at(&[6]).await.unwrap().at_end);
+    }
+}
+
+#[tokio::test]
 async fn a_rejected_append_leaves_no_gap_and_no_trace() {
     for test in databases().await {
         let journal = open(test.database.clone()).await;
