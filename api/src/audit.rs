@@ -207,6 +207,7 @@ async fn answer(
         key: query.parsed("key", "write a key's id", str::parse::<KeyId>),
         tenant,
         outcome: chosen(&mut query, "outcome", &outcomes),
+        without_reports: ip.is_some(),
         from: instant(query.instant("from")),
         to: instant(query.instant("to")),
         q: query.one("q"),

@@ -160,6 +160,7 @@ pub(super) enum Details<'a> {
 
 pub(super) const SUCCESS: &str = "success";
 pub(super) const USED: &str = "key.used";
+pub(super) const REFUSED: &str = "credential.refused";
 
 impl<'a> Entry<'a> {
     /// Whose trail it belongs to: what the event itself says comes first.
@@ -197,7 +198,7 @@ impl<'a> Entry<'a> {
                 },
             }),
             Body::Usage(UsageEvent::UnattributedRefusals(refused)) => Some(Self {
-                action: "credential.refused",
+                action: REFUSED,
                 tenant: None,
                 key: None,
                 outcome: outcome(&refused.counts),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 pub(crate) use self::fold::Fold;
-use self::fold::{Entry, SUCCESS, USED};
+use self::fold::{Entry, REFUSED, SUCCESS, USED};
 use crate::bulk;
 use crate::cursor::{self, Page};
 use crate::error::QueryError;
@@ -62,6 +62,8 @@ pub struct AuditFilter {
     pub tenant: Option<TenantId>,
     /// With what outcome, exactly.
     pub outcome: Option<String>,
+    /// Only what callers did, and the system: nothing that nodes reported, which has no address and is most of a log.
+    pub without_reports: bool,
     /// Recorded at or after this instant.
     pub from: Option<DateTime<Utc>>,
     /// Recorded before this instant.
@@ -221,6 +223,14 @@ impl Conditions {
         if filter.outcome.as_deref().is_some_and(|outcome| outcome != SUCCESS) {
             // Said twice, so that the index on refusals can be used.
             conditions.sql.push_str(" AND outcome <> 'success'");
+        }
+        if filter.without_reports {
+            let asked = filter.action.as_deref();
+            conditions.sql.push_str(match asked {
+                // Nothing can be both, which a store might look through the whole table to find.
+                Some(USED | REFUSED) => " AND 1 = 0",
+                Some(_) | None => " AND action <> 'key.used' AND action <> 'credential.refused'",
+            });
         }
         if let Some(from) = filter.from {
             conditions.add("at >= ?", from.timestamp_micros());

@@ -190,6 +190,15 @@ async fn the_trail_tells_who_did_what() {
                 3,
             ),
             (AuditFilter { actor: Some("nobody".to_owned()), ..AuditFilter::default() }, 0),
+            (AuditFilter { without_reports: true, ..AuditFilter::default() }, head - 25),
+            (
+                AuditFilter {
+                    without_reports: true,
+                    action: Some("key.used".to_owned()),
+                    ..AuditFilter::default()
+                },
+                0,
+            ),
             (AuditFilter { from: Some(at(1)), to: Some(at(3)), ..AuditFilter::default() }, 2),
             (
                 AuditFilter {
