@@ -5,7 +5,6 @@
 use nexus_infrastructure::database::{Database, DatabaseError, Transaction, Value};
 
 use crate::projection::{Build, Projection};
-use crate::reader::is_missing_table;
 
 /// What a build is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,18 +113,19 @@ pub(crate) async fn open(
 
 /// Whether the sums of a build still lie apart: it was not loaded to the end.
 pub(crate) async fn is_loading(
-    database: &Database,
+    transaction: &mut Transaction,
     projection: &dyn Projection,
     build: Build,
 ) -> Result<bool, DatabaseError> {
     let Some(table) = projection.tables().iter().find(|table| table.sums.is_some()) else {
         return Ok(false);
     };
-    match database.query(&format!("SELECT 1 FROM {} WHERE 1 = 0", table.loaded(build)), &[]).await {
-        Ok(_) => Ok(true),
-        Err(error) if is_missing_table(&error) => Ok(false),
-        Err(error) => Err(error),
-    }
+    let sql = if transaction.is_postgres() {
+        "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1"
+    } else {
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1"
+    };
+    Ok(!transaction.query(sql, &[table.loaded(build).into()]).await?.is_empty())
 }
 
 /// What became of an attempt to take a build's row for the rest of a transaction.

@@ -2,7 +2,7 @@
 //! finds it read and decoded.
 
 use nexus_infrastructure::database::DatabaseError;
-use nexus_infrastructure::journal::{Journal, RecordedEvent};
+use nexus_infrastructure::journal::{Journal, RecordedEvent, Turn};
 use tokio::sync::Mutex;
 
 use crate::error::FoldError;
@@ -25,7 +25,7 @@ impl Feed {
         if !rest(&last, after).is_empty() {
             return Ok(last.clone());
         }
-        let batch = read(journal, after, BATCH).await?;
+        let batch = decode(recorded(journal, after, BATCH).await?.events);
         if !batch.is_empty() {
             *last = batch.clone();
         }
@@ -33,24 +33,15 @@ impl Feed {
     }
 }
 
-/// Reads and decodes the events behind `after`, at most `limit`.
-pub(crate) async fn read(journal: &Journal, after: u64, limit: u32) -> Result<Batch, FoldError> {
-    Ok(decode(recorded(journal, after, limit).await?))
-}
-
 /// Reads the events behind `after`, at most `limit`, as the log holds them.
-pub(crate) async fn recorded(
-    journal: &Journal,
-    after: u64,
-    limit: u32,
-) -> Result<Vec<RecordedEvent>, FoldError> {
-    let recorded = journal.read(after, limit).await?;
-    for (expected, event) in (after + 1..).zip(&recorded) {
+pub(crate) async fn recorded(journal: &Journal, after: u64, limit: u32) -> Result<Turn, FoldError> {
+    let turn = journal.read_turn(after, limit).await?;
+    for (expected, event) in (after + 1..).zip(&turn.events) {
         if event.position != expected {
             return Err(DatabaseError::Gap { expected, found: event.position }.into());
         }
     }
-    Ok(recorded)
+    Ok(turn)
 }
 
 pub(crate) fn decode(recorded: Vec<RecordedEvent>) -> Batch {

@@ -54,10 +54,15 @@ pub(crate) async fn drive(shared: &Arc<Shared>, slots: &[Arc<Slot>]) -> Result<(
         tune(shared, FOR_LOAD).await;
     }
     let mut outcome = read(shared, start, readers).await.map_err(RebuildError::from);
+    if let Err(error) = &outcome {
+        tracing::error!(error = error as &dyn std::error::Error, "rebuilds stopped");
+    }
     while let Some(ended) = tasks.join_next().await {
         let ended = ended.unwrap_or(Err(RebuildError::Stopped));
-        if let Err(error) = &ended {
-            tracing::error!(error = error as &dyn std::error::Error, "a rebuild stopped");
+        match &ended {
+            // Logged where it happened.
+            Ok(()) | Err(RebuildError::Stopped) => {}
+            Err(error) => tracing::error!(error = error as &dyn std::error::Error, "a rebuild stopped"),
         }
         outcome = outcome.and(ended);
     }
@@ -116,7 +121,9 @@ async fn unfinished(shared: &Arc<Shared>, slot: &Arc<Slot>) -> Result<Option<Tar
         None if builds::own(&rows, projection, State::Live).is_some() => return Ok(None),
         None => builds::open(shared.database(), projection).await?,
     };
-    let loading = builds::is_loading(shared.database(), projection, row.build).await?;
+    let mut transaction = shared.database().begin().await?;
+    let loading = builds::is_loading(&mut transaction, projection, row.build).await?;
+    transaction.rollback().await?;
     let (shared, slot) = (shared.clone(), slot.clone());
     Ok(Some(Target { shared, slot, build: row.build, checkpoint: row.checkpoint, loading }))
 }
@@ -125,8 +132,16 @@ fn batch_size(shared: &Shared) -> u32 {
     if shared.database().is_postgres() { POSTGRES_BATCH } else { SQLITE_BATCH }
 }
 
+/// What a target is told of the log.
+#[derive(Clone)]
+enum Told {
+    Batch(Batch),
+    /// There was nothing more. Without it, reading was broken off.
+    End,
+}
+
 /// Reads the log up to its end for all targets. Whoever has given up gets nothing more.
-async fn read(shared: &Shared, start: u64, mut readers: Vec<mpsc::Sender<Batch>>) -> Result<(), FoldError> {
+async fn read(shared: &Shared, start: u64, mut readers: Vec<mpsc::Sender<Told>>) -> Result<(), FoldError> {
     let limit = batch_size(shared);
     // While a batch is decoded and handed out, the store is already asked for the next one.
     let ask = |after| {
@@ -135,16 +150,23 @@ async fn read(shared: &Shared, start: u64, mut readers: Vec<mpsc::Sender<Batch>>
     };
     let mut asked = ask(start);
     while !readers.is_empty() && !shared.is_stopping() {
-        let Some(Ok(recorded)) = asked.join_next().await else { break };
-        let recorded = recorded?;
-        let Some(last) = recorded.last() else { break };
-        asked = ask(last.position);
-        let batch = feed::decode(recorded);
+        let Some(answer) = asked.join_next().await else { break };
+        let recorded = answer.map_err(|crash| DatabaseError::Other(Arc::new(crash)))??.events;
+        let told = match recorded.last() {
+            Some(last) => {
+                asked = ask(last.position);
+                Told::Batch(feed::decode(recorded))
+            }
+            None => Told::End,
+        };
         let mut listening = Vec::with_capacity(readers.len());
         for reader in readers {
-            if reader.send(batch.clone()).await.is_ok() {
+            if reader.send(told.clone()).await.is_ok() {
                 listening.push(reader);
             }
+        }
+        if matches!(told, Told::End) {
+            break;
         }
         readers = listening;
     }
@@ -170,33 +192,40 @@ struct Target {
 }
 
 impl Target {
-    async fn run(mut self, batches: mpsc::Receiver<Batch>) -> Result<(), RebuildError> {
+    async fn run(mut self, batches: mpsc::Receiver<Told>) -> Result<(), RebuildError> {
         let name = self.slot.name();
         tracing::info!(projection = name, build = %self.build, from = self.checkpoint, "rebuild started");
         let done = self.fill(batches).await.map_err(|source| RebuildError::Fold { name, source })?;
         if !done {
+            tracing::info!(projection = name, build = %self.build, checkpoint = self.checkpoint, "rebuild left unfinished");
             return Err(RebuildError::Stopped);
         }
         tracing::info!(projection = name, build = %self.build, checkpoint = self.checkpoint, "rebuild finished");
         Ok(())
     }
 
-    /// True once the build is live, by this process or another one.
-    async fn fill(&mut self, mut batches: mpsc::Receiver<Batch>) -> Result<bool, FoldError> {
-        while let Some(batch) = batches.recv().await {
-            match self.fold(&batch).await? {
-                Folded::All => {}
-                // An event that nobody here can read stops the live build too: going live in front of it loses nothing.
-                Folded::UpToUnreadable => break,
-                Folded::Gone => return Ok(true),
+    /// True once the build is live, or somebody else's, and false where it is left unfinished.
+    async fn fill(&mut self, mut batches: mpsc::Receiver<Told>) -> Result<bool, FoldError> {
+        loop {
+            match batches.recv().await {
+                Some(Told::Batch(batch)) => match self.fold(&batch).await? {
+                    Folded::All => {}
+                    // An event that nobody here can read stops the live build too: going live in front of it loses nothing.
+                    Folded::UpToUnreadable => break,
+                    Folded::Gone => return Ok(true),
+                },
+                Some(Told::End) => break,
+                // What is loaded only in part is not to be brought together, or the rest would be added up row by row.
+                None => return Ok(false),
             }
         }
         drop(batches);
         if self.shared.is_stopping() {
-            // What is loaded only in part is not to be brought together, or the rest would be added up row by row.
             return Ok(false);
         }
-        self.index().await?;
+        if !self.index().await? {
+            return Ok(true);
+        }
         while !self.shared.is_stopping() {
             if self.switch().await? {
                 self.retire().await;
@@ -240,33 +269,49 @@ impl Target {
         Standing { build: self.build, checkpoint: self.checkpoint }
     }
 
-    /// Brings together what was loaded apart, and makes the indexes.
-    async fn index(&mut self) -> Result<(), FoldError> {
-        if self.loading {
-            let postgres = self.shared.database().is_postgres();
-            let tables = self.slot.projection.tables().iter();
-            let statements: Vec<String> =
-                tables.flat_map(|table| table.bring_together(self.build, postgres)).collect();
-            self.maintain(&statements).await?;
-            self.loading = false;
+    /// Brings together what was loaded apart, and makes the indexes. False where the build is no longer being filled.
+    async fn index(&mut self) -> Result<bool, FoldError> {
+        if self.loading && !self.bring_together().await? {
+            return Ok(false);
         }
         for table in self.slot.projection.tables() {
             let indexes: Vec<String> = table.create_indexes(self.build).collect();
-            for statement in indexes {
-                self.maintain(&[statement]).await?;
-            }
-            if self.shared.database().is_postgres() {
-                self.maintain(&[format!("ANALYZE {}_{}", table.name, self.build)]).await?;
+            let analyze = format!("ANALYZE {}_{}", table.name, self.build);
+            let analyze = Some(analyze).filter(|_| self.shared.database().is_postgres());
+            for statement in indexes.iter().chain(&analyze) {
+                let Some(mut transaction) = self.maintain().await? else { return Ok(false) };
+                transaction.execute(statement, &[]).await?;
+                transaction.commit().await?;
             }
         }
-        Ok(())
+        Ok(true)
     }
 
-    async fn maintain(&self, statements: &[String]) -> Result<(), DatabaseError> {
+    async fn bring_together(&mut self) -> Result<bool, FoldError> {
+        let Some(mut transaction) = self.maintain().await? else { return Ok(false) };
+        // Somebody else who was at this build may have done it since.
+        if builds::is_loading(&mut transaction, &*self.slot.projection, self.build).await? {
+            let postgres = transaction.is_postgres();
+            for table in self.slot.projection.tables() {
+                for statement in table.bring_together(self.build, postgres) {
+                    transaction.execute(&statement, &[]).await?;
+                }
+            }
+        }
+        transaction.commit().await?;
+        self.loading = false;
+        Ok(true)
+    }
+
+    /// A transaction for work on whole tables. Nothing where the build is no longer being filled.
+    async fn maintain(&self) -> Result<Option<Transaction>, DatabaseError> {
         let mut transaction = self.shared.database().begin().await?;
         builds::relax(&mut transaction).await?;
         // Nobody else folds into it meanwhile: what came behind the reading of a table would go with it.
-        builds::take(&mut transaction, self.slot.name(), self.build, State::Building, true).await?;
+        match builds::take(&mut transaction, self.slot.name(), self.build, State::Building, true).await? {
+            Taken::At(_) => {}
+            Taken::Busy | Taken::Gone => return Ok(None),
+        }
         if transaction.is_postgres() {
             transaction.execute("SET LOCAL maintenance_work_mem = '256MB'", &[]).await?;
             transaction.execute("SET LOCAL work_mem = '128MB'", &[]).await?;
@@ -275,10 +320,7 @@ impl Target {
             // A rough sample will do: the server takes a better one by itself when it is idle.
             transaction.execute("SET LOCAL default_statistics_target = 10", &[]).await?;
         }
-        for statement in statements {
-            transaction.execute(statement, &[]).await?;
-        }
-        transaction.commit().await
+        Ok(Some(transaction))
     }
 
     /// Holds the live build where it is, folds what is missing, and exchanges the two. False where more came than one
@@ -301,14 +343,14 @@ impl Target {
             Taken::Busy | Taken::Gone => return Ok(true),
         }
         let limit = batch_size(&self.shared);
-        let batch = feed::read(&self.shared.journal, self.checkpoint, limit).await?;
+        let turn = feed::recorded(&self.shared.journal, self.checkpoint, limit).await?;
+        let batch = feed::decode(turn.events);
         let (events, unreadable) = runner::readable(projection, &batch);
         let Some(plan) = runner::plan(&self.shared, &self.slot, self.standing(), events).await? else {
             return Ok(true);
         };
         let reached = plan.write(&mut transaction, &self.slot, self.build, self.place()).await?;
-        let at_end = unreadable.is_some() || batch.len() < usize::try_from(limit).unwrap_or(usize::MAX);
-        let level = at_end && reached >= held;
+        let level = (turn.at_end || unreadable.is_some()) && reached >= held;
         match unreadable {
             // The live build was moved past it by a newer program.
             Some(error) if !level => return Err(error),
@@ -350,4 +392,64 @@ pub(crate) async fn drop_retired(shared: &Shared, slot: &Slot) -> Result<(), Dat
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use nexus_infrastructure::database::Database;
+    use nexus_infrastructure::journal::{Append, Expected, Journal, JournalOptions, NewEvent, StreamAppend};
+    use nexus_infrastructure::testing::databases;
+    use serde_json::json;
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::feed::Feed;
+
+    async fn usage(database: &Database) -> (Arc<Shared>, Arc<Slot>) {
+        let journal = Journal::open(database.clone(), JournalOptions::default()).await.unwrap();
+        let slot = Arc::new(Slot::new(Arc::new(crate::usage::Fold)));
+        let (slots, stopping) = (vec![slot.clone()], watch::Sender::new(false));
+        (Arc::new(Shared { journal, feed: Feed::default(), slots, running: false, stopping }), slot)
+    }
+
+    #[tokio::test]
+    async fn what_somebody_else_has_brought_together_or_switched_is_left_alone() {
+        for database in databases().await {
+            let (shared, slot) = usage(&database.database).await;
+            let mut first = unfinished(&shared, &slot).await.unwrap().unwrap();
+            let mut second = unfinished(&shared, &slot).await.unwrap().unwrap();
+            assert_eq!(first.build, second.build);
+            assert!(first.index().await.unwrap());
+            assert!(second.loading);
+            assert!(second.index().await.unwrap(), "there is nothing left to do");
+            assert!(first.switch().await.unwrap());
+            assert!(!second.index().await.unwrap(), "it is not being filled any more");
+        }
+    }
+
+    #[tokio::test]
+    async fn events_too_big_to_be_read_at_once_are_not_taken_for_the_end_of_the_log() {
+        for database in databases().await {
+            let (shared, slot) = usage(&database.database).await;
+            let event = |_| NewEvent {
+                event_type: "KeyIssued".to_owned(),
+                event_version: "1.0".to_owned(),
+                payload: json!("x".repeat(9 << 20)).into(),
+                metadata: json!({}).into(),
+            };
+            let stream = StreamAppend {
+                aggregate_type: "key".to_owned(),
+                aggregate_id: "passed over".to_owned(),
+                expected: Expected::Any,
+                events: (0..3).map(event).collect(),
+            };
+            shared.journal.append(Append { streams: vec![stream], ..Append::default() }).await.unwrap();
+            let mut target = unfinished(&shared, &slot).await.unwrap().unwrap();
+            assert!(target.index().await.unwrap());
+            assert!(!target.switch().await.unwrap());
+            assert_eq!(target.checkpoint, 2);
+            assert!(target.switch().await.unwrap());
+            assert_eq!(target.checkpoint, 3);
+        }
+    }
 }

@@ -20,6 +20,11 @@ async fn builds_of(database: &Database, name: &str) -> Vec<i64> {
     rows.iter().map(|row| row.int(0).unwrap()).collect()
 }
 
+async fn is_loading(database: &Database, build: crate::Build) -> bool {
+    let mut transaction = database.begin().await.unwrap();
+    builds::is_loading(&mut transaction, &crate::usage::Fold, build).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rebuild_equals_the_live_tables_row_by_row() {
     for database in databases().await {
@@ -145,10 +150,32 @@ async fn a_build_that_was_loaded_and_not_switched_is_finished() {
         let before = dump(&database.database, "usage").await;
         projections.stop().await;
         let begun = builds::open(&database.database, &crate::usage::Fold).await.unwrap().build;
-        assert!(builds::is_loading(&database.database, &crate::usage::Fold, begun).await.unwrap());
+        assert!(is_loading(&database.database, begun).await);
         // As if it had been brought together at the beginning of the log: the rest adds up in the table itself.
         database.database.execute(&format!("DROP TABLE usage_minute_load_{begun}"), &[]).await.unwrap();
         Projections::attach(log.journal.clone()).rebuild("usage").await.unwrap().wait().await.unwrap();
+        assert_eq!(builds_of(&database.database, "usage").await, [begun.number()]);
+        assert_eq!(dump(&database.database, "usage").await, before);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_that_could_not_read_the_log_to_its_end_goes_on_as_a_load() {
+    for database in databases().await {
+        let mut log = Log::open(&database.database).await;
+        let projections = Projections::start(log.journal.clone());
+        let head = log.script().await;
+        level(&projections, head).await;
+        let before = dump(&database.database, "usage").await;
+        projections.stop().await;
+        let begun = builds::open(&database.database, &crate::usage::Fold).await.unwrap().build;
+        log.lose(9).await;
+        let command = Projections::attach(log.journal.clone());
+        let error = command.rebuild("usage").await.unwrap().wait().await.unwrap_err();
+        assert!(matches!(error, crate::RebuildError::Log(_)), "{error:?}");
+        assert!(is_loading(&database.database, begun).await, "nothing was brought together");
+        log.find(9).await;
+        command.rebuild("usage").await.unwrap().wait().await.unwrap();
         assert_eq!(builds_of(&database.database, "usage").await, [begun.number()]);
         assert_eq!(dump(&database.database, "usage").await, before);
     }
