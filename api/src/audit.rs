@@ -3,8 +3,7 @@
 
 mod export;
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use actix_web::http::header::ACCEPT;
@@ -276,20 +275,11 @@ async fn page(
 
 /// Puts names beside the actors that are management credentials.
 async fn name_actors(app: &App, entries: &mut [AuditObject]) -> Result<(), Problem> {
-    let (keys, now) = (app.projections.key_list(), app.gate.clock().now());
-    let mut names: HashMap<KeyId, Option<String>> = HashMap::new();
+    let key = |entry: &AuditObject| entry.actor.as_deref()?.parse::<KeyId>().ok();
+    let actors: HashSet<KeyId> = entries.iter().filter_map(key).collect();
+    let names = app.projections.key_list().names(PLATFORM_TENANT, &actors).await?;
     for entry in entries {
-        let Some(actor) = entry.actor.as_deref().and_then(|actor| actor.parse::<KeyId>().ok()) else {
-            continue;
-        };
-        let name = match names.entry(actor) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => {
-                let key = keys.get(PLATFORM_TENANT, actor, now).await?;
-                unknown.insert(key.map(|key| key.name))
-            }
-        };
-        entry.actor_name.clone_from(name);
+        entry.actor_name = key(entry).and_then(|actor| names.get(&actor).cloned());
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 mod fold;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
@@ -190,6 +190,31 @@ impl KeyList {
         };
         let rows = self.reader.query(sql, &[key.to_string().into(), tenant.to_string().into()]).await?;
         Ok(self.items(&rows, now).await?.pop())
+    }
+
+    /// The names of those of these keys that are the tenant's.
+    ///
+    /// # Errors
+    /// [`QueryError`]
+    pub async fn names(
+        &self,
+        tenant: TenantId,
+        keys: &HashSet<KeyId>,
+    ) -> Result<HashMap<KeyId, String>, QueryError> {
+        if keys.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let among = bulk::one_of(self.reader.database().is_postgres(), "key_id", 2);
+        let sql =
+            |build| format!("SELECT key_id, document FROM key_list_{build} WHERE tenant_id = $1 AND {among}");
+        let mut names = HashMap::with_capacity(keys.len());
+        for row in self.reader.query(sql, &[tenant.to_string().into(), bulk::list(keys)]).await? {
+            let id: KeyId = row.text(0)?.parse().map_err(QueryError::row)?;
+            let document: KeyDocument = serde_json::from_str(row.text(1)?).map_err(QueryError::row)?;
+            let key = document.key.state().ok_or_else(|| QueryError::row(Empty(id)))?;
+            names.insert(id, key.name.clone());
+        }
+        Ok(names)
     }
 
     /// Keys whose lifetime is over at `now`, neither revoked nor on record as expired; those that ended first come first.

@@ -35,6 +35,9 @@ async fn a_key_s_life_shows_in_the_key_list() {
             None,
             "a foreign key is as good as absent"
         );
+        let names = async |of| list.names(of, &[id, key(2)].into()).await.unwrap();
+        assert_eq!(names(owner).await, [(id, "orders".to_owned())].into());
+        assert!(names(tenant(2)).await.is_empty());
         assert_eq!(list.get(owner, id, at(10_000)).await.unwrap().unwrap().status, KeyStatus::Expired);
         assert_eq!(list.due_for_expiry(at(9_999), 10).await.unwrap(), []);
         assert_eq!(list.due_for_expiry(at(10_000), 10).await.unwrap()[0].key_id, id);
