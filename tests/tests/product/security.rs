@@ -105,6 +105,9 @@ fn case_32_forwarding_headers_of_an_untrusted_peer_are_ignored() {
     let id = made.expect(201).json()["key"]["id"].as_str().unwrap().to_owned();
     let trail = node.admin().list(&tenant.path(&format!("/audit?key={id}")), 50);
     assert_eq!(trail[0]["ip"], "127.0.0.1", "nor in the audit trail");
+    let from = |ip: &str| node.admin().list(&tenant.path(&format!("/audit?key={id}&ip={ip}")), 50);
+    assert_eq!(from("127.0.0.1"), trail, "the address that an entry shows finds it");
+    assert!(from("203.0.113.7").is_empty());
 }
 
 #[test]
