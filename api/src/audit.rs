@@ -214,6 +214,9 @@ async fn answer(
     let limit = query.limit();
     let cursor = query.one("cursor");
     query.finish()?;
+    if filter.from.zip(filter.to).is_some_and(|(from, to)| from >= to) {
+        return Err(Problem::invalid_field("query.from", "not before `to`", "choose an earlier instant"));
+    }
     up_to_date(app, audit_trail::NAME).await?;
     let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let format = if accept.contains("application/x-ndjson") {

@@ -178,13 +178,21 @@ fn needs(request: &HttpRequest, dialect: &Dialect) -> Result<Needs, Problem> {
         return Ok(Needs { environment: None, scopes: Vec::new(), restrictions: BTreeMap::new() });
     }
     let mut query = QueryFields::parse(request)?;
-    let scopes = query
-        .all("scope")
-        .iter()
-        .flat_map(|value| value.split([' ', ',']))
-        .filter(|scope| !scope.is_empty())
-        .map(str::to_owned)
-        .collect();
+    let mut scopes = Vec::new();
+    for value in query.all("scope") {
+        for part in value.split(',') {
+            let before = scopes.len();
+            scopes.extend(part.split_whitespace().map(str::to_owned));
+            if scopes.len() == before {
+                // As where a gateway's variable is not set: to need nothing would let everybody in.
+                return Err(Problem::invalid_field(
+                    "query.scope",
+                    "empty",
+                    "name a scope, or leave `scope` out",
+                ));
+            }
+        }
+    }
     let environment = query.one("environment");
     let mut restrictions = BTreeMap::new();
     for name in &dialect.restrictions {

@@ -182,6 +182,7 @@ async fn verify(app: &App, hot: &HotRequest<'_>, body: web::Payload) -> Result<H
         ..Question::default()
     };
     let decision = decide(app, &asked, &question, now.unix_micros)?;
+    known_restrictions(&decision, &asked)?;
     let decision = app.in_time(hide_foreign(decision, &asker), now);
     app.record(UsageRecord {
         at: now.unix_micros,
@@ -293,6 +294,20 @@ fn decide<'v>(
     decided.map_err(|unknown| {
         Problem::invalid_field("body.dialect", unknown.to_string(), "name a dialect that is served here")
     })
+}
+
+/// Refuses to ask for what no key of the dialect can be restricted by: a misspelt name would let every key through.
+fn known_restrictions(decision: &Decision<'_>, asked: &VerifyBody<'_>) -> Result<(), Problem> {
+    let Some(dialect) = decision.dialect else { return Ok(()) };
+    let Some(unknown) = asked.restrictions.keys().find(|name| !dialect.restrictions.contains(name)) else {
+        return Ok(());
+    };
+    let fix = match dialect.restrictions.join(", ") {
+        none if none.is_empty() => "leave it out: keys of this dialect have no restrictions".to_owned(),
+        names => format!("choose from {names}"),
+    };
+    let unknown: String = unknown.chars().take(64).collect();
+    Err(Problem::invalid_field("body.restrictions", format!("unknown restriction `{unknown}`"), fix))
 }
 
 /// A caller confined to tenants learns of other tenants' credentials what it would learn of

@@ -3,9 +3,11 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::failure::Failure;
+use crate::output;
 use crate::server::{DevOptions, StartFailure};
 use crate::{audit, completions, keys, projections, server, tenants, verify};
 
@@ -53,7 +55,15 @@ impl Cli {
     /// Reads the command line, and ends the program where it makes no sense. A variable that is set to nothing is as good as
     /// absent: scripts and Compose files leave one out that way.
     pub(crate) fn read() -> Self {
-        let matches = without_empty_variables(Self::command()).get_matches();
+        let matches = without_empty_variables(Self::command()).try_get_matches().unwrap_or_else(|error| {
+            if error.kind() == ErrorKind::MissingRequiredArgument && error.to_string().contains("--tenant <") {
+                // A variable that is not set is no argument that clap could name.
+                let _unwritten = error.print();
+                output::note("NEXUS_TENANT may name the tenant instead; `nexus tenants list` shows those that there are.");
+                std::process::exit(error.exit_code());
+            }
+            error.exit()
+        });
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 
@@ -132,7 +142,7 @@ Examples:
   nexus dev
   nexus dev --ephemeral --port 0
   NEXUS__DIALECTS__PATH=dialects nexus dev --ephemeral
-  nexus dev --output json | head -1 | jq -r .admin_token")]
+  nexus dev --output json > dev.json &            then: jq -r .admin_token dev.json")]
 struct DevArgs {
     /// Folder for the database and keys; made where absent
     #[arg(long, value_name = "DIR", default_value = "nexus-dev", value_hint = ValueHint::DirPath)]

@@ -27,8 +27,8 @@ const LONGEST_INPUT: u64 = 16 * 1024;
 #[command(after_help = "\
 Examples:
   nexus verify -                                  reads the credential from stdin: not in the shell's history
-  nexus verify - --scope orders:read --method GET --ip 203.0.113.7 < credential.txt
-  nexus verify - --restrict brand=acme --output json < credential.txt | jq .code")]
+  nexus verify - --scope read:users --method GET --ip 203.0.113.7 < credential.txt
+  nexus verify - --environment live --output json < credential.txt | jq .code")]
 pub(crate) struct VerifyArgs {
     /// The credential, or - to read it from stdin
     #[arg(value_name = "CREDENTIAL", allow_hyphen_values = true)]
@@ -54,7 +54,7 @@ pub(crate) struct VerifyArgs {
     #[arg(long)]
     environment: Option<String>,
 
-    /// What the request touches, such as brand=acme; one value a name
+    /// What the request touches, such as brand=acme where the dialect has brands; one value a name
     #[arg(long = "restrict", value_name = "NAME=VALUE", value_parser = restriction)]
     restrictions: Vec<Restriction>,
 
@@ -72,7 +72,7 @@ pub(crate) struct VerifyArgs {
 pub(crate) fn run(args: &VerifyArgs) -> Result<(), Failure> {
     let client = args.connection.open()?;
     let credential = if args.credential == "-" { ask_credential()? } else { args.credential.clone() };
-    let answer = client.post("/v1/verify", &question(args, &credential)?)?;
+    let answer = client.post("/v1/verify", &question(args, without_scheme(&credential))?)?;
     let verdict: Value = answer.parse(&client)?;
     match args.rendering.output {
         Format::Json => output::json(answer.raw())?,
@@ -121,6 +121,14 @@ fn read_credential(input: impl BufRead) -> Result<String, Failure> {
     match text.trim() {
         "" => Err(Failure::Refused("stdin holds no credential".to_owned())),
         credential => Ok(credential.to_owned()),
+    }
+}
+
+/// The credential of what was copied out of a header (RFC 9110 section 11.4).
+fn without_scheme(text: &str) -> &str {
+    match text.trim().split_once(' ') {
+        Some((scheme, credential)) if scheme.eq_ignore_ascii_case("bearer") => credential.trim_start(),
+        Some(_) | None => text,
     }
 }
 
@@ -194,9 +202,11 @@ const fn advice(code: Code) -> &'static str {
         Code::Disabled => "Switch on what the key belongs to.",
         Code::TenantSuspended => "Resume the tenant: nexus tenants resume.",
         Code::IpNotAllowed => {
-            "Add the address: nexus keys change --allow-ip. Callers behind a proxy need their own address passed on."
+            "Name all networks of the key anew, with this one among them: nexus keys change --allow-ip. Callers behind a proxy need their own address passed on."
         }
-        Code::InsufficientScope => "Grant the scope: nexus keys change --scope, or ask for less.",
+        Code::InsufficientScope => {
+            "Ask for less, or name all scopes of the key anew, with this one among them: nexus keys change --scope."
+        }
         Code::Restricted => "Use a key without that restriction: nexus keys change --restrict.",
         Code::ReadOnly => "Use a secret key; publishable keys only read.",
         Code::RateLimited => "Wait until the limit is reset.",
@@ -236,6 +246,8 @@ mod tests {
     fn the_first_line_of_stdin_is_the_credential() {
         assert_eq!(read_credential(&b"nx_live_x\r\nmore"[..]).unwrap(), "nx_live_x");
         assert!(read_credential(&b" \n"[..]).is_err());
+        assert_eq!(without_scheme("bearer  nx_live_x"), "nx_live_x");
+        assert_eq!(without_scheme("npc_1:secret with spaces"), "npc_1:secret with spaces");
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub enum QueryError {
     #[error("the cursor is not valid: take it from `next_cursor` of the page before")]
     InvalidCursor,
     /// The question asks for more steps than anybody reads.
-    #[error("the time span has more than {limit} steps: choose a longer step or a shorter span")]
+    #[error("the time span has more than {limit} steps")]
     TooManySteps {
         /// The most steps that are answered.
         limit: i64,

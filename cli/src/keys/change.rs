@@ -46,7 +46,7 @@ pub(super) struct ChangeArgs {
     #[arg(long, group = "change", conflicts_with = "allowed")]
     clear_allow_ip: bool,
 
-    /// What it is restricted to, such as brand=acme; repeat for several
+    /// What it is restricted to, such as brand=acme where the dialect has brands; repeat for several
     #[arg(long = "restrict", value_name = "NAME=VALUE", value_parser = terms::restriction, group = "change")]
     restrictions: Vec<Restriction>,
 

@@ -18,7 +18,7 @@ use crate::words::text;
 Examples:
   nexus keys create --name CI --scope read:users --expires-in 90d
   nexus keys create --name Checkout --type publishable --environment test
-  nexus keys create --name Warehouse --allow-ip 10.0.0.0/8 --restrict brand=acme --restrict brand=zeta
+  nexus keys create --name Warehouse --allow-ip 10.0.0.0/8 --allow-ip 2001:db8::/32
   nexus keys create --name CI --output json | jq -r .secret | vault-put ci/nexus -")]
 pub(super) struct CreateArgs {
     /// What the key is for, 1 to 100 characters
@@ -49,7 +49,7 @@ pub(super) struct CreateArgs {
     #[arg(long = "allow-ip", value_name = "CIDR", value_parser = terms::network)]
     allowed: Vec<IpNet>,
 
-    /// What it is restricted to, such as brand=acme; repeat for several
+    /// What it is restricted to, such as brand=acme where the dialect has brands; repeat for several
     #[arg(long = "restrict", value_name = "NAME=VALUE", value_parser = terms::restriction)]
     restrictions: Vec<Restriction>,
 

@@ -143,7 +143,7 @@ impl Credential {
             .map_or_else(String::new, |end| format!(" and ends at {}", end.format(words::TIME)));
         Some(format!(
             "This start made another management credential: it is called \"{}\" ({key_id}){end}.\n\
-             Those of earlier starts stay valid until they end. To see them, and to end one now:\n\n  \
+             Those of earlier starts stay valid, the very first one for ever. To see them, and to end one now:\n\n  \
              nexus keys list --tenant {PLATFORM_TENANT} --status active\n  \
              nexus keys revoke KEY --tenant {PLATFORM_TENANT}\n",
             key.name

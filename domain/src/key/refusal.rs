@@ -93,6 +93,6 @@ pub enum KeyRefusal {
         longest: TimeDelta,
     },
     /// A change that changes nothing was asked for.
-    #[error("name at least one property to change")]
+    #[error("there is nothing to change")]
     NothingToChange,
 }

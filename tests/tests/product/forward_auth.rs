@@ -209,3 +209,28 @@ fn forward_auth_answers_whatever_method_a_gateway_repeats() {
     let _ended = socket.read_to_string(&mut answer);
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
+
+#[test]
+fn a_question_that_means_nothing_is_refused_and_lets_nobody_in() {
+    let product = Product::of("nexus");
+    let scope = "read:users";
+    let key = product.create(json!({"scopes": [scope]}));
+    let client: Client = product.node.client().bearer(&key.secret);
+    // As a gateway asks whose variable is not set.
+    for (query, status) in [
+        (format!("scope={scope}"), 200),
+        (format!("scope={scope}%20{scope}&scope={scope},%20{scope}"), 200),
+        ("scope=".to_owned(), 400),
+        ("scope".to_owned(), 400),
+        ("scope=%20".to_owned(), 400),
+        (format!("scope={scope},"), 400),
+        (format!("scope={scope}&scope="), 400),
+        ("brand=acme".to_owned(), 400),
+    ] {
+        assert_eq!(client.get(&format!("/v1/forward-auth/nexus?{query}")).status, status, "{query}");
+    }
+    let question = json!({"credential": key.secret, "restrictions": {"brand": "acme"}});
+    let answer = product.node.admin().post("/v1/verify", &question).expect(400).json();
+    assert_eq!(answer["errors"][0]["location"], "body.restrictions");
+    assert!(answer["detail"].as_str().unwrap().contains("unknown restriction `brand`"), "{answer}");
+}

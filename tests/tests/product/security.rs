@@ -258,6 +258,8 @@ fn case_37_numbers_and_texts_beyond_measure_are_refused_with_their_place() {
         assert_eq!(answer.status, 400, "{query}: {answer:?}");
         assert_eq!(answer.json()["errors"][0]["location"], location, "{query}");
     }
+    let backwards = admin.get("/v1/audit?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z");
+    assert_eq!((backwards.status, &backwards.json()["errors"][0]["location"]), (400, &json!("query.from")));
     for query in ["after=-1", "after=1e400", "after=99999999999999999999", "wait=-1", "wait=31", "limit=0"] {
         assert_eq!(admin.get(&format!("/v1/events?{query}")).status, 400, "{query}");
     }

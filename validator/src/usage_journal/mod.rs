@@ -62,7 +62,7 @@ pub enum UsageJournalError {
         source: io::Error,
     },
     /// Another process has the journal open.
-    #[error("{path} is in use by another process: give each node its own folder")]
+    #[error("{path} is in use: another nexus runs there; stop it, or give this one a folder of its own")]
     InUse {
         /// The lock file.
         path: PathBuf,
