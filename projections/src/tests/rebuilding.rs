@@ -9,6 +9,7 @@ use nexus_infrastructure::testing::databases;
 use super::*;
 use crate::builds;
 use crate::key_list::StatusFilter;
+use crate::projection::Build;
 
 const NAMES: [&str; 5] = ["credential_lookup", "tenant_list", "key_list", "audit_trail", "usage"];
 
@@ -140,16 +141,21 @@ async fn an_unfinished_rebuild_is_resumed_at_the_next_start() {
     }
 }
 
+/// What usage looked like when a build of it was begun, and that build.
+async fn begun(database: &Database, log: &mut Log) -> (Vec<(&'static str, Vec<Row>)>, Build) {
+    let projections = Projections::start(log.journal.clone());
+    let head = log.script().await;
+    level(&projections, head).await;
+    let before = dump(database, "usage").await;
+    projections.stop().await;
+    (before, builds::open(database, &crate::usage::Fold).await.unwrap().build)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_build_that_was_loaded_and_not_switched_is_finished() {
     for database in databases().await {
         let mut log = Log::open(&database.database).await;
-        let projections = Projections::start(log.journal.clone());
-        let head = log.script().await;
-        level(&projections, head).await;
-        let before = dump(&database.database, "usage").await;
-        projections.stop().await;
-        let begun = builds::open(&database.database, &crate::usage::Fold).await.unwrap().build;
+        let (before, begun) = begun(&database.database, &mut log).await;
         assert!(is_loading(&database.database, begun).await);
         // As if it had been brought together at the beginning of the log: the rest adds up in the table itself.
         database.database.execute(&format!("DROP TABLE usage_minute_load_{begun}"), &[]).await.unwrap();
@@ -163,12 +169,7 @@ async fn a_build_that_was_loaded_and_not_switched_is_finished() {
 async fn a_load_that_could_not_read_the_log_to_its_end_goes_on_as_a_load() {
     for database in databases().await {
         let mut log = Log::open(&database.database).await;
-        let projections = Projections::start(log.journal.clone());
-        let head = log.script().await;
-        level(&projections, head).await;
-        let before = dump(&database.database, "usage").await;
-        projections.stop().await;
-        let begun = builds::open(&database.database, &crate::usage::Fold).await.unwrap().build;
+        let (before, begun) = begun(&database.database, &mut log).await;
         log.lose(9).await;
         let command = Projections::attach(log.journal.clone());
         let error = command.rebuild("usage").await.unwrap().wait().await.unwrap_err();

@@ -1,15 +1,12 @@
-//! Building tables anew beside the live ones: load in big transactions, then indexes, then the switch at lag zero. Several
-//! projections that are rebuilt together read the log once.
-//!
-//! Every transaction leaves the build's own checkpoint, so whoever comes next resumes where the last one stopped.
+//! One build being filled: load, bring together, index, switch.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexus_infrastructure::database::{DatabaseError, SQLITE_DAILY_WORK, Transaction};
-use tokio::sync::{OwnedMutexGuard, mpsc};
-use tokio::task::JoinSet;
+use nexus_infrastructure::database::{DatabaseError, Transaction};
+use tokio::sync::mpsc;
 
+use super::batch_size;
 use crate::builds::{self, Standing, State, Taken};
 use crate::error::{FoldError, RebuildError};
 use crate::event::Batch;
@@ -18,102 +15,23 @@ use crate::projection::Build;
 use crate::runner::{self, Place};
 use crate::shared::{Shared, Slot};
 
-/// Most events in a transaction on PostgreSQL, where nobody waits for it.
-const POSTGRES_BATCH: u32 = 10_000;
-/// Most events in a transaction on SQLite, where it keeps all other writers waiting.
-const SQLITE_BATCH: u32 = 5000;
-/// SQLite: rows go all over the indexes of a table that is loaded, and with the usual page cache most of them would be read
-/// from the file, and written back, again and again. So a cache of 128 MiB, and 64 MiB in the write-ahead log. What an index
-/// sorts beyond the cache is sorted beside the reading.
-const FOR_LOAD: [(&str, &str); 3] =
-    [("cache_size", "-131072"), ("wal_autocheckpoint", "16384"), ("threads", "2")];
 /// How often a drop is tried that readers are in the way of, and how long it rests in between. The keeper tries again later.
 const DROP_ATTEMPTS: u32 = 3;
 const DROP_PAUSE: Duration = Duration::from_millis(200);
 
-/// Drives the unfinished rebuilds of `slots` to their ends, as far as nobody else does; a projection without live tables
-/// counts as unfinished. One that fails does not hold up the others.
-///
-/// # Errors
-/// The first failure; all are logged.
-pub(crate) async fn drive(shared: &Arc<Shared>, slots: &[Arc<Slot>]) -> Result<(), RebuildError> {
-    let permit = permit(shared, slots).await.map_err(FoldError::from)?;
-    let mut tasks = JoinSet::new();
-    let mut readers = Vec::new();
-    let mut start = u64::MAX;
-    for slot in &permit.slots {
-        if let Some(target) = unfinished(shared, slot).await.map_err(FoldError::from)? {
-            start = start.min(target.checkpoint);
-            // One batch waits while one is folded: enough to keep reading and folding busy side by side.
-            let (sender, batches) = mpsc::channel(1);
-            readers.push(sender);
-            tasks.spawn(target.run(batches));
-        }
-    }
-    if !tasks.is_empty() {
-        tune(shared, FOR_LOAD).await;
-    }
-    let mut outcome = read(shared, start, readers).await.map_err(RebuildError::from);
-    if let Err(error) = &outcome {
-        tracing::error!(error = error as &dyn std::error::Error, "rebuilds stopped");
-    }
-    while let Some(ended) = tasks.join_next().await {
-        let ended = ended.unwrap_or(Err(RebuildError::Stopped));
-        match &ended {
-            // Logged where it happened.
-            Ok(()) | Err(RebuildError::Stopped) => {}
-            Err(error) => tracing::error!(error = error as &dyn std::error::Error, "a rebuild stopped"),
-        }
-        outcome = outcome.and(ended);
-    }
-    tune(shared, SQLITE_DAILY_WORK).await;
-    outcome
-}
-
-/// Sets SQLite's writing connection up for a load, or back for daily work. No harm is done where it fails.
-async fn tune(shared: &Shared, tuning: [(&str, &str); 3]) {
-    if !shared.database().is_postgres() {
-        for (name, value) in tuning {
-            let _ = shared.database().execute(&format!("PRAGMA {name} = {value}"), &[]).await;
-        }
-    }
-}
-
-/// The right to rebuild some projections, against other processes and other tasks of this one.
-struct Permit {
-    slots: Vec<Arc<Slot>>,
-    _local: Vec<OwnedMutexGuard<()>>,
-    /// Holds the locks. They end with its connection, so that a crashed process blocks nobody; and should the connection
-    /// break, the rows of the builds still let one fold at a time.
-    _remote: Option<Transaction>,
-}
-
-async fn permit(shared: &Shared, wanted: &[Arc<Slot>]) -> Result<Permit, DatabaseError> {
-    let mut remote =
-        if shared.database().is_postgres() { Some(shared.database().begin().await?) } else { None };
-    if let Some(transaction) = &mut remote {
-        // It does nothing but hold its locks while the rebuilds run.
-        transaction.execute("SET LOCAL idle_in_transaction_session_timeout = 0", &[]).await?;
-    }
-    let (mut slots, mut local) = (Vec::new(), Vec::new());
-    for slot in wanted {
-        let Ok(guard) = slot.rebuilding.clone().try_lock_owned() else { continue };
-        if let Some(transaction) = &mut remote {
-            let sql = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))";
-            let rows =
-                transaction.query(sql, &[format!("projection/{}/rebuild", slot.name()).into()]).await?;
-            if rows.first().map(|row| row.int(0)).transpose()? != Some(1) {
-                continue;
-            }
-        }
-        slots.push(slot.clone());
-        local.push(guard);
-    }
-    Ok(Permit { slots, _local: local, _remote: remote })
+/// What a target is told of the log.
+#[derive(Clone)]
+pub(super) enum Told {
+    Batch(Batch),
+    /// There was nothing more. Without it, reading was broken off.
+    End,
 }
 
 /// What there is to do for a projection.
-async fn unfinished(shared: &Arc<Shared>, slot: &Arc<Slot>) -> Result<Option<Target>, DatabaseError> {
+pub(super) async fn unfinished(
+    shared: &Arc<Shared>,
+    slot: &Arc<Slot>,
+) -> Result<Option<Target>, DatabaseError> {
     let projection = &*slot.projection;
     let rows = builds::all(shared.database(), slot.name()).await?;
     let row = match builds::own(&rows, projection, State::Building) {
@@ -128,51 +46,6 @@ async fn unfinished(shared: &Arc<Shared>, slot: &Arc<Slot>) -> Result<Option<Tar
     Ok(Some(Target { shared, slot, build: row.build, checkpoint: row.checkpoint, loading }))
 }
 
-fn batch_size(shared: &Shared) -> u32 {
-    if shared.database().is_postgres() { POSTGRES_BATCH } else { SQLITE_BATCH }
-}
-
-/// What a target is told of the log.
-#[derive(Clone)]
-enum Told {
-    Batch(Batch),
-    /// There was nothing more. Without it, reading was broken off.
-    End,
-}
-
-/// Reads the log up to its end for all targets. Whoever has given up gets nothing more.
-async fn read(shared: &Shared, start: u64, mut readers: Vec<mpsc::Sender<Told>>) -> Result<(), FoldError> {
-    let limit = batch_size(shared);
-    // While a batch is decoded and handed out, the store is already asked for the next one.
-    let ask = |after| {
-        let journal = shared.journal.clone();
-        JoinSet::from_iter([async move { feed::recorded(&journal, after, limit).await }])
-    };
-    let mut asked = ask(start);
-    while !readers.is_empty() && !shared.is_stopping() {
-        let Some(answer) = asked.join_next().await else { break };
-        let recorded = answer.map_err(|crash| DatabaseError::Other(Arc::new(crash)))??.events;
-        let told = match recorded.last() {
-            Some(last) => {
-                asked = ask(last.position);
-                Told::Batch(feed::decode(recorded))
-            }
-            None => Told::End,
-        };
-        let mut listening = Vec::with_capacity(readers.len());
-        for reader in readers {
-            if reader.send(told.clone()).await.is_ok() {
-                listening.push(reader);
-            }
-        }
-        if matches!(told, Told::End) {
-            break;
-        }
-        readers = listening;
-    }
-    Ok(())
-}
-
 /// How far a batch was folded.
 enum Folded {
     All,
@@ -182,17 +55,17 @@ enum Folded {
 }
 
 /// A build being filled.
-struct Target {
+pub(super) struct Target {
     shared: Arc<Shared>,
     slot: Arc<Slot>,
-    build: Build,
-    checkpoint: u64,
+    pub(super) build: Build,
+    pub(super) checkpoint: u64,
     /// Whether sums still lie apart.
-    loading: bool,
+    pub(super) loading: bool,
 }
 
 impl Target {
-    async fn run(mut self, batches: mpsc::Receiver<Told>) -> Result<(), RebuildError> {
+    pub(super) async fn run(mut self, batches: mpsc::Receiver<Told>) -> Result<(), RebuildError> {
         let name = self.slot.name();
         tracing::info!(projection = name, build = %self.build, from = self.checkpoint, "rebuild started");
         let done = self.fill(batches).await.map_err(|source| RebuildError::Fold { name, source })?;
@@ -270,7 +143,7 @@ impl Target {
     }
 
     /// Brings together what was loaded apart, and makes the indexes. False where the build is no longer being filled.
-    async fn index(&mut self) -> Result<bool, FoldError> {
+    pub(super) async fn index(&mut self) -> Result<bool, FoldError> {
         if self.loading && !self.bring_together().await? {
             return Ok(false);
         }
@@ -325,7 +198,7 @@ impl Target {
 
     /// Holds the live build where it is, folds what is missing, and exchanges the two. False where more came than one
     /// transaction should fold, or another rebuild came first.
-    async fn switch(&mut self) -> Result<bool, FoldError> {
+    pub(super) async fn switch(&mut self) -> Result<bool, FoldError> {
         let database = self.shared.database();
         let projection = &*self.slot.projection;
         let name = self.slot.name();
@@ -392,64 +265,4 @@ pub(crate) async fn drop_retired(shared: &Shared, slot: &Slot) -> Result<(), Dat
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use nexus_infrastructure::database::Database;
-    use nexus_infrastructure::journal::{Append, Expected, Journal, JournalOptions, NewEvent, StreamAppend};
-    use nexus_infrastructure::testing::databases;
-    use serde_json::json;
-    use tokio::sync::watch;
-
-    use super::*;
-    use crate::feed::Feed;
-
-    async fn usage(database: &Database) -> (Arc<Shared>, Arc<Slot>) {
-        let journal = Journal::open(database.clone(), JournalOptions::default()).await.unwrap();
-        let slot = Arc::new(Slot::new(Arc::new(crate::usage::Fold)));
-        let (slots, stopping) = (vec![slot.clone()], watch::Sender::new(false));
-        (Arc::new(Shared { journal, feed: Feed::default(), slots, running: false, stopping }), slot)
-    }
-
-    #[tokio::test]
-    async fn what_somebody_else_has_brought_together_or_switched_is_left_alone() {
-        for database in databases().await {
-            let (shared, slot) = usage(&database.database).await;
-            let mut first = unfinished(&shared, &slot).await.unwrap().unwrap();
-            let mut second = unfinished(&shared, &slot).await.unwrap().unwrap();
-            assert_eq!(first.build, second.build);
-            assert!(first.index().await.unwrap());
-            assert!(second.loading);
-            assert!(second.index().await.unwrap(), "there is nothing left to do");
-            assert!(first.switch().await.unwrap());
-            assert!(!second.index().await.unwrap(), "it is not being filled any more");
-        }
-    }
-
-    #[tokio::test]
-    async fn events_too_big_to_be_read_at_once_are_not_taken_for_the_end_of_the_log() {
-        for database in databases().await {
-            let (shared, slot) = usage(&database.database).await;
-            let event = |_| NewEvent {
-                event_type: "KeyIssued".to_owned(),
-                event_version: "1.0".to_owned(),
-                payload: json!("x".repeat(9 << 20)).into(),
-                metadata: json!({}).into(),
-            };
-            let stream = StreamAppend {
-                aggregate_type: "key".to_owned(),
-                aggregate_id: "passed over".to_owned(),
-                expected: Expected::Any,
-                events: (0..3).map(event).collect(),
-            };
-            shared.journal.append(Append { streams: vec![stream], ..Append::default() }).await.unwrap();
-            let mut target = unfinished(&shared, &slot).await.unwrap().unwrap();
-            assert!(target.index().await.unwrap());
-            assert!(!target.switch().await.unwrap());
-            assert_eq!(target.checkpoint, 2);
-            assert!(target.switch().await.unwrap());
-            assert_eq!(target.checkpoint, 3);
-        }
-    }
 }
