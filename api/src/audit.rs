@@ -29,24 +29,6 @@ use crate::tenants::{existing, tenant_id};
 /// Pages that one request looks through for an address: addresses are encrypted, so that no index can help.
 const PAGES_SCANNED: u32 = 25;
 
-/// What the trail calls what was done.
-const ACTIONS: &[&str] = &[
-    "credential.refused",
-    "key.changed",
-    "key.expired",
-    "key.issued",
-    "key.revoked",
-    "key.rotated",
-    "key.used",
-    "tenant.created",
-    "tenant.renamed",
-    "tenant.resumed",
-    "tenant.suspended",
-];
-
-/// The outcome of what was not refused.
-const SUCCESS: &str = "success";
-
 /// An entry of the audit trail.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AuditObject {
@@ -199,10 +181,10 @@ async fn answer(
         .parsed("ip", "write an IPv4 or IPv6 address", str::parse::<IpAddr>)
         .map(|ip| ip.to_canonical().to_string());
     let refusals = Code::ALL.iter().filter(|code| **code != Code::Valid).map(|code| code.as_str());
-    let outcomes: Vec<&str> = std::iter::once(SUCCESS).chain(refusals).collect();
+    let outcomes: Vec<&str> = std::iter::once(audit_trail::SUCCESS).chain(refusals).collect();
     let filter = AuditFilter {
         actor: query.one("actor"),
-        action: chosen(&mut query, "action", ACTIONS),
+        action: chosen(&mut query, "action", audit_trail::ACTIONS),
         key: query.parsed("key", "write a key's id", str::parse::<KeyId>),
         tenant,
         outcome: chosen(&mut query, "outcome", &outcomes),

@@ -48,7 +48,7 @@ impl<'r> HotRequest<'r> {
 
     /// The caller's address, as [`request::client_ip`] has it.
     pub(crate) fn client_ip(&self, trusted: &[IpNet]) -> Option<IpAddr> {
-        request::nearest_untrusted(self.request, &self.headers.forwarded_for, trusted)
+        request::client_ip(self.request, &self.headers.forwarded_for, trusted)
     }
 
     /// Makes the response whole: failures become problem details, the id stands in it, and metrics and the log know of it.
@@ -82,15 +82,15 @@ pub(crate) struct Headers<'r> {
     pub(crate) original_uri: Stated<'r>,
     /// The version of the caller's client.
     pub(crate) client_version: Option<&'r str>,
-    forwarded_for: Vec<&'r [u8]>,
+    /// The values of `X-Forwarded-For`.
+    pub(crate) forwarded_for: Vec<&'r [u8]>,
     request_id: Option<&'r HeaderValue>,
 }
 
 /// What a proxy says in one of two headers. Said twice and differently, as when a proxy sets one and passes the caller's
 /// other one on, it counts as unsaid.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Stated<'r> {
-    #[default]
     Not,
     Once(&'r HeaderValue),
     Contradicted,

@@ -148,8 +148,9 @@ impl Caller {
     fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let app = request.app_data::<web::Data<App>>().ok_or_else(|| Problem::internal("no app"))?;
         let (now, request_id) = (Moment::now(app), RequestId::of(request));
-        let ip = client_ip(request, &app.trusted_proxies);
-        let decision = decide(request, app, &Headers::of(request), ip, now)?;
+        let headers = Headers::of(request);
+        let ip = client_ip(request, &headers.forwarded_for, &app.trusted_proxies);
+        let decision = decide(request, app, &headers, ip, now)?;
         record(request, app, &decision, ip, &request_id, now);
         let subject = let_in(decision)?;
         let principal = Principal {

@@ -18,7 +18,6 @@ use crate::problem::{self, Problem};
 
 /// The header that carries the request's id, in and out.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// How long a request may take until its answer begins, a slowly sent body included.
 pub(crate) const ANSWERED_WITHIN: Duration = Duration::from_secs(35);
 const LONGEST_REQUEST_ID: usize = 128;
@@ -169,19 +168,8 @@ pub(crate) const fn status_class(status: u16) -> usize {
 
 /// The caller's address: the peer's, unless the peer is a trusted proxy. Then the last address in
 /// `X-Forwarded-For` that is not one: what stands before it may be forged by the caller.
-#[must_use]
-pub fn client_ip(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
-    let forwarded: Vec<&[u8]> =
-        request.headers().get_all(&FORWARDED_FOR).map(HeaderValue::as_bytes).collect();
-    nearest_untrusted(request, &forwarded, trusted)
-}
-
-/// [`client_ip`] of a request whose `X-Forwarded-For` headers are these.
-pub(crate) fn nearest_untrusted(
-    request: &HttpRequest,
-    forwarded: &[&[u8]],
-    trusted: &[IpNet],
-) -> Option<IpAddr> {
+/// `forwarded` are the values of those headers, in their order.
+pub(crate) fn client_ip(request: &HttpRequest, forwarded: &[&[u8]], trusted: &[IpNet]) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip().to_canonical();
     if !is_trusted(peer, trusted) {
         return Some(peer);
@@ -222,13 +210,16 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
+    use crate::hot::Headers;
 
     fn seen(peer: &str, forwarded: &[&str]) -> String {
         let mut request = TestRequest::default().peer_addr(format!("{peer}:1").parse().unwrap());
         for value in forwarded {
             request = request.append_header(("x-forwarded-for", *value));
         }
-        let seen = client_ip(&request.to_http_request(), &["10.0.0.0/8".parse().unwrap()]);
+        let request = request.to_http_request();
+        let forwarded = Headers::of(&request).forwarded_for;
+        let seen = client_ip(&request, &forwarded, &["10.0.0.0/8".parse().unwrap()]);
         seen.map_or("unknown".to_owned(), |address| address.to_string())
     }
 

@@ -158,9 +158,25 @@ pub(super) enum Details<'a> {
     },
 }
 
-pub(super) const SUCCESS: &str = "success";
+/// The outcome of what was not refused.
+pub const SUCCESS: &str = "success";
 pub(super) const USED: &str = "key.used";
 pub(super) const REFUSED: &str = "credential.refused";
+
+/// What the trail calls what was done.
+pub const ACTIONS: &[&str] = &[
+    REFUSED,
+    "key.changed",
+    "key.expired",
+    "key.issued",
+    "key.revoked",
+    "key.rotated",
+    USED,
+    "tenant.created",
+    "tenant.renamed",
+    "tenant.resumed",
+    "tenant.suspended",
+];
 
 impl<'a> Entry<'a> {
     /// Whose trail it belongs to: what the event itself says comes first.

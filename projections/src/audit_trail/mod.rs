@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 pub(crate) use self::fold::Fold;
-use self::fold::{Entry, REFUSED, SUCCESS, USED};
+pub use self::fold::{ACTIONS, SUCCESS};
+use self::fold::{Entry, REFUSED, USED};
 use crate::bulk;
 use crate::cursor::{self, Page};
 use crate::error::QueryError;
