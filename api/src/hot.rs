@@ -30,8 +30,7 @@ impl Moment {
     }
 }
 
-/// A request to one of the two routes, and what was read of it once.
-#[derive(Debug)]
+/// A request to one of the two routes, and what was read of it once. Without `Debug`: it holds credentials.
 pub(crate) struct HotRequest<'r> {
     pub(crate) request: &'r HttpRequest,
     pub(crate) headers: Headers<'r>,
@@ -71,8 +70,7 @@ impl<'r> HotRequest<'r> {
     }
 }
 
-/// A request's headers, read in one pass.
-#[derive(Debug)]
+/// A request's headers, read in one pass. Without `Debug`: they hold credentials.
 pub(crate) struct Headers<'r> {
     /// All of them. A value that is not ASCII is seen as an empty one, and so refused as malformed where it matters.
     pub(crate) texts: Vec<(&'r str, &'r str)>,

@@ -26,7 +26,7 @@ use crate::request::{ANSWERED_WITHIN, refused_by_actix, too_slow};
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// What is asked. Either `credential`, or `dialect` and `headers`.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct VerifyBody<'a> {
     /// The credential alone; its dialect is found by its prefix.
@@ -68,8 +68,8 @@ pub struct VerifyBody<'a> {
     client_version: Option<Text<'a>>,
 }
 
-/// A text of the body where it stands, unless it has escapes.
-#[derive(Debug, Serialize, Deserialize)]
+/// A text of the body where it stands, unless it has escapes. Without `Debug`: one of them is the credential.
+#[derive(Serialize, Deserialize)]
 #[serde(transparent)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
