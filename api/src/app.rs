@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_service::IntoServiceFactory as _;
 use actix_web::middleware::from_fn;
 use actix_web::web;
 use ipnet::IpNet;
@@ -14,13 +15,12 @@ use nexus_projections::Projections;
 use nexus_validator::usage_journal::{UsageJournal, UsageRecord};
 use nexus_validator::{Decision, Validator};
 
-use crate::hot::{HotDurations, Moment};
 use crate::node::freshness::Freshness;
 use crate::problem::Problem;
 use crate::request::trace;
-use crate::{
-    audit, docs, events, forward_auth, health, keys, methods, openapi, projections, tenants, verify,
-};
+use crate::verification::hot::{HotDurations, Moment};
+use crate::verification::{Behind, Front};
+use crate::{audit, docs, events, health, keys, methods, openapi, projections, tenants};
 
 /// The most bytes of a request body.
 pub const LONGEST_BODY: usize = 64 * 1024;
@@ -76,13 +76,15 @@ impl App {
     }
 }
 
-/// All routes of a worker.
-pub fn routes(config: &mut web::ServiceConfig, app: &web::Data<App>) {
+/// Everything that a worker serves.
+pub fn service(app: &web::Data<App>) -> Front<impl Behind + use<>> {
+    let routes = actix_web::App::new().app_data(web::Data::clone(app)).configure(routes);
+    Front::new(web::Data::clone(app), routes.into_factory())
+}
+
+/// The routes behind [`Front`].
+fn routes(config: &mut web::ServiceConfig) {
     config
-        .app_data(app.clone())
-        // In front, and past the layer that all others go through: what is asked thousands of times a second.
-        .configure(|config| verify::routes(config, app))
-        .configure(|config| forward_auth::routes(config, app))
         .service(
             web::scope("")
                 .wrap(from_fn(trace))

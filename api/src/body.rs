@@ -1,15 +1,38 @@
 //! Reading a JSON body field by field, so that everything wrong with it is told at once and
 //! nothing in it is silently ignored.
 
+use actix_web::dev::RequestHead;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde_json::{Map, Value};
 
-use crate::problem::{FieldError, Problem};
+use crate::problem::{self, FieldError, Problem};
 
 /// A body that may be left out or be `{}`. Under a name of its own: the OpenAPI generator would list any `Bytes` as required.
 pub type Unspecified = actix_web::web::Bytes;
 
 /// The most items of a list in a body.
 pub const MOST_ITEMS: usize = 200;
+
+/// Refuses bodies that are not plain JSON.
+///
+/// # Errors
+/// `unsupported_media_type`
+pub fn require_json(head: &RequestHead) -> Result<(), Problem> {
+    let encoded = head.headers().contains_key(&CONTENT_ENCODING);
+    let content_type =
+        head.headers().get(&CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let json = content_type
+        .split(';')
+        .next()
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
+    if encoded || !json {
+        return Err(Problem::new(
+            &problem::UNSUPPORTED_MEDIA_TYPE,
+            "send the body as application/json, without a content encoding",
+        ));
+    }
+    Ok(())
+}
 
 /// A JSON object being read. Every `take` removes a field and notes what is wrong with it;
 /// [`Fields::finish`] refuses what is left over.

@@ -5,7 +5,8 @@ use actix_web::{HttpResponse, get, web};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::{audit, events, forward_auth, health, keys, problem, projections, tenants, verify};
+use crate::verification::{forward_auth, verify};
+use crate::{audit, events, health, keys, problem, projections, tenants};
 
 /// The document.
 #[derive(Debug, OpenApi)]

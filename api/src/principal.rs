@@ -3,7 +3,7 @@
 use std::future::{Ready, ready};
 use std::net::IpAddr;
 
-use actix_web::dev::Payload;
+use actix_web::dev::{Payload, RequestHead};
 use actix_web::{FromRequest, HttpRequest, web};
 use nexus_domain::ids::TenantId;
 use nexus_domain::scope::EffectiveScopes;
@@ -15,9 +15,9 @@ use nexus_validator::{Decision, Subject};
 use sha2::{Digest as _, Sha256};
 
 use crate::app::App;
-use crate::hot::{Headers, HotRequest, Moment};
 use crate::problem::{self, Problem};
 use crate::request::{RequestId, client_ip};
+use crate::verification::hot::{Headers, HotRequest, Moment};
 
 /// A request whose management credential is valid.
 #[derive(Debug)]
@@ -50,11 +50,11 @@ impl Asker {
     /// `unauthorized`, `forbidden`, `unavailable`
     pub(crate) fn of(hot: &HotRequest<'_>, app: &App) -> Result<Self, Problem> {
         let ip = hot.client_ip(&app.trusted_proxies);
-        let decision = decide(hot.request, app, &hot.headers, ip, hot.began)?;
+        let decision = decide(hot.head, app, &hot.headers, ip, hot.began)?;
         if admitted(&decision) {
             return let_in(decision).map(|subject| Self { subject });
         }
-        record(hot.request, app, &decision, ip, &hot.id, hot.began);
+        record(hot.head, app, &decision, ip, &hot.id, hot.began);
         let_in(decision).map(|subject| Self { subject })
     }
 
@@ -88,13 +88,13 @@ fn require(scopes: &EffectiveScopes, scope: &'static str) -> Result<(), Problem>
 
 /// The verdict on the management credential of a request.
 fn decide<'v>(
-    request: &HttpRequest,
+    head: &RequestHead,
     app: &'v App,
     headers: &Headers<'_>,
     ip: Option<IpAddr>,
     now: Moment,
 ) -> Result<Decision<'v>, Problem> {
-    let question = Question { ip, method: Some(request.method().as_str()), ..Question::default() };
+    let question = Question { ip, method: Some(head.method.as_str()), ..Question::default() };
     let management = app.validator.dialect(MANAGEMENT).map_err(Problem::internal)?;
     let headers = headers.texts.iter().copied();
     let decision = app.validator.verify_headers(management, headers, &question, now.unix_micros);
@@ -108,7 +108,7 @@ fn admitted(decision: &Decision<'_>) -> bool {
 }
 
 fn record(
-    request: &HttpRequest,
+    head: &RequestHead,
     app: &App,
     decision: &Decision<'_>,
     ip: Option<IpAddr>,
@@ -119,8 +119,8 @@ fn record(
         at: now.unix_micros,
         key: decision.subject.as_ref().map(Subject::used),
         code: if admitted(decision) { Code::Valid } else { decision.code() },
-        method: Some(request.method().as_str()),
-        path: Some(request.path()),
+        method: Some(head.method.as_str()),
+        path: Some(head.uri.path()),
         ip,
         request_id: Some(id.as_str()),
         client_version: None,
@@ -148,10 +148,10 @@ impl Caller {
     fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let app = request.app_data::<web::Data<App>>().ok_or_else(|| Problem::internal("no app"))?;
         let (now, request_id) = (Moment::now(app), RequestId::of(request));
-        let headers = Headers::of(request);
-        let ip = client_ip(request, &headers.forwarded_for, &app.trusted_proxies);
-        let decision = decide(request, app, &headers, ip, now)?;
-        record(request, app, &decision, ip, &request_id, now);
+        let headers = Headers::of(request.head());
+        let ip = client_ip(request.head(), &headers.forwarded_for, &app.trusted_proxies);
+        let decision = decide(request.head(), app, &headers, ip, now)?;
+        record(request.head(), app, &decision, ip, &request_id, now);
         let subject = let_in(decision)?;
         let principal = Principal {
             actor: subject.key_id().to_string(),

@@ -20,10 +20,17 @@ impl QueryFields {
     /// # Errors
     /// A problem where it is not form-encoded.
     pub fn parse(request: &HttpRequest) -> Result<Self, Problem> {
-        let pairs =
-            web::Query::<Vec<(String, String)>>::from_query(request.query_string()).map_err(|error| {
-                Problem::invalid_field("query", error.to_string(), "encode it as name=value&…")
-            })?;
+        Self::of(request.query_string())
+    }
+
+    /// Reads a query.
+    ///
+    /// # Errors
+    /// As [`QueryFields::parse`].
+    pub fn of(query: &str) -> Result<Self, Problem> {
+        let pairs = web::Query::<Vec<(String, String)>>::from_query(query).map_err(|error| {
+            Problem::invalid_field("query", error.to_string(), "encode it as name=value&…")
+        })?;
         let mut map: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, value) in pairs.into_inner() {
             if name.contains('\0') || value.contains('\0') {

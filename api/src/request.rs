@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{RequestHead, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
@@ -13,8 +13,8 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 use ipnet::IpNet;
 
 use crate::app::App;
-use crate::hot::Moment;
 use crate::problem::{self, Problem};
+use crate::verification::hot::Moment;
 
 /// The header that carries the request's id, in and out.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -169,8 +169,8 @@ pub(crate) const fn status_class(status: u16) -> usize {
 /// The caller's address: the peer's, unless the peer is a trusted proxy. Then the last address in
 /// `X-Forwarded-For` that is not one: what stands before it may be forged by the caller.
 /// `forwarded` are the values of those headers, in their order.
-pub(crate) fn client_ip(request: &HttpRequest, forwarded: &[&[u8]], trusted: &[IpNet]) -> Option<IpAddr> {
-    let peer = request.peer_addr()?.ip().to_canonical();
+pub(crate) fn client_ip(head: &RequestHead, forwarded: &[&[u8]], trusted: &[IpNet]) -> Option<IpAddr> {
+    let peer = head.peer_addr?.ip().to_canonical();
     if !is_trusted(peer, trusted) {
         return Some(peer);
     }
@@ -197,8 +197,8 @@ fn hop_address(hop: &[u8]) -> Option<IpAddr> {
 
 /// Whether forwarding headers of the request's peer are believed.
 #[must_use]
-pub fn from_trusted_proxy(request: &HttpRequest, trusted: &[IpNet]) -> bool {
-    request.peer_addr().is_some_and(|peer| is_trusted(peer.ip().to_canonical(), trusted))
+pub fn from_trusted_proxy(head: &RequestHead, trusted: &[IpNet]) -> bool {
+    head.peer_addr.is_some_and(|peer| is_trusted(peer.ip().to_canonical(), trusted))
 }
 
 fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
@@ -210,7 +210,7 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
-    use crate::hot::Headers;
+    use crate::verification::hot::Headers;
 
     fn seen(peer: &str, forwarded: &[&str]) -> String {
         let mut request = TestRequest::default().peer_addr(format!("{peer}:1").parse().unwrap());
@@ -218,8 +218,8 @@ mod tests {
             request = request.append_header(("x-forwarded-for", *value));
         }
         let request = request.to_http_request();
-        let forwarded = Headers::of(&request).forwarded_for;
-        let seen = client_ip(&request, &forwarded, &["10.0.0.0/8".parse().unwrap()]);
+        let forwarded = Headers::of(request.head()).forwarded_for;
+        let seen = client_ip(request.head(), &forwarded, &["10.0.0.0/8".parse().unwrap()]);
         seen.map_or("unknown".to_owned(), |address| address.to_string())
     }
 

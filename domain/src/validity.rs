@@ -8,7 +8,7 @@ use crate::credential::Digest;
 use crate::dialect::{Dialect, KeyType};
 use crate::ids::{KeyId, TenantId};
 use crate::key::KeyState;
-use crate::scope::ScopeSet;
+use crate::scope::{Scope, ScopeSet};
 use crate::verification::{Restrictions, Rights, SecretStatus};
 
 /// A key as nodes know it.
@@ -98,7 +98,7 @@ impl KeyEntry {
         Rights {
             key_type: self.key_type,
             environment: self.environment.clone(),
-            granted: self.scopes.iter().map(ToString::to_string).collect(),
+            granted: self.scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" "),
             scopes: dialect.effective_scopes(&self.scopes),
             ip_allowlist: self.ip_allowlist.clone(),
             restrictions: self.restrictions.clone(),

@@ -151,8 +151,8 @@ pub struct Rights {
     pub key_type: KeyType,
     /// The environment's name.
     pub environment: String,
-    /// The granted scopes as they were written, in order.
-    pub granted: Vec<String>,
+    /// The granted scopes, in order, with a space between two (RFC 6749 section 3.3): most answers have them so.
+    pub granted: String,
     /// The granted scopes with everything they contain.
     pub scopes: EffectiveScopes,
     /// Networks that the key may be used from; empty: from anywhere.

@@ -146,7 +146,7 @@ mod tests {
         let rights = Rights {
             key_type: KeyType::Secret,
             environment: "live".into(),
-            granted: Vec::new(),
+            granted: String::new(),
             scopes: dialect.effective_scopes(&Default::default()),
             ip_allowlist: Vec::new(),
             restrictions: Default::default(),

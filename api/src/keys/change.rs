@@ -4,13 +4,13 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, patch, web};
 
 use crate::app::App;
+use crate::body::require_json;
 use crate::keys::body::{self, ChangeKeyBody};
 use crate::keys::{KeyObject, addressed};
 use crate::node;
 use crate::once::{Reply, once};
 use crate::principal::Caller;
 use crate::problem::{self, Problem};
-use crate::verify::require_json;
 
 /// Changes a key's name, scopes, allow list, restrictions or expiry. What is left out stays. When
 /// this answers, the change is in force.
@@ -30,7 +30,7 @@ pub(crate) async fn change(
 ) -> Result<HttpResponse, Problem> {
     caller.require("keys:write")?;
     let (tenant, key) = addressed(&caller, &path)?;
-    require_json(&request)?;
+    require_json(request.head())?;
     let change = body::change(&bytes)?;
     let call = caller.call(&app, &request, &bytes)?;
     let work = async {

@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 
 use crate::app::App;
+use crate::body::require_json;
 use crate::keys::body::{self, IssueKeyBody};
 use crate::keys::object::{KeyObject, KeyWithSecret};
 use crate::node;
@@ -13,7 +14,6 @@ use crate::once::{Reply, once};
 use crate::principal::Caller;
 use crate::problem::{self, Problem};
 use crate::tenants::tenant_id;
-use crate::verify::require_json;
 
 /// Creates a key. The secret is shown in this answer and never again, except to a repetition with
 /// the same idempotency key within 24 hours. When this answers, the key works.
@@ -34,7 +34,7 @@ pub(crate) async fn issue(
     caller.require("keys:write")?;
     let tenant = tenant_id(&tenant)?;
     caller.see(tenant)?;
-    require_json(&request)?;
+    require_json(request.head())?;
     let issue = body::issue(&bytes)?;
     let call = caller.call(&app, &request, &bytes)?;
     let work = async {

@@ -99,7 +99,7 @@ async fn move_all(gate: &Gate, segments: &mut Option<Segments>) -> Result<usize,
             (events, part) = (rest, part + 1);
         }
         metrics::counter!("nexus_usage_batches_total").increment(1);
-        on_disk(segments, move |segments| segments.done(number)).await?;
+        on_disk(segments, move |segments| segments.done(batch)).await?;
     }
 }
 
@@ -110,8 +110,7 @@ fn fingerprint(batch: &Batch) -> String {
 
 async fn with_sealed_addresses(gate: &Gate, batch: &Batch) -> Result<Vec<(String, UsageEvent)>, GateError> {
     let mut ciphers: HashMap<TenantId, Cipher> = HashMap::new();
-    for decision in batch.records().map(|record| record.decision).filter(|decision| decision.ip.is_some()) {
-        let tenant = decision.key.map_or(PLATFORM_TENANT, |(_, tenant, _)| tenant);
+    for tenant in batch.tenants_with_addresses().map(|tenant| tenant.unwrap_or(PLATFORM_TENANT)) {
         if let std::collections::hash_map::Entry::Vacant(vacant) = ciphers.entry(tenant) {
             vacant.insert(gate.personal_data().cipher(&tenant.to_string()).await?);
         }

@@ -8,13 +8,12 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::body::Fields;
+use crate::body::{Fields, require_json};
 use crate::node;
 use crate::once::{Reply, once};
 use crate::principal::Caller;
 use crate::problem::{self, Problem};
 use crate::tenants::{TenantObject, tenant_id};
-use crate::verify::require_json;
 
 /// What of a tenant shall change.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -41,7 +40,7 @@ pub(crate) async fn change(
     caller.require("tenants:write")?;
     let tenant = tenant_id(&tenant)?;
     caller.see(tenant)?;
-    require_json(&request)?;
+    require_json(request.head())?;
     let mut fields = Fields::parse(&bytes)?;
     let body = RenameTenantBody { name: fields.required_text("name") };
     fields.finish()?;

@@ -8,13 +8,12 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::body::Fields;
+use crate::body::{Fields, require_json};
 use crate::node;
 use crate::once::{Reply, once};
 use crate::principal::Caller;
 use crate::problem::{self, Problem};
 use crate::tenants::TenantObject;
-use crate::verify::require_json;
 
 /// A tenant to create.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -48,7 +47,7 @@ pub(crate) async fn create(
     bytes: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
     caller.require("tenants:write")?;
-    require_json(&request)?;
+    require_json(request.head())?;
     let body = parse(&bytes)?;
     let call = caller.call(&app, &request, &bytes)?;
     let work = async {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::{App as HttpApp, HttpServer, web};
+use actix_web::{HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use nexus_api::app::{self, App};
-use nexus_api::hot::HotDurations;
 use nexus_api::node::freshness::Freshness;
 use nexus_api::node::{expiry, feed, usage};
+use nexus_api::verification::hot::HotDurations;
 use nexus_domain::ids::TenantId;
 use nexus_infrastructure::bus::{Relay, RelayOptions};
 use nexus_infrastructure::clock::SystemClock;
@@ -153,11 +153,10 @@ impl Node {
             public_url: config.server.public_url.clone(),
             metrics,
         });
-        let mut server =
-            HttpServer::new(move || HttpApp::new().configure(|config| app::routes(config, &state)))
-                .client_request_timeout(HEAD_WITHIN)
-                .shutdown_timeout(DRAIN_SECONDS)
-                .disable_signals();
+        let mut server = HttpServer::new(move || app::service(&state))
+            .client_request_timeout(HEAD_WITHIN)
+            .shutdown_timeout(DRAIN_SECONDS)
+            .disable_signals();
         if let Some(workers) = config.server.workers {
             server = server.workers(workers as usize);
         }

@@ -29,7 +29,7 @@ fn rights(dialect: &Dialect, scopes: &[&str]) -> Rights {
     Rights {
         key_type: KeyType::Secret,
         environment: "live".into(),
-        granted: scopes.iter().map(ToString::to_string).collect(),
+        granted: scopes.join(" "),
         scopes: dialect.effective_scopes(&granted),
         ip_allowlist: Vec::new(),
         restrictions: Restrictions::new(),

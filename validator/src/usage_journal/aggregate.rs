@@ -1,9 +1,10 @@
 //! A batch as events: per key and minute what was decided, and the requests one by one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
+use foldhash::fast::RandomState;
 use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::usage::{
     Counts, KeyUsed, Requests, UnattributedRefusals, UsageEvent, UsedRequest, stream_of, unattributed_stream,
@@ -22,10 +23,51 @@ const MICROS_PER_MINUTE: i64 = 60_000_000;
 /// What becomes one event, or several when it is much: a key and its owner, or nobody, in a minute.
 type Group = (Option<(KeyId, TenantId)>, i64);
 
+/// An address, and whose key it used. Nobody's: the credential was none's.
+type Caller = (Option<TenantId>, IpAddr);
+
 /// The addresses of a batch, encrypted for the tenants whose keys they used, or for nobody.
-type Sealed = HashMap<(Option<TenantId>, IpAddr), Option<String>>;
+type Sealed = HashMap<Caller, Option<String>, RandomState>;
+
+/// What is seen of a batch's records while they are read, so that those of a busy node, tens of thousands, are gone through
+/// once.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Groups {
+    /// Times and places of the records.
+    places: HashMap<Group, Vec<(i64, Place)>, RandomState>,
+    callers: HashSet<Caller, RandomState>,
+    previous: Option<Caller>,
+}
+
+impl Groups {
+    pub(super) fn add(&mut self, place: Place, record: &ReadBack<'_>) {
+        let decision = &record.decision;
+        let owner = decision.key.map(|(key, tenant, _)| (key, tenant));
+        if let Some(ip) = decision.ip {
+            let caller = (owner.map(|(_, tenant)| tenant), ip);
+            if self.previous != Some(caller) {
+                self.callers.insert(caller);
+                self.previous = Some(caller);
+            }
+        }
+        let minute = decision.at.div_euclid(MICROS_PER_MINUTE);
+        self.places.entry((owner, minute)).or_default().push((decision.at, place));
+    }
+
+    #[cfg(test)]
+    pub(super) fn in_order(&self) -> impl Iterator<Item = Place> {
+        let mut places: Vec<Place> = self.places.values().flatten().map(|(_, place)| *place).collect();
+        places.sort_unstable();
+        places.into_iter()
+    }
+}
 
 impl Batch {
+    /// The tenants for which addresses have to be encrypted; absent: for nobody. Some more than once.
+    pub fn tenants_with_addresses(&self) -> impl Iterator<Item = Option<TenantId>> {
+        self.groups.callers.iter().map(|(tenant, _)| *tenant)
+    }
+
     /// The events of this batch, each with the stream it belongs to: per key and minute (UTC), and per minute for refusals
     /// that belong to no key. Events of one stream stand behind each other. Counts are exact; of the latter's requests at
     /// most 100 a second are listed. The same batch always gives the same events.
@@ -38,32 +80,21 @@ impl Batch {
         &self,
         mut seal: impl FnMut(Option<TenantId>, IpAddr) -> Option<String>,
     ) -> Vec<(String, UsageEvent)> {
-        let mut sealed = Sealed::new();
-        let mut previous = None;
-        // Times and places alone: a busy node's batch has tens of thousands of records.
-        let mut groups: BTreeMap<Group, Vec<(i64, Place)>> = BTreeMap::new();
-        for (place, record) in self.contents.records() {
-            let owner = record.decision.key.map(|(key, tenant, _)| (key, tenant));
-            let tenant = owner.map(|(_, tenant)| tenant);
-            if let Some(ip) = record.decision.ip
-                && previous != Some((tenant, ip))
-            {
-                sealed.entry((tenant, ip)).or_insert_with(|| seal(tenant, ip));
-                previous = Some((tenant, ip));
-            }
-            let at = record.decision.at;
-            groups.entry((owner, at.div_euclid(MICROS_PER_MINUTE))).or_default().push((at, place));
-        }
+        let callers = self.groups.callers.iter();
+        let sealed: Sealed = callers.map(|caller| (*caller, seal(caller.0, caller.1))).collect();
+        let mut groups: Vec<(&Group, &Vec<(i64, Place)>)> = self.groups.places.iter().collect();
+        groups.sort_unstable_by_key(|(group, _)| **group);
         let mut events = Vec::with_capacity(groups.len());
-        for ((owner, _), mut places) in groups {
-            places.sort_by_key(|(at, _)| *at);
+        for ((owner, _), places) in groups {
+            let mut places = places.clone();
+            places.sort_unstable();
             let records: Vec<_> = places.iter().filter_map(|(_, place)| self.contents.at(*place)).collect();
             let mut rest = records.as_slice();
             while !rest.is_empty() {
                 let listed = rest.iter().enumerate().filter(|(_, record)| !record.counted_only);
                 let too_much = listed.map(|(at, _)| at).nth(MOST_LISTED);
                 let (part, after) = rest.split_at(too_much.unwrap_or(rest.len()));
-                events.push(event(self.node.clone(), owner, part, &sealed));
+                events.push(event(self.node.clone(), *owner, part, &sealed));
                 rest = after;
             }
         }

@@ -9,7 +9,7 @@ use super::frame::Frame;
 
 const SHARDS: usize = 16;
 /// What a buffer keeps allocated while it is empty.
-const KEPT: usize = 64 << 10;
+const KEPT: usize = 256 << 10;
 /// More than the longest record takes.
 const LONGEST_RECORD: usize = 1024;
 

@@ -1,8 +1,6 @@
 //! Frames of a segment: length (4 bytes, little endian), CRC-32 (IEEE) of what follows, a byte for
 //! the format, then records. A frame is whole or, after a crash in the middle of a write, nothing.
 
-use std::ops::Range;
-
 use super::record::ReadBack;
 
 /// Bytes before the records: length, checksum, format.
@@ -53,22 +51,30 @@ impl Frame {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Contents {
     bytes: Vec<u8>,
-    /// Where the records of each frame stand. All can be read.
-    records: Vec<Range<usize>>,
     /// How many bytes the whole frames take.
     pub(super) whole: usize,
 }
 
 impl Contents {
-    /// The records, in the order in which they were written, and where each stands.
-    pub(super) fn records(&self) -> impl Iterator<Item = (Place, ReadBack<'_>)> {
-        self.records.iter().flat_map(|range| {
-            let mut rest = self.bytes.get(range.clone()).unwrap_or_default();
-            std::iter::from_fn(move || {
-                let place = Place(range.end - rest.len());
-                ReadBack::decode(&mut rest).map(|record| (place, record))
-            })
-        })
+    /// Goes through a segment, and shows each record with the place where it stands, in the order in which they were written.
+    pub(super) fn read(
+        bytes: Vec<u8>,
+        mut show: impl FnMut(Place, ReadBack<'_>),
+    ) -> Result<Self, Unreadable> {
+        let mut whole = 0;
+        while let Some((body, after)) = first(bytes.get(whole..).unwrap_or_default()) {
+            let (format, mut rest) = body.split_first().ok_or(Unreadable)?;
+            if *format != FORMAT {
+                return Err(Unreadable);
+            }
+            let end = bytes.len() - after.len();
+            while !rest.is_empty() {
+                let place = Place(end - rest.len());
+                show(place, ReadBack::decode(&mut rest).ok_or(Unreadable)?);
+            }
+            whole = end;
+        }
+        Ok(Self { bytes, whole })
     }
 
     /// The record that stands at a place.
@@ -80,33 +86,21 @@ impl Contents {
     pub(super) fn bytes(&self) -> &[u8] {
         self.bytes.get(..self.whole).unwrap_or_default()
     }
+
+    /// The memory that the segment took, empty, for the next one.
+    pub(super) fn into_spare(mut self) -> Vec<u8> {
+        self.bytes.clear();
+        self.bytes
+    }
 }
 
 /// Where a record stands in a segment.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place(usize);
 
 /// A frame is whole, and holds what this version does not know.
 #[derive(Debug)]
 pub(super) struct Unreadable;
-
-pub(super) fn read(bytes: Vec<u8>) -> Result<Contents, Unreadable> {
-    let mut ranges = Vec::new();
-    let mut whole = 0;
-    while let Some((body, after)) = first(bytes.get(whole..).unwrap_or_default()) {
-        let (format, mut rest) = body.split_first().ok_or(Unreadable)?;
-        if *format != FORMAT {
-            return Err(Unreadable);
-        }
-        let end = bytes.len() - after.len();
-        ranges.push(end - rest.len()..end);
-        while !rest.is_empty() {
-            ReadBack::decode(&mut rest).ok_or(Unreadable)?;
-        }
-        whole = end;
-    }
-    Ok(Contents { bytes, records: ranges, whole })
-}
 
 /// The body of the first frame and what is behind it; absent when the frame is not whole.
 fn first(bytes: &[u8]) -> Option<(&[u8], &[u8])> {

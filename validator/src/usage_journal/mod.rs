@@ -16,9 +16,12 @@ mod text;
 use std::io;
 use std::path::PathBuf;
 
-use self::frame::Contents;
+use self::aggregate::Groups;
+use self::frame::{Contents, Unreadable};
 pub use self::journal::{UsageJournal, UsageJournalOptions};
-pub use self::record::{ReadBack, UsageRecord};
+#[cfg(test)]
+use self::record::ReadBack;
+pub use self::record::UsageRecord;
 pub use self::segment::Segments;
 
 /// The number of a batch: dense per node, and never given to another batch.
@@ -32,12 +35,14 @@ pub struct Batch {
     /// The number.
     pub number: BatchNumber,
     contents: Contents,
+    groups: Groups,
 }
 
 impl Batch {
-    /// The decisions, roughly in the order of time.
-    pub fn records(&self) -> impl Iterator<Item = ReadBack<'_>> {
-        self.contents.records().map(|(_, record)| record)
+    fn read(node: String, number: BatchNumber, bytes: Vec<u8>) -> Result<Self, Unreadable> {
+        let mut groups = Groups::default();
+        let contents = Contents::read(bytes, |place, record| groups.add(place, &record))?;
+        Ok(Self { node, number, contents, groups })
     }
 
     /// What was decided and when, as it stands on disk: the same bytes each time the batch is handed out.

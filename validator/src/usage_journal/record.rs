@@ -32,11 +32,11 @@ pub struct UsageRecord<'a> {
 
 /// A decision that was read back, with the caller's address in clear: it must be encrypted before it goes into an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReadBack<'a> {
+pub(super) struct ReadBack<'a> {
     /// The decision.
-    pub decision: UsageRecord<'a>,
+    pub(super) decision: UsageRecord<'a>,
     /// It counts, and its particulars were left out: one of too many refusals in a second.
-    pub counted_only: bool,
+    pub(super) counted_only: bool,
 }
 
 const KEY: u16 = 1;

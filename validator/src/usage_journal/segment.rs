@@ -4,20 +4,22 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::buffers::Buffers;
-use super::frame::{self, Frame};
+use super::frame::{Contents, Frame};
 use super::journal::Core;
 use super::{Batch, BatchNumber, UsageJournalError};
 
 const EXTENSION: &str = "usage";
 /// What a frame keeps allocated while it is empty.
 const KEPT: usize = 1 << 20;
+/// What is kept of a batch's memory for the next one.
+const MOST_SPARE: usize = 8 << 20;
 
 /// The journal's folder and its running segment. One thread at a time.
 #[derive(Debug)]
@@ -77,8 +79,8 @@ impl Disk {
         let path = path_of(&self.dir, self.number);
         let bytes = fs::read(&path).map_err(UsageJournalError::io("read", &path))?;
         let length = bytes.len();
-        let contents =
-            frame::read(bytes).map_err(|_| UsageJournalError::Unreadable { path: path.clone() })?;
+        let contents = Contents::read(bytes, |_, _| {})
+            .map_err(|_| UsageJournalError::Unreadable { path: path.clone() })?;
         if contents.whole < length {
             tracing::warn!(path = %path.display(), bytes = length - contents.whole, "the usage journal ends in a broken frame, which is cut off");
         }
@@ -177,11 +179,12 @@ fn node(dir: &Path, new_node: Uuid, new: bool) -> Result<String, UsageJournalErr
 #[derive(Debug)]
 pub struct Segments {
     core: Arc<Core>,
+    spare: Vec<u8>,
 }
 
 impl Segments {
     pub(super) fn new(core: Arc<Core>) -> Self {
-        Self { core }
+        Self { core, spare: Vec::new() }
     }
 
     /// The node's id, made when the journal was first opened.
@@ -216,28 +219,29 @@ impl Segments {
             (disk.node.clone(), disk.dir.clone(), number)
         };
         let path = path_of(&dir, number);
-        let bytes = fs::read(&path).map_err(UsageJournalError::io("read", &path))?;
-        let length = bytes.len();
-        let contents =
-            frame::read(bytes).map_err(|_| UsageJournalError::Unreadable { path: path.clone() })?;
-        if contents.whole < length {
-            tracing::error!(path = %path.display(), bytes = length - contents.whole, "a usage segment is damaged; what follows the damage is lost");
+        let mut bytes = std::mem::take(&mut self.spare);
+        let read = File::open(&path).and_then(|mut file| file.read_to_end(&mut bytes));
+        let length = read.map_err(UsageJournalError::io("read", &path))?;
+        let batch = Batch::read(node, number, bytes)
+            .map_err(|_| UsageJournalError::Unreadable { path: path.clone() })?;
+        if batch.contents.whole < length {
+            tracing::error!(path = %path.display(), bytes = length - batch.contents.whole, "a usage segment is damaged; what follows the damage is lost");
         }
-        Ok(Some(Batch { node, number, contents }))
+        Ok(Some(batch))
     }
 
-    /// Forgets a batch that the log has. Doing so twice is no error.
+    /// Forgets a batch that the log has.
     ///
     /// # Errors
     /// [`UsageJournalError`] when the file cannot be deleted; the batch is then delivered again.
-    pub fn done(&mut self, batch: BatchNumber) -> Result<(), UsageJournalError> {
+    pub fn done(&mut self, batch: Batch) -> Result<(), UsageJournalError> {
         let mut disk = self.core.disk();
-        if !disk.closed.contains(&batch) {
-            return Ok(());
-        }
-        let path = path_of(&disk.dir, batch);
+        let path = path_of(&disk.dir, batch.number);
         fs::remove_file(&path).map_err(UsageJournalError::io("delete", &path))?;
-        disk.closed.retain(|number| *number != batch);
+        disk.closed.retain(|number| *number != batch.number);
+        // Memory that comes from the system has to be cleared by it first: that would be a good part of the way into the log.
+        self.spare = batch.contents.into_spare();
+        self.spare.shrink_to(MOST_SPARE);
         Ok(())
     }
 

@@ -81,7 +81,7 @@ fn a_key_is_accepted_and_described() {
         (subject.name(), subject.not_after(), subject.status()),
         ("key 7", i64::MAX, SecretStatus::Current)
     );
-    assert_eq!(subject.rights().granted, ["read:users"]);
+    assert_eq!(subject.rights().granted, "read:users");
 }
 
 #[test]

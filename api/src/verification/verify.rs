@@ -4,11 +4,15 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::Poll;
 
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, guard, web};
-use chrono::{DateTime, Utc};
+use actix_http::{Request, Response};
+use actix_web::body::BoxBody;
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use actix_web::{Error, web};
 use futures::StreamExt as _;
 use nexus_domain::verification::{Code, Question, Refused};
 use nexus_validator::usage_journal::UsageRecord;
@@ -16,9 +20,10 @@ use nexus_validator::{Decision, Subject};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::answer::VerifyAnswer;
+use super::hot::{HotRequest, HotRoute, Moment};
 use crate::app::{App, LONGEST_BODY};
-use crate::body::Fields;
-use crate::hot::{HotRequest, HotRoute, Moment};
+use crate::body::{Fields, require_json};
 use crate::principal::Asker;
 use crate::problem::{self, Problem};
 use crate::request::{ANSWERED_WITHIN, refused_by_actix, too_slow};
@@ -81,81 +86,18 @@ impl std::ops::Deref for Text<'_> {
     }
 }
 
-/// A verdict.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(untagged)]
-pub enum VerifyAnswer<'a> {
-    /// The credential may do what was asked.
-    Valid(Accepted<'a>),
-    /// It may not.
-    Refused(Rejected<'a>),
-}
+/// Where it is asked.
+pub(super) const PATH: &str = "/v1/verify";
 
-/// The credential may do what was asked.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Accepted<'a> {
-    valid: bool,
-    /// Always `VALID`.
-    #[schema(value_type = String)]
-    code: Code,
-    #[schema(value_type = String)]
-    tenant_id: nexus_domain::ids::TenantId,
-    #[schema(value_type = String)]
-    key_id: nexus_domain::ids::KeyId,
-    name: &'a str,
-    #[serde(rename = "type")]
-    #[schema(value_type = String)]
-    key_type: nexus_domain::dialect::KeyType,
-    environment: &'a str,
-    scopes: &'a [String],
-    #[schema(value_type = Option<String>)]
-    expires_at: Option<DateTime<Utc>>,
-    /// Always empty: keys have no limits in this version.
-    #[schema(value_type = Vec<Object>)]
-    rate_limits: [u8; 0],
-    /// Up to which position of the log this node knows everything.
-    position: u64,
-}
-
-/// The credential may not do what was asked.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Rejected<'a> {
-    valid: bool,
-    /// Why, for machines.
-    #[schema(value_type = String)]
-    code: Code,
-    /// The status for the outside.
-    status: u16,
-    /// Why, for insiders.
-    #[schema(value_type = String)]
-    detail: Cow<'a, str>,
-    /// What the dialect tells the outside.
-    response: Outward<'a>,
-}
-
-/// What the dialect tells the outside.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Outward<'a> {
-    status: u16,
-    #[schema(value_type = BTreeMap<String, String>)]
-    headers: BTreeMap<&'a str, &'a str>,
-    /// The body: JSON as such, anything else as a text.
-    #[schema(value_type = Object)]
-    body: serde_json::Value,
-}
-
-/// Registers the route.
-pub fn routes(config: &mut web::ServiceConfig, app: &web::Data<App>) {
-    let app = app.clone();
-    let asked = move |request: HttpRequest, body: web::Payload| {
-        let app = app.clone();
-        async move {
-            let hot = HotRequest::of(&request, &app);
-            let answered = verify(&app, &hot, body).await;
-            hot.finish(&app, HotRoute::Verify, answered)
-        }
-    };
-    config.service(web::resource("/v1/verify").guard(guard::Post()).to(asked));
+/// Answers a request.
+pub(super) async fn answer(
+    app: Rc<web::Data<App>>,
+    mut request: Request,
+) -> Result<Response<BoxBody>, Error> {
+    let body = request.take_payload();
+    let hot = HotRequest::of(request.head(), &app);
+    let answered = verify(&app, &hot, body).await;
+    Ok(hot.finish(&app, HotRoute::Verify, answered))
 }
 
 /// Asks whether a credential may do something. Always 200 when a verdict was reached.
@@ -166,10 +108,10 @@ pub fn routes(config: &mut web::ServiceConfig, app: &web::Data<App>) {
     request_body = VerifyBody<'static>,
     responses((status = 200, description = "A verdict, valid or refused", body = VerifyAnswer<'static>), (status = 400, body = problem::Document), (status = 401, body = problem::Document), (status = 403, body = problem::Document)),
 )]
-async fn verify(app: &App, hot: &HotRequest<'_>, body: web::Payload) -> Result<HttpResponse, Problem> {
+async fn verify(app: &App, hot: &HotRequest<'_>, body: Payload) -> Result<Response<BoxBody>, Problem> {
     let asker = Asker::of(hot, app)?;
     asker.require("verify")?;
-    require_json(hot.request)?;
+    require_json(hot.head)?;
     let (body, now) = read(app, hot, body).await?;
     let asked = parse(&body)?;
     let method = asked.method.as_deref().map(upper_case);
@@ -194,22 +136,22 @@ async fn verify(app: &App, hot: &HotRequest<'_>, body: web::Payload) -> Result<H
         request_id: asked.request_id.as_deref(),
         client_version: asked.client_version.as_deref(),
     });
-    let mut json = Vec::with_capacity(512);
-    let answer = answer(&decision, app.validator.applied());
-    serde_json::to_writer(&mut json, &answer).map_err(Problem::internal)?;
-    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, JSON)).body(json))
+    let json = VerifyAnswer::of(&decision, app.validator.applied()).to_json().map_err(Problem::internal)?;
+    let mut response = Response::with_body(StatusCode::OK, BoxBody::new(json));
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    Ok(response)
 }
 
-/// The whole body, and the moment from which the verdict counts. Nearly always it is there with the request's head, and
-/// nothing needs to be waited for.
-async fn read(
-    app: &App,
-    hot: &HotRequest<'_>,
-    mut body: web::Payload,
-) -> Result<(web::Bytes, Moment), Problem> {
+/// The whole body, and the moment from which the verdict counts.
+async fn read(app: &App, hot: &HotRequest<'_>, mut body: Payload) -> Result<(web::Bytes, Moment), Problem> {
     let mut collected = pin!(collect(&mut body));
-    if let Poll::Ready(body) = futures::poll!(collected.as_mut()) {
-        return Ok((body?, hot.began));
+    // A server hands a request over when it has read the head. Nearly always the body came with it and is there as soon as
+    // the server goes on, and no timer needs to be set.
+    for _ in 0..2 {
+        if let Poll::Ready(body) = futures::poll!(collected.as_mut()) {
+            return Ok((body?, hot.began));
+        }
+        give_way().await;
     }
     match tokio::time::timeout(ANSWERED_WITHIN, collected).await {
         Ok(body) => Ok((body?, Moment::now(app))),
@@ -217,7 +159,20 @@ async fn read(
     }
 }
 
-async fn collect(body: &mut web::Payload) -> Result<web::Bytes, Problem> {
+/// Is polled again soon, without anybody waking it.
+async fn give_way() {
+    let mut given = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut given, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+async fn collect(body: &mut Payload) -> Result<web::Bytes, Problem> {
     let Some(first) = chunk(body, 0).await? else { return Ok(web::Bytes::new()) };
     // Nearly always it is one piece, which need not be copied.
     let Some(second) = chunk(body, first.len()).await? else { return Ok(first) };
@@ -231,7 +186,7 @@ async fn collect(body: &mut web::Payload) -> Result<web::Bytes, Problem> {
 }
 
 /// The next piece of a body of which so many bytes have come.
-async fn chunk(body: &mut web::Payload, before: usize) -> Result<Option<web::Bytes>, Problem> {
+async fn chunk(body: &mut Payload, before: usize) -> Result<Option<web::Bytes>, Problem> {
     match body.next().await {
         Some(Ok(chunk)) if before + chunk.len() > LONGEST_BODY => {
             Err(Problem::new(&problem::TOO_LARGE, "the body has more than 64 KiB"))
@@ -344,72 +299,4 @@ fn parse(body: &[u8]) -> Result<VerifyBody<'_>, Problem> {
     }
     fields.finish()?;
     Err(Problem::invalid_field("body", "not a verify request", "see the documentation at /docs"))
-}
-
-/// Refuses bodies that are not plain JSON.
-///
-/// # Errors
-/// `unsupported_media_type`
-pub fn require_json(request: &HttpRequest) -> Result<(), Problem> {
-    let encoded = request.headers().contains_key(&CONTENT_ENCODING);
-    let content_type =
-        request.headers().get(&CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let json = content_type
-        .split(';')
-        .next()
-        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
-    if encoded || !json {
-        return Err(Problem::new(
-            &problem::UNSUPPORTED_MEDIA_TYPE,
-            "send the body as application/json, without a content encoding",
-        ));
-    }
-    Ok(())
-}
-
-fn answer<'a>(decision: &'a Decision<'_>, position: u64) -> VerifyAnswer<'a> {
-    match (&decision.outcome, &decision.subject) {
-        (Ok(()), Some(subject)) => VerifyAnswer::Valid(accepted(subject, position)),
-        (Err(refused), _) => {
-            VerifyAnswer::Refused(rejected(decision, refused.code, Cow::Borrowed(&refused.detail)))
-        }
-        (Ok(()), None) => {
-            VerifyAnswer::Refused(rejected(decision, Code::Unknown, Cow::Borrowed("no such credential")))
-        }
-    }
-}
-
-fn accepted(subject: &Subject, position: u64) -> Accepted<'_> {
-    let rights = subject.rights();
-    Accepted {
-        valid: true,
-        code: Code::Valid,
-        tenant_id: subject.tenant_id(),
-        key_id: subject.key_id(),
-        name: subject.name(),
-        key_type: rights.key_type,
-        environment: &rights.environment,
-        scopes: &rights.granted,
-        expires_at: Some(subject.not_after())
-            .filter(|not_after| *not_after != i64::MAX)
-            .and_then(DateTime::from_timestamp_micros),
-        rate_limits: [],
-        position,
-    }
-}
-
-fn rejected<'a>(decision: &Decision<'a>, code: Code, detail: Cow<'a, str>) -> Rejected<'a> {
-    // Where not even the dialect is known, there is nobody's form to answer in.
-    let Some(outward) = decision.dialect.map(|dialect| dialect.refusals.answer(code)) else {
-        let status = if code == Code::Unavailable { 503 } else { 401 };
-        let response = Outward { status, headers: BTreeMap::new(), body: serde_json::Value::Null };
-        return Rejected { valid: false, code, status, detail, response };
-    };
-    let response = Outward {
-        status: outward.status,
-        headers: outward.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
-        body: serde_json::from_str(&outward.body)
-            .unwrap_or_else(|_| serde_json::Value::String(outward.body.clone())),
-    };
-    Rejected { valid: false, code, status: outward.status, detail, response }
 }

@@ -6,17 +6,19 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use actix_http::{RequestHead, Response};
+use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
-use actix_web::http::header::HeaderName;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{HttpResponse, web};
 use nexus_domain::dialect::Dialect;
 use nexus_domain::ids::LONGEST_ID;
 use nexus_domain::verification::Question;
 use nexus_validator::usage_journal::UsageRecord;
 use nexus_validator::{Decision, Subject};
 
+use super::hot::{HotRequest, HotRoute};
 use crate::app::App;
-use crate::hot::{HotRequest, HotRoute};
 use crate::problem::{self, Problem};
 use crate::query::QueryFields;
 use crate::request::from_trusted_proxy;
@@ -33,48 +35,39 @@ const QUERIES_KEPT: usize = 256;
 /// The longest of them, in bytes.
 const LONGEST_KEPT: usize = 256;
 
-/// Registers the routes, for every method: gateways repeat the caller's. A path of its own for each dialect is found without
-/// a pattern, and another one is not found.
-pub fn routes(config: &mut web::ServiceConfig, app: &web::Data<App>) {
-    let dialects = || app.gate.dialects().iter();
-    for dialect in dialects() {
-        let (app, door) = (app.clone(), Door { dialect: Arc::clone(dialect), needs: RefCell::default() });
-        let door = Rc::new(door);
-        let asked = move |request: HttpRequest| {
-            let hot = HotRequest::of(&request, &app);
-            let answered = forward_auth(&app, &hot, &door);
-            std::future::ready(hot.finish(&app, HotRoute::ForwardAuth, answered))
-        };
-        let path = format!("/v1/forward-auth/{}", dialect.name);
-        config.service(web::resource(path).route(web::route().to(asked)));
-    }
-    // Behind them all, since patterns take longer to compare.
-    for dialect in dialects() {
-        let (app, behind) = (app.clone(), Arc::clone(dialect));
-        let asked = move |request: HttpRequest, path: web::Path<String>| {
-            let hot = HotRequest::of(&request, &app);
-            let answered = appended(&app, &hot, &behind, &path);
-            std::future::ready(hot.finish(&app, HotRoute::ForwardAuth, answered))
-        };
-        let path = format!("/v1/forward-auth/{}/{{path:.*}}", dialect.name);
-        config.service(web::resource(path).route(web::route().to(asked)));
-    }
-}
+/// The path of a dialect's way in, without its name.
+pub(super) const PREFIX: &str = "/v1/forward-auth/";
 
-/// The way in to one dialect, on one worker.
-struct Door {
+/// The way in to one dialect, on one worker, for every method: gateways repeat the caller's.
+pub(super) struct Door {
+    app: Rc<web::Data<App>>,
     dialect: Arc<Dialect>,
     /// What queries say, which is the same for nearly all requests.
     needs: RefCell<HashMap<String, Rc<Needs>>>,
 }
 
 impl Door {
-    fn needs(&self, request: &HttpRequest) -> Result<Rc<Needs>, Problem> {
-        let query = request.query_string();
+    pub(super) fn to(app: Rc<web::Data<App>>, dialect: &Arc<Dialect>) -> Self {
+        Self { app, dialect: Arc::clone(dialect), needs: RefCell::default() }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.dialect.name
+    }
+
+    /// Answers a request. `rest` is what its path has behind the dialect's name.
+    pub(super) fn answer(&self, head: &RequestHead, rest: &str) -> Response<BoxBody> {
+        let hot = HotRequest::of(head, &self.app);
+        let answered =
+            if rest.is_empty() { forward_auth(self, &hot) } else { Ok(appended(self, &hot, rest)) };
+        hot.finish(&self.app, HotRoute::ForwardAuth, answered)
+    }
+
+    fn needs(&self, query: &str) -> Result<Rc<Needs>, Problem> {
         if let Some(known) = self.needs.borrow().get(query) {
             return Ok(Rc::clone(known));
         }
-        let needs = Rc::new(needs(request, &self.dialect)?);
+        let needs = Rc::new(needs(query, &self.dialect)?);
         let mut kept = self.needs.borrow_mut();
         // Anybody may send any query: what a gateway's configuration would not say is not kept, and the rest takes little.
         if query.len() <= LONGEST_KEPT {
@@ -107,32 +100,23 @@ struct Needs {
     ),
     responses((status = 200, description = "Accepted; `X-Nexus-Tenant`, `X-Nexus-Key` and `X-Nexus-Scopes` tell whose the credential is"), (status = 401, description = "The dialect's own refusal"), (status = 403, description = "The dialect's own refusal"), (status = 404, body = problem::Document)),
 )]
-fn forward_auth(app: &App, hot: &HotRequest<'_>, door: &Door) -> Result<HttpResponse, Problem> {
-    let needs = door.needs(hot.request)?;
-    let said = if from_trusted_proxy(hot.request, &app.trusted_proxies) {
+fn forward_auth(door: &Door, hot: &HotRequest<'_>) -> Result<Response<BoxBody>, Problem> {
+    let needs = door.needs(hot.head.uri.query().unwrap_or_default())?;
+    let said = if from_trusted_proxy(hot.head, &door.app.trusted_proxies) {
         Said { method: hot.headers.original_method.text(), path: hot.headers.original_uri.text() }
     } else {
         Said { method: None, path: None }
     };
-    Ok(decide(app, hot, &door.dialect, &needs, said))
+    Ok(decide(door, hot, &needs, said))
 }
 
 /// For gateways that repeat the caller's method and append its path and query, as Envoy's `ext_authz` does over HTTP. What the
 /// request needs cannot stand in the query then, so this tells whose the credential is and whether it may be used here.
-fn appended(
-    app: &App,
-    hot: &HotRequest<'_>,
-    dialect: &Arc<Dialect>,
-    path: &str,
-) -> Result<HttpResponse, Problem> {
+fn appended(door: &Door, hot: &HotRequest<'_>, path: &str) -> Response<BoxBody> {
     let needs = Needs { environment: None, scopes: Vec::new(), restrictions: BTreeMap::new() };
-    let believed = from_trusted_proxy(hot.request, &app.trusted_proxies);
-    let path = format!("/{path}");
-    let said = Said {
-        method: believed.then(|| hot.request.method().as_str()),
-        path: believed.then_some(path.as_str()),
-    };
-    Ok(decide(app, hot, dialect, &needs, said))
+    let believed = from_trusted_proxy(hot.head, &door.app.trusted_proxies);
+    let said = Said { method: believed.then(|| hot.head.method.as_str()), path: believed.then_some(path) };
+    decide(door, hot, &needs, said)
 }
 
 /// What a trusted proxy says of the caller's request.
@@ -141,13 +125,8 @@ struct Said<'a> {
     path: Option<&'a str>,
 }
 
-fn decide(
-    app: &App,
-    hot: &HotRequest<'_>,
-    dialect: &Arc<Dialect>,
-    needs: &Needs,
-    said: Said<'_>,
-) -> HttpResponse {
+fn decide(door: &Door, hot: &HotRequest<'_>, needs: &Needs, said: Said<'_>) -> Response<BoxBody> {
+    let (app, dialect) = (&door.app, &door.dialect);
     let ip = hot.client_ip(&app.trusted_proxies);
     let question = Question {
         environment: needs.environment.as_deref(),
@@ -173,11 +152,8 @@ fn decide(
     respond(dialect, &decision)
 }
 
-fn needs(request: &HttpRequest, dialect: &Dialect) -> Result<Needs, Problem> {
-    if request.query_string().is_empty() {
-        return Ok(Needs { environment: None, scopes: Vec::new(), restrictions: BTreeMap::new() });
-    }
-    let mut query = QueryFields::parse(request)?;
+fn needs(query: &str, dialect: &Dialect) -> Result<Needs, Problem> {
+    let mut query = QueryFields::of(query)?;
     let mut scopes = Vec::new();
     for value in query.all("scope") {
         for part in value.split(',') {
@@ -204,7 +180,7 @@ fn needs(request: &HttpRequest, dialect: &Dialect) -> Result<Needs, Problem> {
     Ok(Needs { environment, scopes, restrictions })
 }
 
-fn respond(dialect: &Dialect, decision: &Decision<'_>) -> HttpResponse {
+fn respond(dialect: &Dialect, decision: &Decision<'_>) -> Response<BoxBody> {
     match (&decision.outcome, &decision.subject) {
         (Ok(()), Some(subject)) => accept(subject),
         (Ok(()) | Err(_), _) => {
@@ -214,16 +190,22 @@ fn respond(dialect: &Dialect, decision: &Decision<'_>) -> HttpResponse {
             for (name, value) in &refusal.headers {
                 response.insert_header((name.as_str(), value.as_str()));
             }
-            response.body(refusal.body.clone())
+            response.body(refusal.body.clone()).into()
         }
     }
 }
 
-fn accept(subject: &Subject) -> HttpResponse {
-    let mut response = HttpResponse::Ok();
+fn accept(subject: &Subject) -> Response<BoxBody> {
+    let mut response = Response::with_body(StatusCode::OK, BoxBody::new(()));
     let mut id = [0; LONGEST_ID];
-    response.insert_header((TENANT, subject.tenant_id().encode(&mut id)));
-    response.insert_header((KEY, subject.key_id().encode(&mut id)));
-    response.insert_header((SCOPES, subject.rights().granted.join(" ")));
-    response.finish()
+    for (name, value) in [
+        (TENANT, HeaderValue::from_str(subject.tenant_id().encode(&mut id))),
+        (KEY, HeaderValue::from_str(subject.key_id().encode(&mut id))),
+        (SCOPES, HeaderValue::from_str(&subject.rights().granted)),
+    ] {
+        if let Ok(value) = value {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
 }

@@ -5,8 +5,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use actix_http::{RequestHead, Response};
+use actix_web::body::BoxBody;
 use actix_web::http::header::HeaderValue;
-use actix_web::{HttpRequest, HttpResponse};
 use ipnet::IpNet;
 use metrics::Histogram;
 
@@ -32,22 +33,22 @@ impl Moment {
 
 /// A request to one of the two routes, and what was read of it once. Without `Debug`: it holds credentials.
 pub(crate) struct HotRequest<'r> {
-    pub(crate) request: &'r HttpRequest,
+    pub(crate) head: &'r RequestHead,
     pub(crate) headers: Headers<'r>,
     pub(crate) id: RequestId,
     pub(crate) began: Moment,
 }
 
 impl<'r> HotRequest<'r> {
-    pub(crate) fn of(request: &'r HttpRequest, app: &App) -> Self {
-        let (headers, began) = (Headers::of(request), Moment::now(app));
+    pub(crate) fn of(head: &'r RequestHead, app: &App) -> Self {
+        let (headers, began) = (Headers::of(head), Moment::now(app));
         let id = RequestId::take_or_make(headers.request_id, app, began.unix_micros);
-        Self { request, headers, id, began }
+        Self { head, headers, id, began }
     }
 
     /// The caller's address, as [`request::client_ip`] has it.
     pub(crate) fn client_ip(&self, trusted: &[IpNet]) -> Option<IpAddr> {
-        request::client_ip(self.request, &self.headers.forwarded_for, trusted)
+        request::client_ip(self.head, &self.headers.forwarded_for, trusted)
     }
 
     /// Makes the response whole: failures become problem details, the id stands in it, and metrics and the log know of it.
@@ -55,14 +56,14 @@ impl<'r> HotRequest<'r> {
         self,
         app: &App,
         route: HotRoute,
-        answered: Result<HttpResponse, Problem>,
-    ) -> HttpResponse {
-        let mut response = answered.unwrap_or_else(|problem| request::told(&problem, &self.id));
+        answered: Result<Response<BoxBody>, Problem>,
+    ) -> Response<BoxBody> {
+        let mut response = answered.unwrap_or_else(|problem| request::told(&problem, &self.id).into());
         let took = app.gate.clock().monotonic().saturating_sub(self.began.monotonic);
         let status = response.status().as_u16();
         app.hot_durations.record(route, status, took);
         tracing::debug!(
-            request_id = self.id.as_str(), method = %self.request.method(), path = self.request.path(), status,
+            request_id = self.id.as_str(), method = %self.head.method, path = self.head.uri.path(), status,
             micros = took.as_micros(), "request"
         );
         response.headers_mut().insert(REQUEST_ID, self.id.into_header());
@@ -112,8 +113,8 @@ impl<'r> Stated<'r> {
 }
 
 impl<'r> Headers<'r> {
-    pub(crate) fn of(request: &'r HttpRequest) -> Self {
-        let headers = request.headers();
+    pub(crate) fn of(head: &'r RequestHead) -> Self {
+        let headers = &head.headers;
         let mut read = Self {
             texts: Vec::with_capacity(headers.len()),
             original_method: Stated::Not,
@@ -182,7 +183,7 @@ mod tests {
     fn uri(headers: &[(&str, &str)]) -> Option<String> {
         let request = headers.iter().fold(TestRequest::default(), |r, header| r.append_header(*header));
         let request = request.to_http_request();
-        Headers::of(&request).original_uri.text().map(str::to_owned)
+        Headers::of(request.head()).original_uri.text().map(str::to_owned)
     }
 
     #[test]
@@ -207,7 +208,7 @@ mod tests {
             .append_header(("authorization", "Bearer a"))
             .append_header(("authorization", "Bearer ä"))
             .to_http_request();
-        let headers = Headers::of(&request);
+        let headers = Headers::of(request.head());
         assert_eq!(headers.request_id.map(HeaderValue::as_bytes), Some(b"r-1".as_slice()));
         assert_eq!(headers.client_version, Some("1.0"));
         let credentials: Vec<_> = headers

@@ -1,0 +1,243 @@
+//! What `POST /v1/verify` tells of a verdict.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use nexus_domain::dialect::KeyType;
+use nexus_domain::ids::{KeyId, LONGEST_ID, TenantId};
+use nexus_domain::verification::Code;
+#[cfg(doc)]
+use nexus_domain::verification::Rights;
+use nexus_validator::{Decision, Subject};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+/// A verdict.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum VerifyAnswer<'a> {
+    /// The credential may do what was asked.
+    Valid(Accepted<'a>),
+    /// It may not.
+    Refused(Rejected<'a>),
+}
+
+/// The credential may do what was asked.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Accepted<'a> {
+    valid: bool,
+    /// Always `VALID`.
+    #[schema(value_type = String)]
+    code: Code,
+    #[schema(value_type = String)]
+    tenant_id: TenantId,
+    #[schema(value_type = String)]
+    key_id: KeyId,
+    name: &'a str,
+    #[serde(rename = "type")]
+    #[schema(value_type = String)]
+    key_type: KeyType,
+    environment: &'a str,
+    #[schema(value_type = Vec<String>)]
+    scopes: Scopes<'a>,
+    #[schema(value_type = Option<String>)]
+    expires_at: Option<DateTime<Utc>>,
+    /// Always empty: keys have no limits in this version.
+    #[schema(value_type = Vec<Object>)]
+    rate_limits: [u8; 0],
+    /// Up to which position of the log this node knows everything.
+    position: u64,
+}
+
+/// The credential may not do what was asked.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Rejected<'a> {
+    valid: bool,
+    /// Why, for machines.
+    #[schema(value_type = String)]
+    code: Code,
+    /// The status for the outside.
+    status: u16,
+    /// Why, for insiders.
+    #[schema(value_type = String)]
+    detail: Cow<'a, str>,
+    /// What the dialect tells the outside.
+    response: Outward<'a>,
+}
+
+/// What the dialect tells the outside.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Outward<'a> {
+    status: u16,
+    #[schema(value_type = BTreeMap<String, String>)]
+    headers: BTreeMap<&'a str, &'a str>,
+    /// The body: JSON as such, anything else as a text.
+    #[schema(value_type = Object)]
+    body: OutwardBody<'a>,
+}
+
+/// A body as the dialect writes it, byte by byte.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum OutwardBody<'a> {
+    Json(&'a RawValue),
+    Text(&'a str),
+    None(()),
+}
+
+/// Scopes as [`Rights::granted`] has them.
+#[derive(Debug, Clone, Copy)]
+struct Scopes<'a>(&'a str);
+
+impl<'a> Scopes<'a> {
+    fn iter(self) -> impl Iterator<Item = &'a str> {
+        self.0.split_ascii_whitespace()
+    }
+}
+
+impl Serialize for Scopes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'a> VerifyAnswer<'a> {
+    /// What is told of a decision that this node made knowing the log up to `position`.
+    pub(super) fn of(decision: &'a Decision<'_>, position: u64) -> Self {
+        match (&decision.outcome, &decision.subject) {
+            (Ok(()), Some(subject)) => Self::Valid(Accepted::of(subject, position)),
+            (Err(refused), _) => {
+                Self::Refused(Rejected::of(decision, refused.code, Cow::Borrowed(&refused.detail)))
+            }
+            (Ok(()), None) => {
+                Self::Refused(Rejected::of(decision, Code::Unknown, Cow::Borrowed("no such credential")))
+            }
+        }
+    }
+
+    /// The answer as JSON.
+    pub(super) fn to_json(&self) -> serde_json::Result<Vec<u8>> {
+        match self {
+            Self::Valid(accepted) => accepted.to_json(),
+            Self::Refused(rejected) => serde_json::to_vec(rejected),
+        }
+    }
+}
+
+impl<'a> Accepted<'a> {
+    fn of(subject: &'a Subject, position: u64) -> Self {
+        let rights = subject.rights();
+        Self {
+            valid: true,
+            code: Code::Valid,
+            tenant_id: subject.tenant_id(),
+            key_id: subject.key_id(),
+            name: subject.name(),
+            key_type: rights.key_type,
+            environment: &rights.environment,
+            scopes: Scopes(&rights.granted),
+            expires_at: Some(subject.not_after())
+                .filter(|not_after| *not_after != i64::MAX)
+                .and_then(DateTime::from_timestamp_micros),
+            rate_limits: [],
+            position,
+        }
+    }
+
+    /// The bytes that [`serde_json::to_vec`] gives, in a third of its time: most of them are the same in every answer, and need
+    /// not be looked at for characters to escape.
+    fn to_json(&self) -> serde_json::Result<Vec<u8>> {
+        let mut id = [0; LONGEST_ID];
+        let mut json = Vec::with_capacity(512);
+        json.extend_from_slice(br#"{"valid":true,"code":"VALID","tenant_id":""#);
+        json.extend_from_slice(self.tenant_id.encode(&mut id).as_bytes());
+        json.extend_from_slice(br#"","key_id":""#);
+        json.extend_from_slice(self.key_id.encode(&mut id).as_bytes());
+        json.extend_from_slice(br#"","name":"#);
+        serde_json::to_writer(&mut json, self.name)?;
+        json.extend_from_slice(br#","type":""#);
+        json.extend_from_slice(self.key_type.as_str().as_bytes());
+        json.extend_from_slice(br#"","environment":"#);
+        serde_json::to_writer(&mut json, self.environment)?;
+        json.extend_from_slice(br#","scopes":["#);
+        for (number, scope) in self.scopes.iter().enumerate() {
+            json.extend_from_slice(if number == 0 { br#"""# } else { br#",""# });
+            // A scope has neither quotes nor backslashes.
+            json.extend_from_slice(scope.as_bytes());
+            json.push(b'"');
+        }
+        json.extend_from_slice(br#"],"expires_at":"#);
+        serde_json::to_writer(&mut json, &self.expires_at)?;
+        json.extend_from_slice(br#","rate_limits":[],"position":"#);
+        serde_json::to_writer(&mut json, &self.position)?;
+        json.push(b'}');
+        Ok(json)
+    }
+}
+
+impl<'a> Rejected<'a> {
+    fn of(decision: &Decision<'a>, code: Code, detail: Cow<'a, str>) -> Self {
+        // Where not even the dialect is known, there is nobody's form to answer in.
+        let Some(outward) = decision.dialect.map(|dialect| dialect.refusals.answer(code)) else {
+            let status = if code == Code::Unavailable { 503 } else { 401 };
+            let response = Outward { status, headers: BTreeMap::new(), body: OutwardBody::None(()) };
+            return Self { valid: false, code, status, detail, response };
+        };
+        let response = Outward {
+            status: outward.status,
+            headers: outward.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+            body: serde_json::from_str(&outward.body)
+                .map_or_else(|_| OutwardBody::Text(&outward.body), OutwardBody::Json),
+        };
+        Self { valid: false, code, status: outward.status, detail, response }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn an_accepting_answer_is_written_as_serde_would() {
+        let end_of_year = DateTime::from_timestamp_micros(1_798_761_599_000_001);
+        for (name, environment, scopes, expires_at, position) in [
+            ("Back end", "live", "read:users write:users", None, 7),
+            ("\"Zürich\" \\ \n\u{1}", "sand\"box", "", end_of_year, 0),
+            ("", "", "*", None, u64::MAX),
+        ] {
+            let accepted = Accepted {
+                valid: true,
+                code: Code::Valid,
+                tenant_id: TenantId::new(Uuid::from_u128(0x0123)),
+                key_id: KeyId::new(Uuid::from_u128(u128::MAX)),
+                name,
+                key_type: KeyType::Publishable,
+                environment,
+                scopes: Scopes(scopes),
+                expires_at,
+                rate_limits: [],
+                position,
+            };
+            let written = String::from_utf8(accepted.to_json().unwrap()).unwrap();
+            assert_eq!(written, serde_json::to_string(&accepted).unwrap());
+        }
+    }
+
+    #[test]
+    fn what_a_dialect_tells_stays_as_it_is_written() {
+        let outward = |body| Outward { status: 401, headers: BTreeMap::new(), body };
+        let raw = serde_json::from_str(r#"{"z": 1, "a": 2}"#).unwrap();
+        for (body, expected) in [
+            (OutwardBody::Json(raw), r#"{"z": 1, "a": 2}"#),
+            (OutwardBody::Text("no"), r#""no""#),
+            (OutwardBody::None(()), "null"),
+        ] {
+            let written = serde_json::to_string(&outward(body)).unwrap();
+            assert_eq!(written, format!(r#"{{"status":401,"headers":{{}},"body":{expected}}}"#));
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Verification over HTTP, thousands of times a second. It stands in front of actix-web's routing, which takes as long as a
+//! verdict: requests for it are answered from here, and all others go on to the routes.
+
+pub mod answer;
+pub mod forward_auth;
+pub mod hot;
+pub mod verify;
+
+use std::future::{Ready, ready};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use actix_http::{Request, Response};
+use actix_web::body::BoxBody;
+use actix_web::dev::{AppConfig, Service, ServiceFactory, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::{Error, web};
+use futures::future::{Either, LocalBoxFuture, MapOk, TryFutureExt as _};
+
+use self::forward_auth::Door;
+use crate::app::App;
+
+/// What answers requests for verification, and hands all others to what stands `behind` it. One for each worker.
+pub struct Front<S> {
+    app: web::Data<App>,
+    behind: S,
+}
+
+impl<S> Front<S> {
+    pub(crate) const fn new(app: web::Data<App>, behind: S) -> Self {
+        Self { app, behind }
+    }
+}
+
+/// What can stand behind: actix-web's routing.
+pub trait Behind:
+    ServiceFactory<
+        Request,
+        Config = AppConfig,
+        Response = ServiceResponse,
+        Error = Error,
+        InitError = (),
+        Future: 'static,
+    >
+{
+}
+
+impl<S> Behind for S
+where
+    S: ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse, Error = Error, InitError = ()>,
+    S::Future: 'static,
+{
+}
+
+impl<S: Behind> ServiceFactory<Request> for Front<S> {
+    type Response = Response<BoxBody>;
+    type Error = Error;
+    type Config = AppConfig;
+    type Service = FrontService<S::Service>;
+    type InitError = ();
+    type Future = LocalBoxFuture<'static, Result<Self::Service, ()>>;
+
+    fn new_service(&self, config: AppConfig) -> Self::Future {
+        let app = Rc::new(web::Data::clone(&self.app));
+        let behind = self.behind.new_service(config);
+        Box::pin(async move {
+            let doors =
+                app.gate.dialects().iter().map(|dialect| Door::to(Rc::clone(&app), dialect)).collect();
+            Ok(FrontService { app, doors, behind: behind.await? })
+        })
+    }
+}
+
+/// [`Front`] on its worker.
+pub struct FrontService<S> {
+    app: Rc<web::Data<App>>,
+    doors: Box<[Door]>,
+    behind: S,
+}
+
+type Answered = Result<Response<BoxBody>, Error>;
+type FromBehind<F> = MapOk<F, fn(ServiceResponse) -> Response<BoxBody>>;
+
+impl<S> Service<Request> for FrontService<S>
+where
+    S: Service<Request, Response = ServiceResponse, Error = Error>,
+{
+    type Response = Response<BoxBody>;
+    type Error = Error;
+    type Future = Either<Ready<Answered>, Either<LocalBoxFuture<'static, Answered>, FromBehind<S::Future>>>;
+
+    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.behind.poll_ready(context)
+    }
+
+    fn call(&self, request: Request) -> Self::Future {
+        let path = request.path();
+        if let Some((door, rest)) = self.door(path) {
+            return Either::Left(ready(Ok(door.answer(request.head(), rest))));
+        }
+        if path == verify::PATH && request.method() == Method::POST {
+            return Either::Right(Either::Left(Box::pin(verify::answer(Rc::clone(&self.app), request))));
+        }
+        Either::Right(Either::Right(self.behind.call(request).map_ok(Response::from)))
+    }
+}
+
+impl<S> FrontService<S> {
+    /// The way in to a dialect that a path names, and what stands behind the name, which is empty or begins with a slash.
+    fn door<'p>(&self, path: &'p str) -> Option<(&Door, &'p str)> {
+        let named = path.strip_prefix(forward_auth::PREFIX)?;
+        let (name, rest) = named.split_at(named.find('/').unwrap_or(named.len()));
+        Some((self.doors.iter().find(|door| door.name() == name)?, rest))
+    }
+}
