@@ -107,6 +107,12 @@ impl Fields {
         text.unwrap_or_default()
     }
 
+    /// Notes that a parser refused a field. What its text advises behind a semicolon takes the place of `fix`.
+    fn refused(&mut self, name: &str, error: &str, fix: &str) {
+        let (message, fix) = error.split_once("; ").unwrap_or((error, fix));
+        self.wrong(name, message, fix);
+    }
+
     /// A text that a parser accepts.
     pub fn parsed<T, E: std::fmt::Display>(
         &mut self,
@@ -118,7 +124,7 @@ impl Fields {
         match parse(&text) {
             Ok(value) => Some(value),
             Err(error) => {
-                self.wrong(name, error.to_string(), fix);
+                self.refused(name, &error.to_string(), fix);
                 None
             }
         }
@@ -145,7 +151,7 @@ impl Fields {
             let place = format!("{name}[{at}]");
             match item.as_str().map(&parse) {
                 None => self.wrong(&place, "not a text", "write it as \"…\""),
-                Some(Err(error)) => self.wrong(&place, error.to_string(), fix),
+                Some(Err(error)) => self.refused(&place, &error.to_string(), fix),
                 Some(Ok(value)) => list.push(value),
             }
         }

@@ -317,6 +317,7 @@ mod tests {
             ),
             ("create --name N --expires-in soon", ErrorKind::ValueValidation),
             ("create --name N --allow-ip 10.0.0.0/33", ErrorKind::ValueValidation),
+            ("create --name N --allow-ip 10.0.0.1/8", ErrorKind::ValueValidation),
             ("create --name N --restrict brand", ErrorKind::ValueValidation),
             ("create", ErrorKind::MissingRequiredArgument),
             ("change KEY", ErrorKind::MissingRequiredArgument),

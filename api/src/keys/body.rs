@@ -1,13 +1,13 @@
 //! Bodies of the key routes, read strictly.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ipnet::IpNet;
 use nexus_domain::dialect::KeyType;
 use nexus_domain::duration;
 use nexus_domain::key::{Lifespan, RevocationReason};
+use nexus_domain::network;
 use nexus_domain::scope::ScopeSet;
 use nexus_domain::verification::Restrictions;
 use nexus_infrastructure::gate::{Change, Issue, Revoke, Rotate};
@@ -40,7 +40,8 @@ pub struct IssueKeyBody {
     pub expires_in: Option<String>,
     /// When it ends.
     pub expires_at: Option<DateTime<Utc>>,
-    /// Addresses and networks it may be used from; from anywhere where empty.
+    /// Addresses and networks it may be used from; from anywhere where empty. A network is written without host bits:
+    /// `10.0.0.0/8`, not `10.0.0.1/8`.
     #[serde(default)]
     #[schema(example = json!(["203.0.113.0/24", "2001:db8::1"]))]
     pub ip_allowlist: Vec<String>,
@@ -60,7 +61,7 @@ pub struct ChangeKeyBody {
     pub expires_in: Option<String>,
     /// Another end; `null`: never.
     pub expires_at: Option<DateTime<Utc>>,
-    /// Another allow list.
+    /// Another allow list; empty: from anywhere.
     pub ip_allowlist: Option<Vec<String>>,
     /// Other restrictions.
     pub restrictions: Option<BTreeMap<String, Vec<String>>>,
@@ -150,15 +151,7 @@ fn scopes(fields: &mut Fields) -> Option<ScopeSet> {
 }
 
 fn networks(fields: &mut Fields) -> Option<Vec<IpNet>> {
-    fields.list(
-        "ip_allowlist",
-        "write an address or a network such as 203.0.113.0/24 or 2001:db8::/32",
-        |text| {
-            text.parse::<IpNet>()
-                .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-                .map_err(|_| "neither an address nor a network")
-        },
-    )
+    fields.list("ip_allowlist", "write an address or a network", network::parse)
 }
 
 fn restrictions(fields: &mut Fields) -> Option<Restrictions> {
@@ -207,5 +200,27 @@ fn lifespan(fields: &mut Fields) -> Option<Lifespan> {
         (Some(length), None) => Some(Lifespan::For(length)),
         (None, Some(end)) => Some(Lifespan::Until(end)),
         (None, None) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(of: Result<Issue, Problem>) -> String {
+        of.expect_err("the body is refused").to_string()
+    }
+
+    #[test]
+    fn a_network_with_host_bits_is_refused_and_the_one_around_it_named() {
+        let said = refusal(issue(br#"{"name":"A","ip_allowlist":["192.0.2.0/24","10.0.0.1/8"]}"#));
+        assert!(
+            said.ends_with(
+                "body.ip_allowlist[1]: an address within a network; write 10.0.0.0/8, or 10.0.0.1"
+            ),
+            "{said}"
+        );
+        assert!(change(br#"{"ip_allowlist":["2001:db8::1/32"]}"#).is_err());
+        assert!(issue(br#"{"name":"A","ip_allowlist":["10.0.0.0/8","10.0.0.1"]}"#).is_ok());
     }
 }

@@ -2,6 +2,7 @@
 
 use clap::{ArgGroup, Args};
 use ipnet::IpNet;
+use nexus_domain::network;
 use serde_json::{Map, Value, json};
 
 use super::terms::{self, Restriction};
@@ -39,7 +40,7 @@ pub(super) struct ChangeArgs {
     clear_scopes: bool,
 
     /// Address or network that it may be used from; repeat for several
-    #[arg(long = "allow-ip", value_name = "CIDR", value_parser = terms::network, group = "change")]
+    #[arg(long = "allow-ip", value_name = "CIDR", value_parser = network::parse, group = "change")]
     allowed: Vec<IpNet>,
 
     /// Let it be used from anywhere

@@ -1,10 +1,8 @@
 //! What a key may do, from where and how long, as it is typed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
-use ipnet::IpNet;
 use nexus_domain::duration;
 
 /// One restriction, `name=value`.
@@ -33,13 +31,6 @@ pub(crate) fn restriction(text: &str) -> Result<Restriction, &'static str> {
         }
         Some(_) | None => Err("write a name and a value, such as brand=acme"),
     }
-}
-
-/// Parses a network; a bare address is the network of that address alone.
-pub(super) fn network(text: &str) -> Result<IpNet, &'static str> {
-    text.parse::<IpNet>()
-        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-        .map_err(|_| "write an address or a network, such as 203.0.113.7 or 10.0.0.0/8")
 }
 
 /// Checks a duration and leaves it as it was written, for the server to read.
@@ -75,16 +66,6 @@ mod tests {
         assert_eq!(named["region"], BTreeSet::from(["eu=west"]));
         for wrong in ["", "brand", "brand=", "=acme", " =acme"] {
             assert!(restriction(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn networks() {
-        assert_eq!(network("10.0.0.0/8").unwrap().to_string(), "10.0.0.0/8");
-        assert_eq!(network("203.0.113.7").unwrap().to_string(), "203.0.113.7/32");
-        assert_eq!(network("2001:db8::1").unwrap().to_string(), "2001:db8::1/128");
-        for wrong in ["", "10.0.0.0/33", "10.0.0", "example.com"] {
-            assert!(network(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -50,6 +50,13 @@ fn every_property_is_replaced_in_one_event_and_the_rest_stays() {
 }
 
 #[test]
+fn an_allow_list_in_the_log_is_read_as_it_stands() {
+    let changed: Change = serde_json::from_str(r#"{"ip_allowlist":["10.0.0.1/8"]}"#).unwrap();
+    assert_eq!(changed, Change::IpAllowlist(networks(&["10.0.0.1/8"])));
+    assert!(crate::network::parse("10.0.0.1/8").is_err(), "while users are asked what they mean");
+}
+
+#[test]
 fn only_what_differs_is_recorded() {
     let command = ChangeKey {
         name: Some("Production Backend".into()),
