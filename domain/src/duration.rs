@@ -2,22 +2,37 @@
 
 use chrono::TimeDelta;
 
-/// The text is not a duration, or a longer one than a century.
+/// The longest duration, in seconds: a century.
+const LONGEST: i64 = 100 * 365 * 86_400;
+
+/// The text is not a duration, or one that is too long. Quotes at most its first 32 characters.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a duration: write a whole number and a unit, s, m, h, d, w or y, such as 24h or 30d")]
-pub struct InvalidDuration(String);
+pub enum InvalidDuration {
+    /// No whole number with a unit.
+    #[error(
+        "`{0}` is not a duration; write a whole number and a unit, s, m, h, d, w or y, such as 24h or 30d"
+    )]
+    Unreadable(String),
+    /// Longer than a century.
+    #[error("`{0}` is too long; write 100y at the most")]
+    TooLong(String),
+}
 
 /// Parses a whole number and one unit; a year is 365 days. `0` alone is zero. At most 100 years.
 ///
 /// # Errors
-/// [`InvalidDuration`], which quotes at most the first 32 characters of the text.
+/// [`InvalidDuration`]
 pub fn parse(text: &str) -> Result<TimeDelta, InvalidDuration> {
-    let invalid = || InvalidDuration(text.chars().take(32).collect());
+    let quoted = || text.chars().take(32).collect();
+    let invalid = || InvalidDuration::Unreadable(quoted());
     if text == "0" {
         return Ok(TimeDelta::zero());
     }
     let unit_at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(invalid)?;
     let (number, unit) = text.split_at(unit_at);
+    if number.is_empty() {
+        return Err(invalid());
+    }
     let seconds_each: i64 = match unit {
         "s" => 1,
         "m" => 60,
@@ -31,9 +46,9 @@ pub fn parse(text: &str) -> Result<TimeDelta, InvalidDuration> {
         .parse::<i64>()
         .ok()
         .and_then(|n| n.checked_mul(seconds_each))
-        .filter(|seconds| *seconds <= 100 * 365 * 86_400)
+        .filter(|seconds| *seconds <= LONGEST)
         .and_then(TimeDelta::try_seconds)
-        .ok_or_else(invalid)
+        .ok_or_else(|| InvalidDuration::TooLong(quoted()))
 }
 
 /// The duration as it is parsed, in the largest unit up to days that it is several of: `30d`, `24h`, `90m`.
@@ -58,9 +73,18 @@ mod tests {
         assert_eq!(parse("30d"), Ok(TimeDelta::days(30)));
         assert_eq!(parse("1y"), Ok(TimeDelta::days(365)));
         assert_eq!(parse("0"), Ok(TimeDelta::zero()));
-        for wrong in ["", "h", "1", "-1h", "1 h", "1.5h", "1month", "101y", "99999999999999999999s"] {
-            assert!(parse(wrong).is_err(), "{wrong}");
+        for wrong in ["", "h", "1", "-1h", "1 h", "1.5h", "1month"] {
+            assert_eq!(parse(wrong), Err(InvalidDuration::Unreadable(wrong.to_owned())));
         }
+    }
+
+    #[test]
+    fn what_is_too_long_learns_the_longest() {
+        assert_eq!(parse("100y"), Ok(TimeDelta::seconds(LONGEST)));
+        for long in ["101y", "36501d", "99999999999999999999s"] {
+            assert_eq!(parse(long), Err(InvalidDuration::TooLong(long.to_owned())));
+        }
+        assert_eq!(parse("101y").unwrap_err().to_string(), "`101y` is too long; write 100y at the most");
     }
 
     #[test]

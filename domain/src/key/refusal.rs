@@ -74,6 +74,9 @@ pub enum KeyRefusal {
     /// The end lies in the past.
     #[error("the expiry must lie in the future")]
     ExpiryInPast,
+    /// A life that is over when it begins.
+    #[error("the lifetime must be more than nothing; choose one such as 30d")]
+    NoLifetime,
     /// The dialect does not offer this lifetime.
     #[error("this dialect's keys live {choices}")]
     UnsupportedLifetime {

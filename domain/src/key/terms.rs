@@ -46,7 +46,7 @@ impl Lifespan {
                 if rules.choices.is_empty() || rules.choices.iter().any(|(_, choice)| choice == length) =>
             {
                 if *length <= TimeDelta::zero() {
-                    return Err(KeyRefusal::ExpiryInPast);
+                    return Err(KeyRefusal::NoLifetime);
                 }
                 now.checked_add_signed(*length).map(Some).ok_or(KeyRefusal::ExpiryInPast)
             }

@@ -33,6 +33,14 @@ fn refusals_are_told_in_the_words_that_were_typed() {
         ),
         (&["keys", "create", "--name", "CI", "--scope", "a", "--scope", ""], "--scope no. 2: ".to_owned()),
         (
+            &["keys", "create", "--name", "CI", "--expires-in", "0d"],
+            "--expires-in: the lifetime must be more than nothing (choose one such as 30d)".to_owned(),
+        ),
+        (
+            &["keys", "create", "--name", "CI", "--expires-at", "2020-01-01"],
+            "--expires-at: the expiry must lie in the future (".to_owned(),
+        ),
+        (
             &["keys", "create", "--name", "CI", "--environment", "moon"],
             "--environment: the environment `moon` does not exist (choose one of live, ".to_owned(),
         ),

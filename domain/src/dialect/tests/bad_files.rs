@@ -239,7 +239,7 @@ fn lifetimes_rotation_and_quota() {
         ("\"30d\", \"1y\"", "\"30d\", \"1 year\"", 44, "`1 year` is not a duration"),
         ("\"30d\", \"1y\"", "\"0\"", 44, "longer than nothing"),
         ("\"30d\", \"1y\"", "\"0s\"", 44, "longer than nothing"),
-        ("\"30d\", \"1y\"", "\"101y\"", 44, "not a duration"),
+        ("\"30d\", \"1y\"", "\"101y\"", 44, "`101y` is too long; write 100y at the most"),
         ("grace = \"24h\"\n", "grace = \"24\"\n", 48, "`24` is not a duration"),
         ("grace = \"24h\"\n", "grace = \"-1h\"\n", 48, "not a duration"),
         ("longest_grace = \"30d\"", "longest_grace = \"soon\"", 49, "`soon` is not a duration"),

@@ -144,7 +144,7 @@ fn one_wrong_term_keeps_the_others_from_changing() {
         lifespan: Some(Lifespan::For(TimeDelta::zero())),
         ..change(management())
     };
-    refused(&key_with_everything(), KeyCommand::Change(command), KeyRefusal::ExpiryInPast);
+    refused(&key_with_everything(), KeyCommand::Change(command), KeyRefusal::NoLifetime);
 }
 
 #[test]

@@ -203,13 +203,13 @@ fn a_dialect_without_choices_takes_any_end_in_the_future() {
     let until = |end| IssueKey { lifespan: Lifespan::Until(end), ..issue(nexus()) };
     let just_after = noon() + TimeDelta::nanoseconds(1);
     assert_eq!(state(&[issued(until(just_after))]).expires_at, Some(just_after));
-    for lifespan in [
-        Lifespan::Until(noon()),
-        Lifespan::Until(hours(-1)),
-        Lifespan::For(TimeDelta::zero()),
-        Lifespan::For(TimeDelta::seconds(-1)),
+    for (lifespan, refusal) in [
+        (Lifespan::Until(noon()), KeyRefusal::ExpiryInPast),
+        (Lifespan::Until(hours(-1)), KeyRefusal::ExpiryInPast),
+        (Lifespan::For(TimeDelta::zero()), KeyRefusal::NoLifetime),
+        (Lifespan::For(TimeDelta::seconds(-1)), KeyRefusal::NoLifetime),
     ] {
-        refused_at_issue(IssueKey { lifespan, ..issue(nexus()) }, KeyRefusal::ExpiryInPast);
+        refused_at_issue(IssueKey { lifespan, ..issue(nexus()) }, refusal);
     }
 }
 
