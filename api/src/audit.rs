@@ -10,6 +10,7 @@ use actix_web::http::header::ACCEPT;
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::{DateTime, Utc};
 use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::instant;
 use nexus_domain::verification::Code;
 use nexus_infrastructure::gate::PLATFORM_TENANT;
 use nexus_infrastructure::personal_data::PersonalData;
@@ -86,9 +87,9 @@ struct AuditParameters {
     ip: Option<String>,
     /// `success`, or the code of a refusal, such as `EXPIRED`
     outcome: Option<String>,
-    /// Not before this instant
+    /// Not before this instant (RFC 3339, such as `2026-12-31T00:00:00Z`), or this date from 00:00 UTC on
     from: Option<String>,
-    /// Before this instant
+    /// Before this instant, or before 00:00 UTC of this date
     to: Option<String>,
     /// A text that occurs in the action, the actor, the key's id or the particulars. `A` to `Z` are found as `a` to `z` and the
     /// other way round; other letters as they are written. The particulars of uses that were all accepted are left out
@@ -176,7 +177,6 @@ async fn answer(
     mut query: QueryFields,
     tenant: Option<TenantId>,
 ) -> Result<HttpResponse, Problem> {
-    let instant = |micros: Option<i64>| micros.and_then(DateTime::from_timestamp_micros);
     let ip = query
         .parsed("ip", "write an IPv4 or IPv6 address", str::parse::<IpAddr>)
         .map(|ip| ip.to_canonical().to_string());
@@ -189,8 +189,8 @@ async fn answer(
         tenant,
         outcome: chosen(&mut query, "outcome", &outcomes),
         without_reports: ip.is_some(),
-        from: instant(query.instant("from")),
-        to: instant(query.instant("to")),
+        from: query.parsed("from", instant::FORM, instant::parse),
+        to: query.parsed("to", instant::FORM, instant::parse),
         q: query.one("q"),
     };
     let limit = query.limit();

@@ -8,6 +8,7 @@ pub mod credential;
 pub mod dialect;
 pub mod duration;
 pub mod ids;
+pub mod instant;
 pub mod key;
 pub mod network;
 pub mod scope;

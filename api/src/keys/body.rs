@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use ipnet::IpNet;
 use nexus_domain::dialect::KeyType;
 use nexus_domain::duration;
+use nexus_domain::instant;
 use nexus_domain::key::{Lifespan, RevocationReason};
 use nexus_domain::network;
 use nexus_domain::scope::ScopeSet;
@@ -38,8 +39,9 @@ pub struct IssueKeyBody {
     /// How long it lives, such as `30d`; for ever where neither this nor `expires_at` is given.
     #[schema(example = "90d")]
     pub expires_in: Option<String>,
-    /// When it ends.
-    pub expires_at: Option<DateTime<Utc>>,
+    /// When it ends: an instant (RFC 3339), or a date for 00:00 UTC of that day.
+    #[schema(example = "2026-12-31T00:00:00Z")]
+    pub expires_at: Option<String>,
     /// Addresses and networks it may be used from; from anywhere where empty. A network is written without host bits:
     /// `10.0.0.0/8`, not `10.0.0.1/8`.
     #[serde(default)]
@@ -59,8 +61,9 @@ pub struct ChangeKeyBody {
     pub scopes: Option<Vec<String>>,
     /// Another lifetime, counted from now.
     pub expires_in: Option<String>,
-    /// Another end; `null`: never.
-    pub expires_at: Option<DateTime<Utc>>,
+    /// Another end: an instant (RFC 3339), or a date for 00:00 UTC of that day; `null`: never.
+    #[schema(example = "2026-12-31T00:00:00Z")]
+    pub expires_at: Option<String>,
     /// Another allow list; empty: from anywhere.
     pub ip_allowlist: Option<Vec<String>>,
     /// Other restrictions.
@@ -189,9 +192,7 @@ fn restrictions(fields: &mut Fields) -> Option<Restrictions> {
 
 fn lifespan(fields: &mut Fields) -> Option<Lifespan> {
     let length = fields.parsed("expires_in", "write it like \"30d\"", duration::parse);
-    let end = fields.parsed("expires_at", "write it like \"2030-01-31T00:00:00Z\"", |text| {
-        DateTime::parse_from_rfc3339(text).map(|end| end.with_timezone(&Utc))
-    });
+    let end = fields.parsed("expires_at", instant::FORM, instant::parse);
     match (length, end) {
         (Some(_), Some(_)) => {
             fields.wrong("expires_at", "both `expires_in` and `expires_at` are given", "give one of them");
@@ -222,5 +223,15 @@ mod tests {
         );
         assert!(change(br#"{"ip_allowlist":["2001:db8::1/32"]}"#).is_err());
         assert!(issue(br#"{"name":"A","ip_allowlist":["10.0.0.0/8","10.0.0.1"]}"#).is_ok());
+    }
+
+    #[test]
+    fn an_end_is_an_instant_or_a_date_and_what_is_neither_learns_how_to_write_it() {
+        let end = |text: &str| issue(format!(r#"{{"name":"A","expires_at":"{text}"}}"#).as_bytes());
+        assert_eq!(end("2026-12-31").unwrap().lifespan, end("2026-12-31T00:00:00Z").unwrap().lifespan);
+        let said = refusal(end("next year"));
+        for part in ["body.expires_at: neither an instant nor a date; ", "2026-12-31T00:00:00Z", "RFC 3339"] {
+            assert!(said.contains(part), "{part} in {said}");
+        }
     }
 }

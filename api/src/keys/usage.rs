@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::{DateTime, TimeDelta, Utc};
 use nexus_domain::duration;
+use nexus_domain::instant;
 use nexus_domain::usage::Counts;
 use nexus_projections::usage as usage_projection;
 use serde::Serialize;
@@ -41,8 +42,8 @@ pub struct UsageStep {
     tag = "keys",
     params(
         ("tenant" = String, Path, description = "The tenant's id"), ("key" = String, Path, description = "The key's id"),
-        ("from" = Option<String>, Query, description = "Beginning; 24 hours before `to` where left out"),
-        ("to" = Option<String>, Query, description = "End; now where left out"),
+        ("from" = Option<String>, Query, description = "Beginning: an instant (RFC 3339), or a date for 00:00 UTC of that day; 24 hours before `to` where left out"),
+        ("to" = Option<String>, Query, description = "End, written likewise; now where left out"),
         ("step" = Option<String>, Query, description = "Such as `1m`, `1h`, which is the default, or `1d`"),
     ),
     responses((status = 200, body = UsageObject), (status = 400, body = problem::Document), (status = 404, body = problem::Document)),
@@ -57,9 +58,8 @@ pub(crate) async fn usage(
     caller.require("keys:read")?;
     let (tenant, key) = addressed(&caller, &path)?;
     let mut query = QueryFields::parse(&request)?;
-    let at = |micros: Option<i64>| micros.and_then(DateTime::from_timestamp_micros);
-    let to = at(query.instant("to")).unwrap_or_else(|| app.gate.clock().now());
-    let from = at(query.instant("from")).unwrap_or(to - TimeDelta::days(1));
+    let to = query.parsed("to", instant::FORM, instant::parse).unwrap_or_else(|| app.gate.clock().now());
+    let from = query.parsed("from", instant::FORM, instant::parse).unwrap_or(to - TimeDelta::days(1));
     let step = query.parsed("step", "write it like 1h", duration::parse).unwrap_or(TimeDelta::hours(1));
     query.finish()?;
     if from > to {

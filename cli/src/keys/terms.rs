@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
-use nexus_domain::duration;
+use chrono::SecondsFormat;
+use nexus_domain::{duration, instant};
 
 /// One restriction, `name=value`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,17 +38,11 @@ pub(super) fn duration(text: &str) -> Result<String, duration::InvalidDuration> 
     duration::parse(text).map(|_| text.to_owned())
 }
 
-/// Parses an instant: RFC 3339, or a date for its first moment in UTC. In UTC, as the server reads it.
-pub(crate) fn instant(text: &str) -> Result<String, &'static str> {
-    let at = DateTime::parse_from_rfc3339(text).map(|at| at.with_timezone(&Utc)).or_else(|error| {
-        text.parse::<NaiveDate>()
-            .ok()
-            .and_then(|day| day.and_hms_opt(0, 0, 0))
-            .map(|at| at.and_utc())
-            .ok_or(error)
-    });
-    at.map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true))
-        .map_err(|_| "write an instant like 2026-01-31T14:03:00Z, or a date like 2026-01-31")
+/// Parses an instant, or a date for its first moment in UTC. In UTC, as the server reads it.
+pub(crate) fn instant(text: &str) -> Result<String, String> {
+    instant::parse(text)
+        .map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+        .map_err(|error| format!("{error}; {}", instant::FORM))
 }
 
 #[cfg(test)]

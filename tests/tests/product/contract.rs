@@ -228,6 +228,33 @@ fn everything_wrong_with_a_body_is_told_at_once_with_its_place() {
 }
 
 #[test]
+fn a_date_is_its_first_moment_and_what_is_no_date_learns_how_to_write_one() {
+    let node = Node::dev();
+    let admin = node.admin();
+    let tenant = Tenant { id: node.demo_tenant("nexus").to_owned(), dialect: "nexus".to_owned() };
+    let key = tenant.keys(&admin).create(&json!({"expires_at": "2999-12-31"}));
+    assert_eq!(key.answer["key"]["expires_at"], "2999-12-31T00:00:00Z");
+    let usage = tenant.keys(&admin).path(&key.id, "/usage");
+    for (path, answered) in [
+        (tenant.path("/audit?action=key.issued&to=2999-01-01"), 1),
+        (tenant.path("/audit?action=key.issued&from=2999-01-01"), 0),
+        (format!("{usage}?from=2026-01-01&to=2026-01-02"), 0),
+    ] {
+        let found = admin.get(&path).expect(200).json();
+        assert_eq!(found["data"].as_array().unwrap().len(), answered, "{path}: {found}");
+    }
+    for path in [tenant.path("/audit"), "/v1/audit".to_owned(), usage] {
+        let answer = admin.get(&format!("{path}?from=yesterday&to=2026-13-01"));
+        assert_problem(&answer, 400, "invalid_request");
+        let errors = answer.json()["errors"].clone();
+        for (error, place) in errors.as_array().unwrap().iter().zip(["query.from", "query.to"]) {
+            let fix = error["fix"].as_str().unwrap();
+            assert!(fix.contains("2026-12-31T00:00:00Z") && fix.contains("RFC 3339"), "{place}: {error}");
+        }
+    }
+}
+
+#[test]
 fn pages_hold_every_row_once_whatever_their_length() {
     let node = Node::dev();
     let admin = node.admin();
