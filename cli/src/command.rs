@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::failure::Failure;
@@ -55,13 +55,16 @@ impl Cli {
     /// Reads the command line, and ends the program where it makes no sense. A variable that is set to nothing is as good as
     /// absent: scripts and Compose files leave one out that way.
     pub(crate) fn read() -> Self {
-        let matches = without_empty_variables(Self::command()).try_get_matches().unwrap_or_else(|error| {
+        let matches = without_empty_variables(Self::command()).try_get_matches().unwrap_or_else(|mut error| {
             if error.kind() == ErrorKind::MissingRequiredArgument && error.to_string().contains("--tenant <") {
                 // A variable that is not set is no argument that clap could name.
                 let _unwritten = error.print();
                 output::note("NEXUS_TENANT may name the tenant instead; `nexus tenants list` shows those that there are.");
                 std::process::exit(error.exit_code());
             }
+            let words: Vec<String> =
+                std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+            suggest(&mut error, &words);
             error.exit()
         });
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
@@ -100,6 +103,56 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
     command
         .mut_args(|arg| if arg.get_env().is_some_and(is_empty) { arg.env(None::<&'static str>) } else { arg })
         .mut_subcommands(without_empty_variables)
+}
+
+/// What other programs call what is done here. Of several commands, the first that there is beside the others is meant.
+const OTHER_WORDS: &[(&str, &[&str])] = &[
+    ("add", &["create"]),
+    ("delete", &["revoke", "suspend"]),
+    ("describe", &["show"]),
+    ("disable", &["revoke", "suspend"]),
+    ("edit", &["change", "rename"]),
+    ("enable", &["resume"]),
+    ("find", &["search", "list"]),
+    ("generate", &["create"]),
+    ("get", &["show", "list", "search"]),
+    ("info", &["show", "status"]),
+    ("issue", &["create"]),
+    ("logs", &["requests", "search"]),
+    ("ls", &["list", "search", "status"]),
+    ("modify", &["change", "rename"]),
+    ("new", &["create"]),
+    ("remove", &["revoke", "suspend"]),
+    ("rename", &["change"]),
+    ("renew", &["rotate"]),
+    ("rm", &["revoke", "suspend"]),
+    ("roll", &["rotate"]),
+    ("set", &["change", "rename"]),
+    ("stats", &["usage"]),
+    ("unsuspend", &["resume"]),
+    ("update", &["change", "rename"]),
+    ("view", &["show"]),
+];
+
+/// Names the command that was meant where another program's word was typed for it.
+fn suggest(error: &mut clap::Error, words: &[String]) {
+    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand) else {
+        return;
+    };
+    // The commands beside which it was looked for.
+    let root = Cli::command();
+    let mut group = &root;
+    for word in words.iter().take_while(|word| *word != typed) {
+        group = group.find_subcommand(word).unwrap_or(group);
+    }
+    let meant = OTHER_WORDS
+        .iter()
+        .find(|(word, _)| word == typed)
+        .and_then(|(_, commands)| commands.iter().find(|name| group.find_subcommand(name).is_some()));
+    if let Some(name) = meant {
+        let suggested = ContextValue::Strings(vec![(*name).to_owned()]);
+        error.insert(ContextKind::SuggestedSubcommand, suggested);
+    }
 }
 
 fn served(work: impl Future<Output = Result<(), StartFailure>>) -> Result<(), Failure> {
@@ -305,6 +358,38 @@ mod tests {
         ] {
             let line = format!("nexus keys {line} --tenant {TENANT}").replace("KEY", KEY);
             assert!(parse(&line).is_ok(), "{line}: {}", parse(&line).err().unwrap());
+        }
+    }
+
+    #[test]
+    fn other_programs_words_lead_to_the_commands() {
+        for (line, meant) in [
+            ("nexus keys update", "change"),
+            ("nexus keys edit KEY --name A", "change"),
+            ("nexus keys --output json delete", "revoke"),
+            ("nexus keys remove", "revoke"),
+            ("nexus keys get", "show"),
+            ("nexus keys ls", "list"),
+            ("nexus keys new", "create"),
+            ("nexus keys add", "create"),
+            ("nexus tenants update", "rename"),
+            ("nexus tenants delete", "suspend"),
+            ("nexus tenants get", "show"),
+            ("nexus tenants ls", "list"),
+            ("nexus tenants add", "create"),
+            ("nexus audit get", "search"),
+            ("nexus projections ls", "status"),
+        ] {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            let mut error = Cli::try_parse_from(&words).err().unwrap();
+            suggest(&mut error, &words);
+            let said = error.to_string();
+            assert!(said.contains(&format!("tip: a similar subcommand exists: '{meant}'")), "{line}: {said}");
+        }
+        for (word, commands) in OTHER_WORDS {
+            let groups: Vec<clap::Command> = Cli::command().get_subcommands().cloned().collect();
+            let exists = |name: &str| groups.iter().any(|group| group.find_subcommand(name).is_some());
+            assert!(commands.iter().all(|name| exists(name)), "{word}: {commands:?}");
         }
     }
 
