@@ -66,12 +66,23 @@ impl fmt::Display for Problem {
 
 impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", option(&self.location), self.message)?;
-        match self.fix.as_deref() {
-            Some(fix) if !fix.is_empty() => write!(f, " ({fix})"),
-            Some(_) | None => Ok(()),
+        let option = option(&self.location);
+        write!(f, "{option}: {}", self.message)?;
+        let fix = self.fix.as_deref().filter(|fix| !fix.is_empty());
+        let repeat = option.starts_with("--scope") && quotes_several(&self.message);
+        match (repeat, fix) {
+            (true, Some(fix)) => write!(f, " (give --scope once for each; {fix})"),
+            (true, None) => f.write_str(" (give --scope once for each)"),
+            (false, Some(fix)) => write!(f, " ({fix})"),
+            (false, None) => Ok(()),
         }
     }
+}
+
+/// Whether the server quotes, in backticks, what may have been meant as several. Scopes may hold commas, so that only who
+/// knows all of them can tell.
+fn quotes_several(message: &str) -> bool {
+    message.split('`').skip(1).step_by(2).any(|quoted| quoted.contains(','))
 }
 
 /// What the address of a request names by an id.
@@ -120,6 +131,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use clap::CommandFactory as _;
+    use serde_json::json;
 
     use super::*;
 
@@ -207,6 +219,21 @@ mod tests {
             line(400, body),
             "--name: missing (add it); --scope no. 3: not a text; --restrict brand: unknown [invalid_request]"
         );
+    }
+
+    #[test]
+    fn scopes_with_commas_between_lead_to_one_option_each() {
+        let said = |message: &str| {
+            let error = json!({"location": "body.scopes", "message": message, "fix": "choose from a, b"});
+            line(400, &json!({"errors": [error]}).to_string())
+        };
+        assert_eq!(
+            said("unknown scope `a,b`"),
+            "--scope: unknown scope `a,b` (give --scope once for each; choose from a, b)"
+        );
+        for other in ["unknown scope `c`", "a publishable key may only hold read scopes, and `a` is none"] {
+            assert_eq!(said(other), format!("--scope: {other} (choose from a, b)"));
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(super) struct ChangeArgs {
     #[arg(long, group = "change")]
     name: Option<String>,
 
-    /// All that it may do from now on; repeat for several
+    /// All that it may do from now on; repeat for several, as scopes may hold commas
     #[arg(long = "scope", value_name = "SCOPE", group = "change")]
     scopes: Vec<String>,
 
@@ -39,8 +39,9 @@ pub(super) struct ChangeArgs {
     #[arg(long, group = "change", conflicts_with = "scopes")]
     clear_scopes: bool,
 
-    /// Address or network that it may be used from; repeat for several
-    #[arg(long = "allow-ip", value_name = "CIDR", value_parser = network::parse, group = "change")]
+    /// Address or network that it may be used from; repeat or put commas between for several
+    #[arg(long = "allow-ip", value_name = "CIDR", value_parser = network::parse, value_delimiter = ',')]
+    #[arg(group = "change")]
     allowed: Vec<IpNet>,
 
     /// Let it be used from anywhere
@@ -119,6 +120,8 @@ mod tests {
         assert_eq!(body_of("--name B"), json!({"name": "B"}));
         assert_eq!(body_of("--scope a --scope b"), json!({"scopes": ["a", "b"]}));
         assert_eq!(body_of("--expires-in 30d"), json!({"expires_in": "30d"}));
+        let allowed = json!({"ip_allowlist": ["10.0.0.0/8", "2001:db8::/32"]});
+        assert_eq!(body_of("--allow-ip 10.0.0.0/8,2001:db8::/32"), allowed);
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(super) struct CreateArgs {
     #[arg(long)]
     environment: Option<String>,
 
-    /// What it may do; repeat for several
+    /// What it may do; repeat for several, as scopes may hold commas
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
 
@@ -46,8 +46,8 @@ pub(super) struct CreateArgs {
     #[arg(long, value_name = "INSTANT", value_parser = terms::instant)]
     expires_at: Option<String>,
 
-    /// Address or network that it may be used from; repeat for several; from anywhere where absent
-    #[arg(long = "allow-ip", value_name = "CIDR", value_parser = network::parse)]
+    /// Address or network that it may be used from; repeat or put commas between for several; from anywhere where absent
+    #[arg(long = "allow-ip", value_name = "CIDR", value_parser = network::parse, value_delimiter = ',')]
     allowed: Vec<IpNet>,
 
     /// What it is restricted to, such as brand=acme where the dialect has brands; repeat for several
@@ -114,11 +114,11 @@ mod tests {
     fn the_body_says_what_was_typed_and_no_more() {
         assert_eq!(body_of("--name CI"), json!({"name": "CI", "type": "secret", "scopes": []}));
         let all = "--name CI --type publishable --environment test --scope a --scope b --expires-in 30d \
-            --allow-ip 10.0.0.0/8 --allow-ip ::1 --restrict brand=zeta --restrict brand=acme";
+            --allow-ip 10.0.0.0/8,192.0.2.7 --allow-ip ::1 --restrict brand=zeta --restrict brand=acme";
         assert_eq!(
             body_of(all),
             json!({"name": "CI", "type": "publishable", "environment": "test", "scopes": ["a", "b"], "expires_in": "30d",
-                "ip_allowlist": ["10.0.0.0/8", "::1/128"], "restrictions": {"brand": ["acme", "zeta"]}})
+                "ip_allowlist": ["10.0.0.0/8", "192.0.2.7/32", "::1/128"], "restrictions": {"brand": ["acme", "zeta"]}})
         );
         assert_eq!(body_of("--name CI --expires-at 2027-01-31")["expires_at"], "2027-01-31T00:00:00Z");
     }

@@ -31,6 +31,10 @@ fn refusals_are_told_in_the_words_that_were_typed() {
             &["keys", "create", "--name", "CI", "--scope", "fly:moon"],
             "--scope: unknown scope `fly:moon` (choose from admin:all, ".to_owned(),
         ),
+        (
+            &["keys", "create", "--name", "CI", "--scope", "read:users,write:users"],
+            "--scope: unknown scope `read:users,write:users` (give --scope once for each; ".to_owned(),
+        ),
         (&["keys", "create", "--name", "CI", "--scope", "a", "--scope", ""], "--scope no. 2: ".to_owned()),
         (
             &["keys", "create", "--name", "CI", "--expires-in", "0d"],
