@@ -342,6 +342,7 @@ mod tests {
             "nexus verify - --dialect nexus --scope a:b --scope c --method get --ip ::1 --environment live --restrict brand=acme",
             "nexus audit search --actor a --from 2026-01-01 --q x --limit 5 --output json",
             "nexus audit export --format csv --output-file F",
+            "nexus audit export --format csv --output audit.csv",
         ] {
             let line = line.replace("--help-is-not-needed-for ", "");
             assert!(parse(&line).is_ok(), "{line}: {}", parse(&line).err().unwrap());
@@ -417,6 +418,7 @@ mod tests {
             assert_eq!(error.exit_code(), 2);
         }
         assert!(parse("nexus projections rebuild ../x").is_err());
+        assert!(parse("nexus audit export --output json").is_err());
         assert!(parse("nexus dev --ephemeral --data D").is_err());
     }
 }

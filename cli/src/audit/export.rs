@@ -29,7 +29,7 @@ pub(super) struct ExportArgs {
     format: ExportFormat,
 
     /// Where to; stdout where absent
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, visible_alias = "output", value_parser = file)]
     output_file: Option<PathBuf>,
 
     #[command(flatten)]
@@ -40,6 +40,16 @@ pub(super) struct ExportArgs {
 enum ExportFormat {
     Ndjson,
     Csv,
+}
+
+/// The file, unless the word is what `--output` takes everywhere else: the form of the answer, and not where it goes.
+fn file(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "json" | "table" | "ndjson" | "csv" => Err(format!(
+            "this names a file, and --format the form, ndjson or csv; for a file of that name write ./{text}"
+        )),
+        _ => Ok(PathBuf::from(text)),
+    }
 }
 
 pub(super) fn run(args: &ExportArgs, client: &Client) -> Result<(), Failure> {
@@ -119,6 +129,15 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("nexus-export-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         folder
+    }
+
+    #[test]
+    fn a_form_is_not_taken_for_a_file() {
+        assert_eq!(file("audit.json"), Ok(PathBuf::from("audit.json")));
+        assert_eq!(file("./json"), Ok(PathBuf::from("./json")));
+        for form in ["json", "table", "csv", "ndjson"] {
+            assert!(file(form).unwrap_err().contains("--format"), "{form}");
+        }
     }
 
     #[test]
