@@ -20,6 +20,18 @@ pub(crate) enum ClientError {
         #[source]
         source: ureq::Error,
     },
+    /// The address begins with https, and the server answers without TLS.
+    #[error("the server at {url} speaks plain HTTP; write http:// in place of https://")]
+    SpeaksPlainHttp {
+        /// The server's address.
+        url: String,
+    },
+    /// The address begins with http, and the server answers with TLS alone.
+    #[error("the server at {url} speaks TLS; write https:// in place of http://")]
+    SpeaksTls {
+        /// The server's address.
+        url: String,
+    },
     /// The server took too long.
     #[error("{url} did not answer in time; whether the request was carried out is not known")]
     TimedOut {

@@ -217,6 +217,8 @@ impl Client {
             response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_string().unwrap_or_default();
         Err(match problem::Problem::parse(status, path, &body) {
             Some(problem) => ClientError::Refused(Box::new(problem)),
+            // What servers of TLS say to plain HTTP, where they say anything.
+            None if status == 400 && self.speaks_tls() => ClientError::SpeaksTls { url },
             None => ClientError::Unexplained { url, status },
         })
     }
@@ -224,6 +226,9 @@ impl Client {
     fn failed(&self, error: ureq::Error) -> ClientError {
         let url = self.url.clone();
         match error {
+            error if is_not_tls(&error) => ClientError::SpeaksPlainHttp { url },
+            ureq::Error::Protocol(_) if self.speaks_tls() => ClientError::SpeaksTls { url },
+            ureq::Error::Io(io) if hung_up(&io) && self.speaks_tls() => ClientError::SpeaksTls { url },
             ureq::Error::Io(io) if io.kind() == io::ErrorKind::ConnectionRefused => {
                 ClientError::NotRunning { url }
             }
@@ -232,6 +237,38 @@ impl Client {
             source => ClientError::Unreachable { url, source },
         }
     }
+
+    /// Whether the server of an `http` address is one of TLS, asked without the credential. A certificate that is not
+    /// trusted here is proof enough.
+    fn speaks_tls(&self) -> bool {
+        let Some(rest) = self.url.strip_prefix("http://") else {
+            return false;
+        };
+        let request = self.agent.get(format!("https://{rest}/healthz"));
+        match request.config().timeout_global(Some(CONNECT_TIMEOUT)).build().call() {
+            Ok(_) => true,
+            Err(error) => tls_failure(&error).is_some() && !is_not_tls(&error),
+        }
+    }
+}
+
+/// Why TLS failed, where it did.
+fn tls_failure(error: &ureq::Error) -> Option<&rustls::Error> {
+    match error {
+        ureq::Error::Rustls(failure) => Some(failure),
+        ureq::Error::Io(io) => io.get_ref()?.downcast_ref(),
+        _ => None,
+    }
+}
+
+/// Whether what the server said is no TLS at all.
+fn is_not_tls(error: &ureq::Error) -> bool {
+    matches!(tls_failure(error), Some(rustls::Error::InvalidMessage(_)))
+}
+
+/// Whether the server ended the connection in place of an answer.
+fn hung_up(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset)
 }
 
 /// Whether an address is this machine's own, where no proxy belongs in between.

@@ -135,6 +135,48 @@ fn nobody_there_leads_to_nexus_dev() {
     assert!(said.contains("nexus dev") && said.contains("NEXUS_URL"), "{said}");
 }
 
+/// Plays what servers of another protocol say, a connection each.
+fn play_bytes(scheme: &str, answers: &'static [&'static [u8]]) -> (Client, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("{scheme}://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+            stream.write_all(answer).unwrap();
+        }
+    });
+    let client = Client { first_pause: Duration::ZERO, ..Client::new(&url, Some("tok")).unwrap() };
+    (client, server)
+}
+
+/// An alert of TLS 1.2: the handshake failed.
+const ALERT: &[u8] = b"\x15\x03\x03\x00\x02\x02\x28";
+
+#[test]
+fn a_server_without_tls_is_named_as_such() {
+    let (client, server) = play_bytes("https", &[b"HTTP/1.1 400 Bad Request\r\n\r\n"]);
+    let said = client.get("/v1/tenants", &Query::default()).unwrap_err().to_string();
+    assert!(said.ends_with("speaks plain HTTP; write http:// in place of https://"), "{said}");
+    server.join().unwrap();
+}
+
+#[test]
+fn a_server_of_tls_is_named_as_such_whatever_it_says_to_plain_http() {
+    const REFUSAL: &[u8] =
+        b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+    for answers in [[ALERT, ALERT].as_slice(), &[REFUSAL, ALERT], &[b"", b"", b"", ALERT]] {
+        let (client, server) = play_bytes("http", answers);
+        let said = client.get("/v1/tenants", &Query::default()).unwrap_err().to_string();
+        assert!(said.ends_with("speaks TLS; write https:// in place of http://"), "{said}");
+        server.join().unwrap();
+    }
+    let (client, server) = play_bytes("http", &[REFUSAL, REFUSAL]);
+    let error = client.get("/v1/tenants", &Query::default()).unwrap_err();
+    assert!(matches!(error, ClientError::Unexplained { status: 400, .. }), "{error}");
+    server.join().unwrap();
+}
+
 #[test]
 fn a_redirect_does_not_carry_the_credential_away() {
     let (client, server) = play(vec![Turn::Answer(302, "location: http://127.0.0.1:1/\r\n", "")]);
