@@ -33,22 +33,32 @@ pub(super) fn print(key: &Value) -> Result<(), Failure> {
 
 /// Writes a key's secrets to stdout, as far as they may be shown, where there have been several.
 pub(super) fn print_versions(key: &Value) -> Result<(), Failure> {
+    let Some(table) = versions(key) else {
+        return Ok(());
+    };
+    output::print("")?;
+    table.print("secrets")
+}
+
+/// A key's secrets, where there have been several.
+fn versions(key: &Value) -> Option<Table> {
     let versions = rows(key, "versions");
     if versions.len() < 2 {
-        return Ok(());
+        return None;
     }
+    // Whatever was left of a grace period ended with the key.
+    let over = Some(text(key, "status")).filter(|status| status == "revoked" || status == "expired");
     let mut table = Table::new(&["Version", "Prefix", "Created", "Valid until", "Last used"]);
     for version in versions {
         table.row(vec![
             text(version, "number"),
             text(version, "prefix"),
             time_or(version, "created_at", ""),
-            time_or(version, "superseded_until", "the key ends"),
+            over.clone().unwrap_or_else(|| time_or(version, "superseded_until", "the key ends")),
             time_or(version, "last_used_at", "Never"),
         ]);
     }
-    output::print("")?;
-    table.print("secrets")
+    Some(table)
 }
 
 fn facts(key: &Value) -> [(&'static str, String); 17] {
@@ -95,6 +105,23 @@ mod tests {
             "CI    nx_live_ab  read:users  2026-01-31 14:03:00Z  Never      Never    active  key_1"
         );
         assert!(!text.contains("nx_live_abcdef"), "a secret never stands in a table");
+    }
+
+    #[test]
+    fn no_secret_of_a_key_that_has_ended_is_shown_as_valid() {
+        let key = |status: &str| {
+            json!({"status": status, "versions": [
+                {"number": 1, "prefix": "nx_live_ab", "superseded_until": "2999-01-31T14:03:00Z"},
+                {"number": 2, "prefix": "nx_live_cd", "superseded_until": null}]})
+        };
+        let active = versions(&key("active")).unwrap().render(None);
+        assert!(active.contains("2999-01-31 14:03:00Z") && active.contains("the key ends"), "{active}");
+        for status in ["revoked", "expired"] {
+            let ended = versions(&key(status)).unwrap().render(None);
+            assert_eq!(ended.matches(status).count(), 2, "{ended}");
+            assert!(!ended.contains("2999") && !ended.contains("the key ends"), "{ended}");
+        }
+        assert!(versions(&json!({"status": "revoked", "versions": []})).is_none());
     }
 
     #[test]
