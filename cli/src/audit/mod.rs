@@ -1,5 +1,6 @@
 //! `nexus audit`: who did what, when and from where.
 
+mod details;
 mod export;
 mod filter;
 mod search;

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::Value;
 
+use super::details::details;
 use super::filter::Filter;
 use crate::client::Client;
 use crate::connection::{Paging, Rendering};
@@ -35,7 +36,7 @@ pub(super) fn run(args: &SearchArgs, client: &Client) -> Result<(), Failure> {
     if args.rendering.output == Format::Json {
         return output::json(&rows.json());
     }
-    let columns = ["Position", "Time", "Actor", "Action", "Outcome", "IP", "Tenant", "Key"];
+    let columns = ["Position", "Time", "Actor", "Action", "Outcome", "IP", "Tenant", "Key", "Details"];
     let mut table = Table::new(&columns);
     for row in rows.values() {
         table.row(vec![
@@ -47,6 +48,7 @@ pub(super) fn run(args: &SearchArgs, client: &Client) -> Result<(), Failure> {
             text(&row, "ip"),
             text(&row, "tenant_id"),
             text(&row, "key_id"),
+            details(&row),
         ]);
     }
     table.print("such events")?;
