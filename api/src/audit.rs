@@ -34,32 +34,40 @@ const PAGES_SCANNED: u32 = 25;
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AuditObject {
     /// Its place in the log.
+    #[schema(example = 41)]
     pub position: u64,
     /// The event's id, the same as on the message bus.
+    #[schema(example = "01890a5d-ac96-774b-bcce-b302099a8057")]
     pub event_id: Option<String>,
     /// When.
     pub time: DateTime<Utc>,
     /// Whose.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, example = "3714240b-2e06-4c35-8856-ccc1c096323e")]
     pub tenant_id: Option<TenantId>,
     /// Who: the id of a key, `system`, or a node.
+    #[schema(example = "key_019abc0011227000800000000000bbbb")]
     pub actor: Option<String>,
     /// The name of that key where it is a management credential. Told on pages, to whoever sees all tenants.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Operations")]
     pub actor_name: Option<String>,
     /// What, such as `key.revoked`.
+    #[schema(example = "key.revoked")]
     pub action: String,
     /// To which key.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, example = "key_019abc0011227000800000000000aaaa")]
     pub key_id: Option<KeyId>,
     /// From where; absent where it is unknown or was erased.
+    #[schema(example = "203.0.113.7")]
     pub ip: Option<String>,
     /// `success`, or the code of the refusal.
+    #[schema(example = "success")]
     pub outcome: String,
     /// The request that caused it.
+    #[schema(example = "01a202bb-0a57-7cd9-b5c6-a71ac6755173")]
     pub request_id: Option<String>,
     /// The particulars.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Object, example = json!({"reason": "compromised", "note": null}))]
     pub details: Box<RawValue>,
 }
 

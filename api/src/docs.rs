@@ -1,11 +1,17 @@
 //! `/docs` and `/problems/{code}`: the interface for people, rendered here from the OpenAPI document
 //! without any script, so that it works without the internet and under a strict policy.
 
+mod example;
+mod operation;
+mod schema;
+
 use std::fmt::Write as _;
 
 use actix_web::{HttpResponse, get, web};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use self::example::Of;
+use self::operation::{Operation, code, fields, pretty};
 use crate::openapi;
 use crate::problem::{KINDS, Problem};
 
@@ -69,111 +75,42 @@ fn page(title: &str, body: &str) -> HttpResponse {
 
 fn interface(document: &Value) -> String {
     let mut html = String::from(
-        "<h1>Nexus API</h1><p>Send a management credential as <code>Authorization: Bearer …</code>. Lists take <code>limit</code> and <code>cursor</code>; every <code>POST</code> takes an <code>Idempotency-Key</code>. Failures are <a href=\"/problems\">problem details</a>. The same as a machine reads it: <a href=\"/openapi.json\">openapi.json</a>.</p>",
+        "<h1>Nexus API</h1><p>Send a management credential as <code>Authorization: Bearer …</code>. Lists take <code>limit</code> and <code>cursor</code>; every <code>POST</code> takes an <code>Idempotency-Key</code>. Failures are <a href=\"#problem\">problem details</a>. The examples are for a shell in which <code>NEXUS_URL</code>, <code>NEXUS_TOKEN</code> and <code>NEXUS_TENANT</code> are set, as <code>nexus dev</code> prints them. The same as a machine reads it: <a href=\"/openapi.json\">openapi.json</a>.</p>",
     );
+    let mut contents = String::new();
+    let mut body = String::new();
     for tag in list(&document["tags"]) {
         let name = text(&tag["name"]);
+        let (id, title) = (escape(name), escape(&capitalised(name)));
+        add(&mut contents, format_args!("<div><h2><a href=\"#{id}\">{title}</a></h2><ul>"));
         add(
-            &mut html,
-            format_args!(
-                "<h2 id=\"{0}\">{1}</h2><p>{2}</p>",
-                escape(name),
-                escape(&capitalised(name)),
-                escape(text(&tag["description"]))
-            ),
+            &mut body,
+            format_args!("<h2 id=\"{id}\">{title}</h2><p>{}</p>", escape(text(&tag["description"]))),
         );
         for (path, methods) in entries(&document["paths"]) {
             for (method, operation) in entries(methods) {
                 if list(&operation["tags"]).iter().any(|tagged| text(tagged) == name) {
-                    describe(&mut html, document, path, method, operation);
+                    let at = Operation { document, path, method, operation };
+                    let (anchor, address) = (escape(&at.anchor()), at.address());
+                    add(&mut contents, format_args!("<li><a href=\"#{anchor}\">{address}</a></li>"));
+                    at.describe(&mut body);
                 }
             }
         }
+        contents.push_str("</ul></div>");
     }
+    add(&mut html, format_args!("<nav aria-label=\"Operations\">{contents}</nav>{body}"));
+    failures(&mut html, document);
     html
 }
 
-fn describe(html: &mut String, document: &Value, path: &str, method: &str, operation: &Value) {
-    add(
-        html,
-        format_args!(
-            "<section><h3><span class=\"method {0}\">{1}</span> <code>{2}</code></h3><p>{3} {4}</p>",
-            escape(method),
-            escape(&method.to_uppercase()),
-            escape(path),
-            prose(text(&operation["summary"])),
-            prose(text(&operation["description"]))
-        ),
-    );
-    let parameters = list(&operation["parameters"]);
-    if !parameters.is_empty() {
-        html.push_str("<table><tr><th>Parameter</th><th>In</th><th>Meaning</th></tr>");
-        for parameter in parameters {
-            add(
-                html,
-                format_args!(
-                    "<tr><td><code>{}</code></td><td>{}</td><td>{}</td></tr>",
-                    escape(text(&parameter["name"])),
-                    escape(text(&parameter["in"])),
-                    prose(text(&parameter["description"]))
-                ),
-            );
-        }
-        html.push_str("</table>");
-    }
-    if let Some(reference) =
-        operation.pointer("/requestBody/content/application~1json/schema/$ref").and_then(Value::as_str)
-    {
-        html.push_str("<h4>Body</h4>");
-        fields(html, document, reference);
-    }
-    html.push_str("<h4>Answers</h4><table>");
-    for (status, response) in entries(&operation["responses"]) {
-        let kind = entries(&response["content"])
-            .first()
-            .and_then(|(_, media)| media.pointer("/schema/$ref").and_then(Value::as_str))
-            .map(|reference| last(reference).to_owned())
-            .unwrap_or_default();
-        add(
-            html,
-            format_args!(
-                "<tr><td>{}</td><td>{}</td><td><code>{}</code></td></tr>",
-                escape(status),
-                prose(text(&response["description"])),
-                escape(&kind)
-            ),
-        );
-    }
-    html.push_str("</table></section>");
-}
-
-fn fields(html: &mut String, document: &Value, reference: &str) {
-    let pointer = format!("/components/schemas/{}", last(reference));
-    let Some(schema) = document.pointer(&pointer) else {
-        return;
-    };
-    html.push_str("<table><tr><th>Field</th><th>Type</th><th>Meaning</th></tr>");
-    for (name, field) in entries(&schema["properties"]) {
-        let required = list(&schema["required"]).iter().any(|required| required == name);
-        let kind = match &field["type"] {
-            Value::String(kind) => kind.clone(),
-            Value::Array(kinds) => {
-                kinds.iter().map(text).filter(|kind| *kind != "null").collect::<Vec<_>>().join(" or ")
-            }
-            _ => "object".to_owned(),
-        };
-        let mark = if required { ", required" } else { "" };
-        add(
-            html,
-            format_args!(
-                "<tr><td><code>{}</code></td><td>{}{mark}</td><td>{}</td></tr>",
-                escape(name),
-                escape(&kind),
-                prose(text(&field["description"]))
-            ),
-        );
-    }
-    html.push_str("</table>");
+/// What every operation answers where it fails.
+fn failures(html: &mut String, document: &Value) {
+    let schema = json!({"$ref": "#/components/schemas/Problem"});
+    html.push_str("<h2 id=\"problem\">Failures</h2><section><p>What a request that fails is answered with (RFC 9457), as <code>application/problem+json</code>. <a href=\"/problems\">All kinds</a>.</p>");
+    fields(html, document, &schema, Of::Answer);
+    code(html, &pretty(&example::of_body(document, &json!({"schema": schema}), Of::Answer)));
+    html.push_str("</section>");
 }
 
 /// Writing into a `String` cannot fail.
@@ -193,10 +130,6 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-fn last(reference: &str) -> &str {
-    reference.rsplit('/').next().unwrap_or_default()
-}
-
 fn capitalised(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
@@ -213,4 +146,80 @@ fn prose(text: &str) -> String {
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::operation::json_of;
+    use super::*;
+
+    fn document() -> Value {
+        serde_json::from_str(&openapi::document().unwrap()).unwrap()
+    }
+
+    fn operations(document: &Value) -> Vec<Operation<'_>> {
+        entries(&document["paths"])
+            .into_iter()
+            .flat_map(|(path, methods)| {
+                entries(methods).into_iter().map(move |(method, operation)| Operation {
+                    document,
+                    path,
+                    method,
+                    operation,
+                })
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_operation_has_an_example_and_tells_each_field_of_its_bodies() {
+        let document = document();
+        let page = interface(&document);
+        for operation in operations(&document) {
+            let mut html = String::new();
+            operation.describe(&mut html);
+            let place = operation.anchor();
+            assert!(page.contains(&html), "{place} is on the page");
+            assert!(page.contains(&format!("href=\"#{place}\"")), "{place} is in the contents");
+            assert!(html.contains("<pre tabindex=\"0\"><code>curl "), "{place}: {html}");
+            let sent = json_of(&operation.operation["requestBody"]);
+            let answered = operation.success().map(|(_, media)| media);
+            for media in sent.into_iter().chain(answered) {
+                for field in schema::fields(&document, &media["schema"]) {
+                    assert!(!field.meaning.is_empty(), "{place} {}", field.name);
+                    assert!(html.contains(&format!("<code>{}</code>", field.name)), "{place} {}", field.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_shows_all_of_its_fields_and_a_body_what_is_needed() {
+        let document = document();
+        let of = |name: &str, of| {
+            let reference = format!("#/components/schemas/{name}");
+            example::of_body(&document, &json!({"schema": {"$ref": reference}}), of)
+        };
+        let created = of("KeyWithSecret", Of::Answer);
+        assert_eq!(created["key"]["versions"][0]["number"], 1);
+        assert_eq!(created["key"]["revoked_at"], Value::Null);
+        assert_eq!(created["key"]["created_at"], "2026-01-31T14:03:00Z");
+        let verdict = of("VerifyAnswer", Of::Answer);
+        assert_eq!((&verdict["valid"], &verdict["code"]), (&json!(true), &json!("VALID")));
+        assert_eq!(verdict["scopes"], json!(["read:payments"]));
+        assert_eq!(of("VerifyBody", Of::Request), json!({"credential": "nx_live_…", "ip": "203.0.113.7"}));
+        for operation in operations(&document) {
+            let media = operation.success().map(|(_, media)| media);
+            let shown = media.map(|media| example::of_body(&document, media, Of::Answer).to_string());
+            assert!(shown.is_none_or(|shown| !shown.contains("\"…\"")), "{}", operation.anchor());
+        }
+    }
+
+    #[test]
+    fn the_page_needs_nothing_from_elsewhere() {
+        let page = interface(&document());
+        for foreign in ["<script", "src=", "@import", "url(", "href=\"http"] {
+            assert!(!page.contains(foreign) && !STYLE.contains(foreign), "{foreign}");
+        }
+    }
 }

@@ -18,10 +18,13 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
     /// Where, such as `body.scopes[2]`.
+    #[schema(example = "body.scopes[2]")]
     pub location: String,
     /// What is wrong.
+    #[schema(example = "not a text")]
     pub message: String,
     /// What to write instead.
+    #[schema(example = "write it as \"…\"")]
     pub fix: String,
 }
 
@@ -174,16 +177,22 @@ impl Problem {
 pub struct Document {
     /// Address of a page about this kind of problem, on this server.
     #[serde(rename = "type")]
+    #[schema(example = "/problems/invalid_request")]
     pub kind: String,
     /// The kind, for people.
+    #[schema(example = "The request is not valid")]
     pub title: String,
     /// HTTP status.
+    #[schema(example = 400)]
     pub status: u16,
     /// This occurrence, for people.
+    #[schema(example = "body.scopes[2]: not a text; write it as \"…\"")]
     pub detail: String,
     /// The kind, for machines.
+    #[schema(example = "invalid_request")]
     pub code: String,
     /// The request's id.
+    #[schema(example = "01a202bb-0a57-7cd9-b5c6-a71ac6755173")]
     pub request_id: String,
     /// What is wrong with the request's fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -18,14 +18,20 @@ use crate::problem::{self, Problem};
 /// How far a projection is.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ProjectionObject {
+    /// Its name.
+    #[schema(example = "key_list")]
     name: String,
     /// The number of the table set that is read.
+    #[schema(example = 2_000_001)]
     version: i64,
     /// Up to which position it has folded the log.
+    #[schema(example = 41)]
     checkpoint: u64,
     /// The last position of the log.
+    #[schema(example = 41)]
     head: u64,
     /// How many events it is behind.
+    #[schema(example = 0)]
     lag: u64,
     /// A rebuild that is running.
     rebuilding: Option<RebuildObject>,
@@ -45,6 +51,7 @@ pub struct RebuildObject {
 /// All projections.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ProjectionPage {
+    /// The projections.
     data: Vec<ProjectionObject>,
     /// Always absent: there is one page.
     next_cursor: Option<String>,

@@ -23,6 +23,10 @@ const LONGEST_VALUE: usize = 100;
 
 /// A key to create.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "name": "Warehouse Integration", "environment": "live", "scopes": ["read:payments"], "expires_in": "90d",
+    "ip_allowlist": ["203.0.113.0/24"],
+}))]
 pub struct IssueKeyBody {
     /// A name for people, 1 to 100 characters.
     #[schema(example = "Warehouse Integration")]
@@ -54,6 +58,7 @@ pub struct IssueKeyBody {
 
 /// What of a key shall change; what is left out stays.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"scopes": ["read:payments", "read:users"], "expires_at": null}))]
 pub struct ChangeKeyBody {
     /// Another name.
     pub name: Option<String>,
@@ -72,6 +77,7 @@ pub struct ChangeKeyBody {
 
 /// How a secret shall be replaced.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({"grace": "24h"}))]
 pub struct RotateKeyBody {
     /// How long the old secret stays valid, such as `24h`; `0`: not at all; the dialect's default
     /// where left out.
@@ -81,6 +87,7 @@ pub struct RotateKeyBody {
 
 /// Why a key shall be revoked.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({"reason": "compromised", "note": "Found in a public repository"}))]
 pub struct RevokeKeyBody {
     /// `compromised`, `superseded`, `unused`, `cessation_of_operation`, `privilege_withdrawn` or
     /// `unspecified`, which is the default.

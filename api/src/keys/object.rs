@@ -26,23 +26,29 @@ pub struct KeyObject {
     #[schema(value_type = String, example = "key_019abc0011227000800000000000aaaa")]
     pub id: KeyId,
     /// Its owner.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "3714240b-2e06-4c35-8856-ccc1c096323e")]
     pub tenant_id: TenantId,
     /// Its name.
+    #[schema(example = "Warehouse Integration")]
     pub name: String,
     /// The first characters of its newest secret.
+    #[schema(example = "nx_live_2EAV")]
     pub prefix: String,
     /// `secret` or `publishable`.
     #[serde(rename = "type")]
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "secret")]
     pub key_type: KeyType,
     /// The environment's name.
+    #[schema(example = "live")]
     pub environment: String,
     /// `active`, `revoked` or `expired`.
+    #[schema(example = "active")]
     pub status: String,
     /// What it may do.
+    #[schema(example = json!(["read:payments"]))]
     pub scopes: Vec<String>,
     /// From where; empty: from anywhere.
+    #[schema(example = json!(["203.0.113.0/24"]))]
     pub ip_allowlist: Vec<String>,
     /// To what it is restricted.
     #[schema(value_type = std::collections::BTreeMap<String, Vec<String>>)]
@@ -52,10 +58,12 @@ pub struct KeyObject {
     /// When it was created.
     pub created_at: DateTime<Utc>,
     /// Who created it.
+    #[schema(example = "key_019abc0011227000800000000000bbbb")]
     pub created_by: Option<String>,
     /// When a node last accepted it, as far as usage has come in.
     pub last_used_at: Option<DateTime<Utc>>,
     /// When it ends; absent: never.
+    #[schema(example = "2026-12-31T00:00:00Z")]
     pub expires_at: Option<DateTime<Utc>>,
     /// When it was revoked.
     pub revoked_at: Option<DateTime<Utc>>,
@@ -72,8 +80,10 @@ pub struct KeyObject {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SecretVersionObject {
     /// 1 for the first.
+    #[schema(example = 1)]
     pub number: u32,
     /// The first characters.
+    #[schema(example = "nx_live_2EAV")]
     pub prefix: String,
     /// When it was made.
     pub created_at: DateTime<Utc>,
@@ -89,6 +99,7 @@ pub struct KeyWithSecret {
     /// The key.
     pub key: KeyObject,
     /// The secret. Store it now: it cannot be retrieved later.
+    #[schema(example = "nx_live_…")]
     pub secret: String,
     /// The public client id, where the dialect has them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,6 +108,22 @@ pub struct KeyWithSecret {
 
 /// A revoked key with the proof that nodes know.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "key": {
+        "id": "key_019abc0011227000800000000000aaaa", "tenant_id": "3714240b-2e06-4c35-8856-ccc1c096323e",
+        "name": "Warehouse Integration", "prefix": "nx_live_2EAV", "type": "secret", "environment": "live",
+        "status": "revoked", "scopes": ["read:payments"], "ip_allowlist": ["203.0.113.0/24"], "restrictions": {},
+        "client_id": null, "created_at": "2026-01-31T14:03:00Z", "created_by": "key_019abc0011227000800000000000bbbb",
+        "last_used_at": "2026-02-01T08:15:30Z", "expires_at": "2026-12-31T00:00:00Z",
+        "revoked_at": "2026-02-01T08:16:00Z", "revocation_reason": "compromised",
+        "revocation_note": "Found in a public repository",
+        "versions": [{
+            "number": 1, "prefix": "nx_live_2EAV", "created_at": "2026-01-31T14:03:00Z", "superseded_until": null,
+            "last_used_at": "2026-02-01T08:15:30Z",
+        }],
+    },
+    "receipt": {"position": 41, "nodes": 1, "confirmed": 1, "lapsed": 0, "elapsed_ms": 3},
+}))]
 pub struct RevokedKey {
     /// The key.
     pub key: KeyObject,

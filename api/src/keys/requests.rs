@@ -18,14 +18,19 @@ pub struct RequestObject {
     /// When it was decided.
     pub at: DateTime<Utc>,
     /// The outcome.
+    #[schema(example = "VALID")]
     pub code: String,
     /// Which secret of the key was presented.
+    #[schema(example = 1)]
     pub version: Option<u32>,
     /// HTTP method.
+    #[schema(example = "GET")]
     pub method: Option<String>,
     /// Path, without the query.
+    #[schema(example = "/v1/payments")]
     pub path: Option<String>,
     /// The caller's address; absent where it is unknown or was erased.
+    #[schema(example = "203.0.113.7")]
     pub ip: Option<String>,
     /// The caller's request id.
     pub request_id: Option<String>,

@@ -21,6 +21,7 @@ use crate::query::QueryFields;
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UsageObject {
     /// Decisions by outcome over the key's whole life.
+    #[schema(example = json!({"VALID": 1200, "INSUFFICIENT_SCOPE": 3}))]
     pub totals: BTreeMap<String, u64>,
     /// Decisions by outcome and time; steps without any are left out.
     pub data: Vec<UsageStep>,
@@ -30,10 +31,13 @@ pub struct UsageObject {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UsageStep {
     /// Its beginning.
+    #[schema(example = "2026-01-31T14:00:00Z")]
     pub from: DateTime<Utc>,
     /// Its end, exclusive.
+    #[schema(example = "2026-01-31T15:00:00Z")]
     pub to: DateTime<Utc>,
     /// Decisions by outcome.
+    #[schema(example = json!({"VALID": 40}))]
     pub counts: BTreeMap<String, u64>,
 }
 

@@ -17,6 +17,7 @@ use crate::tenants::{TenantObject, tenant_id};
 
 /// What of a tenant shall change.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"name": "Acme International"}))]
 pub struct RenameTenantBody {
     /// Another name.
     pub name: String,

@@ -17,6 +17,7 @@ use crate::tenants::TenantObject;
 
 /// A tenant to create.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"name": "Acme", "dialect": "nexus"}))]
 pub struct CreateTenantBody {
     /// A name for people, 1 to 100 characters.
     pub name: String,

@@ -34,10 +34,13 @@ pub struct TenantObject {
     #[schema(value_type = String, example = "3714240b-2e06-4c35-8856-ccc1c096323e")]
     pub id: TenantId,
     /// Its name.
+    #[schema(example = "Acme")]
     pub name: String,
     /// The dialect of its keys.
+    #[schema(example = "nexus")]
     pub dialect: String,
     /// `active` or `suspended`.
+    #[schema(example = "active")]
     pub status: &'static str,
     /// When it was created.
     pub created_at: DateTime<Utc>,

@@ -17,6 +17,7 @@ use crate::tenants::{TenantObject, tenant_id};
 
 /// Why a tenant is suspended.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({"note": "Invoices unpaid since January"}))]
 pub struct SuspendTenantBody {
     /// A note for people, at most 100 characters.
     pub note: Option<String>,

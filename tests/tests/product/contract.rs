@@ -197,6 +197,35 @@ fn whatever_the_trail_says_can_be_asked_for_and_nothing_else() {
 }
 
 #[test]
+fn the_bodies_that_the_documentation_shows_are_accepted() {
+    let node = Node::dev();
+    let admin = node.admin();
+    let document = admin.get("/openapi.json").expect(200).json();
+    let mut sent = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let schema = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+            let Some(pointer) = schema.as_str().map(|reference| reference.trim_start_matches('#')) else {
+                continue;
+            };
+            let example = &document.pointer(pointer).unwrap()["example"];
+            if example.is_null() {
+                assert_eq!(path, "/v1/verify", "an example of a body");
+                continue;
+            }
+            let tenant = Tenant::create(&admin, "nexus");
+            let key = tenant.keys(&admin).create(&json!({})).id;
+            let real = path.replace("{tenant}", &tenant.id).replace("{key}", &key);
+            let body = example.to_string().into_bytes();
+            let answer = admin.send(&method.to_uppercase(), &real, Some(&body));
+            assert!((200..300).contains(&answer.status), "{method} {path} {example}: {answer:?}");
+            sent += 1;
+        }
+    }
+    assert!(sent >= 7, "{sent}");
+}
+
+#[test]
 fn everything_wrong_with_a_body_is_told_at_once_with_its_place() {
     let node = Node::dev();
     let path = format!("/v1/tenants/{}/keys", node.demo_tenant("nexus"));
