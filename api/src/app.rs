@@ -19,7 +19,7 @@ use crate::node::freshness::Freshness;
 use crate::problem::Problem;
 use crate::request::trace;
 use crate::verification::hot::{HotDurations, Moment};
-use crate::verification::{Behind, Front};
+use crate::verification::{Behind, Front, forward_auth};
 use crate::{audit, docs, events, health, keys, methods, openapi, projections, tenants};
 
 /// The most bytes of a request body.
@@ -98,6 +98,7 @@ fn routes(config: &mut web::ServiceConfig) {
                 .configure(health::routes)
                 .configure(openapi::routes)
                 .configure(docs::routes)
+                .configure(forward_auth::routes)
                 .configure(methods::routes)
                 .default_service(web::to(nothing_here)),
         )

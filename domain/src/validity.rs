@@ -217,7 +217,7 @@ mod tests {
             ..key()
         };
         let rights = entry(&key).rights(&management);
-        assert_eq!(rights.granted, ["audit:read", "keys:write"]);
+        assert_eq!(rights.granted, "audit:read keys:write");
         assert!(rights.scopes.allow("keys:read") && rights.scopes.allow("audit:read"));
         assert!(!rights.scopes.allow("tenants:read") && !rights.scopes.allow("admin:all"));
         assert_eq!((rights.key_type, rights.environment.as_str()), (KeyType::Publishable, "staging"));

@@ -18,6 +18,7 @@ use nexus_validator::usage_journal::UsageRecord;
 use nexus_validator::{Decision, Subject};
 
 use super::hot::{HotRequest, HotRoute};
+use super::verify::known_environment;
 use crate::app::App;
 use crate::problem::{self, Problem};
 use crate::query::QueryFields;
@@ -78,6 +79,18 @@ impl Door {
         }
         Ok(needs)
     }
+}
+
+/// What is asked of a dialect that nobody serves here: everything behind [`PREFIX`] that has no door.
+pub(crate) fn routes(config: &mut web::ServiceConfig) {
+    let refused = |app: web::Data<App>, path: web::Path<(String,)>| async move {
+        let (name,) = path.into_inner();
+        let name: String = name.chars().take_while(|character| *character != '/').take(64).collect();
+        let served: Vec<&str> = app.gate.dialects().iter().map(|dialect| dialect.name.as_str()).collect();
+        let detail = format!("no dialect is named `{name}`; this server has {}", served.join(", "));
+        Err::<HttpResponse, _>(Problem::new(&problem::NOT_FOUND, detail))
+    };
+    config.service(web::resource(format!("{PREFIX}{{dialect:.*}}")).to(refused));
 }
 
 struct Needs {
@@ -170,6 +183,9 @@ fn needs(query: &str, dialect: &Dialect) -> Result<Needs, Problem> {
         }
     }
     let environment = query.one("environment");
+    if let Some(name) = &environment {
+        known_environment(dialect, "query.environment", name)?;
+    }
     let mut restrictions = BTreeMap::new();
     for name in &dialect.restrictions {
         if let Some(value) = query.dynamic(name) {

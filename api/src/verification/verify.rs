@@ -14,6 +14,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::{Error, web};
 use futures::StreamExt as _;
+use nexus_domain::dialect::Dialect;
 use nexus_domain::verification::{Code, Question, Refused};
 use nexus_validator::usage_journal::UsageRecord;
 use nexus_validator::{Decision, Subject};
@@ -124,7 +125,7 @@ async fn verify(app: &App, hot: &HotRequest<'_>, body: Payload) -> Result<Respon
         ..Question::default()
     };
     let decision = decide(app, &asked, &question, now.unix_micros)?;
-    known_restrictions(&decision, &asked)?;
+    known_names(&decision, &asked)?;
     let decision = app.in_time(hide_foreign(decision, &asker), now);
     app.record(UsageRecord {
         at: now.unix_micros,
@@ -251,9 +252,13 @@ fn decide<'v>(
     })
 }
 
-/// Refuses to ask for what no key of the dialect can be restricted by: a misspelt name would let every key through.
-fn known_restrictions(decision: &Decision<'_>, asked: &VerifyBody<'_>) -> Result<(), Problem> {
+/// Refuses to ask for what the dialect does not have. A misspelt restriction would let every key through, and a misspelt
+/// environment none, for no reason that anybody sees.
+fn known_names(decision: &Decision<'_>, asked: &VerifyBody<'_>) -> Result<(), Problem> {
     let Some(dialect) = decision.dialect else { return Ok(()) };
+    if let Some(name) = asked.environment.as_deref() {
+        known_environment(dialect, "body.environment", name)?;
+    }
     let Some(unknown) = asked.restrictions.keys().find(|name| !dialect.restrictions.contains(name)) else {
         return Ok(());
     };
@@ -261,8 +266,29 @@ fn known_restrictions(decision: &Decision<'_>, asked: &VerifyBody<'_>) -> Result
         none if none.is_empty() => "leave it out: keys of this dialect have no restrictions".to_owned(),
         names => format!("choose from {names}"),
     };
-    let unknown: String = unknown.chars().take(64).collect();
-    Err(Problem::invalid_field("body.restrictions", format!("unknown restriction `{unknown}`"), fix))
+    Err(Problem::invalid_field(
+        "body.restrictions",
+        format!("unknown restriction `{}`", beginning(unknown)),
+        fix,
+    ))
+}
+
+/// Refuses an environment that the dialect does not have.
+///
+/// # Errors
+/// A problem with the field at `location`.
+pub(super) fn known_environment(dialect: &Dialect, location: &str, name: &str) -> Result<(), Problem> {
+    if dialect.knows_environment(name) {
+        return Ok(());
+    }
+    let names: Vec<&str> = dialect.environments.iter().map(|known| known.name.as_str()).collect();
+    let message = format!("unknown environment `{}`", beginning(name));
+    Err(Problem::invalid_field(location, message, format!("choose from {}", names.join(", "))))
+}
+
+/// As much of a text as a message repeats.
+fn beginning(text: &str) -> String {
+    text.chars().take(64).collect()
 }
 
 /// A caller confined to tenants learns of other tenants' credentials what it would learn of

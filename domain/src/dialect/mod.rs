@@ -174,6 +174,12 @@ impl Dialect {
         self.environments.iter().find(|e| e.name == name || e.aliases.iter().any(|alias| alias == name))
     }
 
+    /// Whether this names what a key can be asked to serve: an environment, or a realm.
+    #[must_use]
+    pub fn knows_environment(&self, name: &str) -> bool {
+        self.environment(name).is_some() || self.environments.iter().any(|e| e.realm == name)
+    }
+
     /// The environment that keys get where none is asked for.
     #[must_use]
     pub fn default_environment(&self) -> Option<&Environment> {

@@ -8,9 +8,10 @@ use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use nexus_tests::{Client, Process, Store, eventually, patience, until};
+use nexus_tests::{Client, Node, Process, Store, eventually, patience, until};
 use serde_json::json;
 
+use crate::contract::assert_problem;
 use crate::dialects::{Call, Product, READ};
 
 const EXAMPLE: &str = "../examples/nginx/nginx.conf";
@@ -226,6 +227,8 @@ fn a_question_that_means_nothing_is_refused_and_lets_nobody_in() {
         (format!("scope={scope},"), 400),
         (format!("scope={scope}&scope="), 400),
         ("brand=acme".to_owned(), 400),
+        ("environment=live".to_owned(), 200),
+        ("environment=production".to_owned(), 400),
     ] {
         assert_eq!(client.get(&format!("/v1/forward-auth/nexus?{query}")).status, status, "{query}");
     }
@@ -233,4 +236,23 @@ fn a_question_that_means_nothing_is_refused_and_lets_nobody_in() {
     let answer = product.node.admin().post("/v1/verify", &question).expect(400).json();
     assert_eq!(answer["errors"][0]["location"], "body.restrictions");
     assert!(answer["detail"].as_str().unwrap().contains("unknown restriction `brand`"), "{answer}");
+    let question = json!({"credential": key.secret, "environment": "production"});
+    let answer = product.node.admin().post("/v1/verify", &question).expect(400).json();
+    assert_eq!(answer["errors"][0]["location"], "body.environment");
+    assert!(answer["detail"].as_str().unwrap().contains("unknown environment `production`"), "{answer}");
+}
+
+#[test]
+fn a_dialect_that_nobody_serves_is_told_with_those_that_are() {
+    let node = Node::dev();
+    for path in ["/v1/forward-auth/nexsu", "/v1/forward-auth/nexsu/orders/1", "/v1/forward-auth/"] {
+        let answer = node.client().get(path);
+        assert_problem(&answer, 404, "not_found");
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(
+            detail.contains("no dialect is named `") && detail.contains("nexuscommerce"),
+            "{path}: {detail}"
+        );
+    }
+    assert!(node.client().get("/v1/forward-auth/nexsu/orders").text().contains("`nexsu`"));
 }
