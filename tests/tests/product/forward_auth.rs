@@ -228,7 +228,7 @@ fn a_question_that_means_nothing_is_refused_and_lets_nobody_in() {
         (format!("scope={scope}&scope="), 400),
         ("brand=acme".to_owned(), 400),
         ("environment=live".to_owned(), 200),
-        ("environment=production".to_owned(), 400),
+        ("environment=prod".to_owned(), 400),
     ] {
         assert_eq!(client.get(&format!("/v1/forward-auth/nexus?{query}")).status, status, "{query}");
     }
@@ -236,10 +236,10 @@ fn a_question_that_means_nothing_is_refused_and_lets_nobody_in() {
     let answer = product.node.admin().post("/v1/verify", &question).expect(400).json();
     assert_eq!(answer["errors"][0]["location"], "body.restrictions");
     assert!(answer["detail"].as_str().unwrap().contains("unknown restriction `brand`"), "{answer}");
-    let question = json!({"credential": key.secret, "environment": "production"});
+    let question = json!({"credential": key.secret, "environment": "prod"});
     let answer = product.node.admin().post("/v1/verify", &question).expect(400).json();
     assert_eq!(answer["errors"][0]["location"], "body.environment");
-    assert!(answer["detail"].as_str().unwrap().contains("unknown environment `production`"), "{answer}");
+    assert!(answer["detail"].as_str().unwrap().contains("unknown environment `prod`"), "{answer}");
 }
 
 #[test]
