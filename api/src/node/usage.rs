@@ -8,7 +8,6 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nexus_domain::ids::TenantId;
-use nexus_domain::usage::UsageEvent;
 use nexus_infrastructure::gate::{Gate, GateError, PLATFORM_TENANT};
 use nexus_infrastructure::personal_data::Cipher;
 use nexus_validator::usage_journal::{Batch, Segments, UsageJournalError};
@@ -90,14 +89,20 @@ async fn move_all(gate: &Gate, segments: &mut Option<Segments>) -> Result<usize,
             return Ok(keys.len());
         };
         let (node, number, fingerprint) = (batch.node.clone(), batch.number, fingerprint(&batch));
-        let mut events = with_sealed_addresses(gate, &batch).await?;
-        keys.extend(events.iter().map(|(stream, _)| stream.clone()));
+        let ciphers = ciphers(gate, &batch).await?;
+        let seal = |tenant: Option<TenantId>, ip: IpAddr| {
+            ciphers.get(&tenant.unwrap_or(PLATFORM_TENANT))?.seal(&ip.to_string()).ok()
+        };
         let mut part = 0;
-        while !events.is_empty() {
-            let rest = events.split_off(events.len().min(EVENTS_AT_ONCE));
-            gate.record_usage(&node, number, &format!("{fingerprint}.{part}"), events).await?;
-            (events, part) = (rest, part + 1);
+        let mut events = batch.events(seal).peekable();
+        while events.peek().is_some() {
+            let at_once = events.by_ref().take(EVENTS_AT_ONCE).inspect(|(stream, _)| {
+                keys.insert(stream.clone());
+            });
+            gate.record_usage(&node, number, &format!("{fingerprint}.{part}"), at_once).await?;
+            part += 1;
         }
+        drop(events);
         metrics::counter!("nexus_usage_batches_total").increment(1);
         on_disk(segments, move |segments| segments.done(batch)).await?;
     }
@@ -108,17 +113,15 @@ fn fingerprint(batch: &Batch) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(batch.bytes()))
 }
 
-async fn with_sealed_addresses(gate: &Gate, batch: &Batch) -> Result<Vec<(String, UsageEvent)>, GateError> {
-    let mut ciphers: HashMap<TenantId, Cipher> = HashMap::new();
+/// What encrypts the addresses of a batch.
+async fn ciphers(gate: &Gate, batch: &Batch) -> Result<HashMap<TenantId, Cipher>, GateError> {
+    let mut ciphers = HashMap::new();
     for tenant in batch.tenants_with_addresses().map(|tenant| tenant.unwrap_or(PLATFORM_TENANT)) {
         if let std::collections::hash_map::Entry::Vacant(vacant) = ciphers.entry(tenant) {
             vacant.insert(gate.personal_data().cipher(&tenant.to_string()).await?);
         }
     }
-    let seal = |tenant: Option<TenantId>, ip: IpAddr| {
-        ciphers.get(&tenant.unwrap_or(PLATFORM_TENANT))?.seal(&ip.to_string()).ok()
-    };
-    Ok(batch.events(seal))
+    Ok(ciphers)
 }
 
 /// Runs file work off the async threads. The reader is given back also after a failure.

@@ -11,6 +11,7 @@ use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpResponse, web};
+use foldhash::fast::RandomState;
 use nexus_domain::dialect::Dialect;
 use nexus_domain::ids::LONGEST_ID;
 use nexus_domain::verification::Question;
@@ -44,7 +45,7 @@ pub(super) struct Door {
     app: Rc<web::Data<App>>,
     dialect: Arc<Dialect>,
     /// What queries say, which is the same for nearly all requests.
-    needs: RefCell<HashMap<String, Rc<Needs>>>,
+    needs: RefCell<HashMap<String, Rc<Needs>, RandomState>>,
 }
 
 impl Door {

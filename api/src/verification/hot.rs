@@ -10,6 +10,7 @@ use actix_web::body::BoxBody;
 use actix_web::http::header::HeaderValue;
 use ipnet::IpNet;
 use metrics::Histogram;
+use smallvec::SmallVec;
 
 use crate::app::App;
 use crate::problem::Problem;
@@ -71,10 +72,13 @@ impl<'r> HotRequest<'r> {
     }
 }
 
+/// As many headers as a gateway's request usually has at most.
+const USUAL: usize = 16;
+
 /// A request's headers, read in one pass. Without `Debug`: they hold credentials.
 pub(crate) struct Headers<'r> {
     /// All of them. A value that is not ASCII is seen as an empty one, and so refused as malformed where it matters.
-    pub(crate) texts: Vec<(&'r str, &'r str)>,
+    pub(crate) texts: SmallVec<[(&'r str, &'r str); USUAL]>,
     /// Of the request that a proxy asks about.
     pub(crate) original_method: Stated<'r>,
     /// Path and query of the request that a proxy asks about.
@@ -82,7 +86,7 @@ pub(crate) struct Headers<'r> {
     /// The version of the caller's client.
     pub(crate) client_version: Option<&'r str>,
     /// The values of `X-Forwarded-For`.
-    pub(crate) forwarded_for: Vec<&'r [u8]>,
+    pub(crate) forwarded_for: SmallVec<[&'r [u8]; 2]>,
     request_id: Option<&'r HeaderValue>,
 }
 
@@ -116,11 +120,11 @@ impl<'r> Headers<'r> {
     pub(crate) fn of(head: &'r RequestHead) -> Self {
         let headers = &head.headers;
         let mut read = Self {
-            texts: Vec::with_capacity(headers.len()),
+            texts: SmallVec::new(),
             original_method: Stated::Not,
             original_uri: Stated::Not,
             client_version: None,
-            forwarded_for: Vec::new(),
+            forwarded_for: SmallVec::new(),
             request_id: None,
         };
         for (name, value) in headers {

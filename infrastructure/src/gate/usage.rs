@@ -24,10 +24,10 @@ impl Gate {
         node: &str,
         number: u64,
         fingerprint: &str,
-        events: Vec<(String, UsageEvent)>,
+        events: impl IntoIterator<Item = (String, UsageEvent)>,
     ) -> Result<(), GateError> {
         let now = self.clock.now();
-        let mut streams: Vec<StreamAppend> = Vec::with_capacity(events.len());
+        let mut streams: Vec<StreamAppend> = Vec::new();
         for (stream, event) in events {
             let event = self.envelope(node, number, now, &event)?;
             match streams.last_mut().filter(|last| last.aggregate_id == stream) {

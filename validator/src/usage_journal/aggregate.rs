@@ -33,8 +33,10 @@ type Sealed = HashMap<Caller, Option<String>, RandomState>;
 /// once.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Groups {
-    /// Times and places of the records.
-    places: HashMap<Group, Vec<(i64, Place)>, RandomState>,
+    /// The number of each group and how many records it has.
+    sizes: HashMap<Group, (usize, usize), RandomState>,
+    /// Of each record the number of its group, when it was decided, and where it stands.
+    seen: Vec<(usize, i64, Place)>,
     callers: HashSet<Caller, RandomState>,
     previous: Option<Caller>,
 }
@@ -50,15 +52,34 @@ impl Groups {
                 self.previous = Some(caller);
             }
         }
+        let next = self.sizes.len();
         let minute = decision.at.div_euclid(MICROS_PER_MINUTE);
-        self.places.entry((owner, minute)).or_default().push((decision.at, place));
+        let (group, size) = self.sizes.entry((owner, minute)).or_insert((next, 0));
+        *size += 1;
+        self.seen.push((*group, decision.at, place));
+    }
+
+    /// The groups in order, and of each the places of its records in the order of time.
+    fn in_order(&self) -> impl Iterator<Item = (Group, Vec<Place>)> {
+        let mut groups: Vec<(Group, Vec<(i64, Place)>)> = Vec::with_capacity(self.sizes.len());
+        let mut by_number: Vec<_> = self.sizes.iter().collect();
+        by_number.sort_unstable_by_key(|(_, (number, _))| *number);
+        groups.extend(by_number.into_iter().map(|(group, (_, size))| (*group, Vec::with_capacity(*size))));
+        for (number, at, place) in &self.seen {
+            if let Some((_, places)) = groups.get_mut(*number) {
+                places.push((*at, *place));
+            }
+        }
+        groups.sort_unstable_by_key(|(group, _)| *group);
+        groups.into_iter().map(|(group, mut places)| {
+            places.sort_unstable();
+            (group, places.into_iter().map(|(_, place)| place).collect())
+        })
     }
 
     #[cfg(test)]
-    pub(super) fn in_order(&self) -> impl Iterator<Item = Place> {
-        let mut places: Vec<Place> = self.places.values().flatten().map(|(_, place)| *place).collect();
-        places.sort_unstable();
-        places.into_iter()
+    pub(super) fn places(&self) -> impl Iterator<Item = Place> {
+        self.seen.iter().map(|(_, _, place)| *place)
     }
 }
 
@@ -70,7 +91,8 @@ impl Batch {
 
     /// The events of this batch, each with the stream it belongs to: per key and minute (UTC), and per minute for refusals
     /// that belong to no key. Events of one stream stand behind each other. Counts are exact; of the latter's requests at
-    /// most 100 a second are listed. The same batch always gives the same events.
+    /// most 100 a second are listed. The same batch always gives the same events. Each is made when it is asked for: all of a
+    /// busy node's batch would take much memory.
     ///
     /// `seal` encrypts an address with the tenant's key for personal data, or with the platform's
     /// where there is no tenant; without a result the address is left out. It is asked once for each tenant and address,
@@ -79,27 +101,26 @@ impl Batch {
     pub fn events(
         &self,
         mut seal: impl FnMut(Option<TenantId>, IpAddr) -> Option<String>,
-    ) -> Vec<(String, UsageEvent)> {
+    ) -> impl Iterator<Item = (String, UsageEvent)> {
         let callers = self.groups.callers.iter();
         let sealed: Sealed = callers.map(|caller| (*caller, seal(caller.0, caller.1))).collect();
-        let mut groups: Vec<(&Group, &Vec<(i64, Place)>)> = self.groups.places.iter().collect();
-        groups.sort_unstable_by_key(|(group, _)| **group);
-        let mut events = Vec::with_capacity(groups.len());
-        for ((owner, _), places) in groups {
-            let mut places = places.clone();
-            places.sort_unstable();
-            let records: Vec<_> = places.iter().filter_map(|(_, place)| self.contents.at(*place)).collect();
-            let mut rest = records.as_slice();
-            while !rest.is_empty() {
-                let listed = rest.iter().enumerate().filter(|(_, record)| !record.counted_only);
-                let too_much = listed.map(|(at, _)| at).nth(MOST_LISTED);
-                let (part, after) = rest.split_at(too_much.unwrap_or(rest.len()));
-                events.push(event(self.node.clone(), *owner, part, &sealed));
-                rest = after;
-            }
-        }
-        events
+        self.groups.in_order().flat_map(move |((owner, _), places)| {
+            let records: Vec<_> = places.iter().filter_map(|place| self.contents.at(*place)).collect();
+            parts(&records).map(|part| event(self.node.clone(), owner, part, &sealed)).collect::<Vec<_>>()
+        })
     }
+}
+
+/// What becomes one event each.
+fn parts<'r, 'a>(records: &'r [ReadBack<'a>]) -> impl Iterator<Item = &'r [ReadBack<'a>]> {
+    let mut rest = records;
+    std::iter::from_fn(move || {
+        let listed = rest.iter().enumerate().filter(|(_, record)| !record.counted_only);
+        let too_much = listed.map(|(at, _)| at).nth(MOST_LISTED);
+        let (part, after) = rest.split_at(too_much.unwrap_or(rest.len()));
+        rest = after;
+        (!part.is_empty()).then_some(part)
+    })
 }
 
 fn event(

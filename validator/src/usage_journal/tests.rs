@@ -60,7 +60,7 @@ fn drain(segments: &mut Segments) -> Vec<Batch> {
 
 /// All that a batch holds, in the order in which it was recorded.
 fn records(batch: &Batch) -> Vec<ReadBack<'_>> {
-    batch.groups.in_order().filter_map(|place| batch.contents.at(place)).collect()
+    batch.groups.places().filter_map(|place| batch.contents.at(place)).collect()
 }
 
 fn newest_file(dir: &Path) -> std::path::PathBuf {
@@ -311,7 +311,7 @@ fn batches_become_events_per_key_and_minute() {
     journal.record(&used(NOON + day, 7));
     journal.record(&used(NOON, 8));
     let batch = segments.next_up_to(BatchNumber::MAX).unwrap().unwrap();
-    let events = batch.events(|tenant, ip| Some(format!("{}|{ip}", tenant.unwrap())));
+    let events = batch.events(|tenant, ip| Some(format!("{}|{ip}", tenant.unwrap()))).collect::<Vec<_>>();
     let date = |text: &str| text.parse().unwrap();
     let streams: Vec<&str> = events.iter().map(|(stream, _)| stream.as_str()).collect();
     let seven = key(7).0;
@@ -352,7 +352,7 @@ fn a_flood_of_strangers_is_counted_and_not_listed() {
     // Late for its second, which is over.
     journal.record(&refused(NOON));
     let batch = segments.next_up_to(BatchNumber::MAX).unwrap().unwrap();
-    let events = batch.events(|tenant, _| tenant.map(|_| String::new()));
+    let events = batch.events(|tenant, _| tenant.map(|_| String::new())).collect::<Vec<_>>();
     let mut refused = Vec::new();
     let mut requests = 0;
     for (stream, event) in events {
@@ -389,7 +389,8 @@ fn many_requests_become_several_events() {
         journal.record(&used(NOON + at, 7));
         journal.count(&used(NOON + at, 7));
     }
-    let events = segments.next_up_to(BatchNumber::MAX).unwrap().unwrap().events(|_, _| None);
+    let events =
+        segments.next_up_to(BatchNumber::MAX).unwrap().unwrap().events(|_, _| None).collect::<Vec<_>>();
     let sizes = events.iter().map(|(_, event)| match event {
         UsageEvent::KeyUsed(used) => (used.counts[&Code::Valid], used.requests.len()),
         UsageEvent::UnattributedRefusals(refused) => panic!("{refused:?}"),
