@@ -1,10 +1,14 @@
 //! The group-commit lane: one task per process that turns the appends which arrive while a batch commits into the next one.
 //! Under load a commit is shared by up to 256 commands; without load a command is alone and waits for nobody.
+//!
+//! On PostgreSQL it has two connections. Batches are judged one after the other, since each waits for the lock on the log's
+//! head; but while one is, the database reads the other, and neither waits for this process.
 
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
-use tokio::sync::mpsc::error::TryRecvError;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::append::{AppendError, Appended, Prepared};
@@ -17,6 +21,8 @@ pub(super) const QUEUE: usize = 4096;
 const BATCH: usize = 256;
 const BATCH_EVENTS: usize = 4096;
 const BATCH_BYTES: usize = 8 << 20;
+/// A batch that is not larger is not divided among connections: what every commit costs would be paid more often.
+const UNDIVIDED: usize = 64;
 /// How long the lane is idle before it looks whether its connection still stands, so that a restart of the database is
 /// noticed by the lane and not by the next caller.
 const IDLE: Duration = Duration::from_secs(3);
@@ -57,99 +63,104 @@ impl Writer {
 }
 
 pub(super) struct Lane {
-    pub(super) writer: Writer,
+    /// Each commits a batch at a time.
+    pub(super) writers: Vec<Writer>,
     pub(super) requests: mpsc::Receiver<Message>,
     pub(super) head: watch::Sender<u64>,
 }
 
 impl Lane {
     /// Runs until it is closed or all senders are gone, and then until all that was queued is answered.
-    pub(super) async fn run(mut self) {
-        let mut waiting = VecDeque::new();
-        let mut closing = Vec::new();
-        while self.receive(&mut waiting, &mut closing).await {
-            let batch = take_batch(&mut waiting);
-            self.commit(batch).await;
+    pub(super) async fn run(self) {
+        let Self { writers: mut free, mut requests, head } = self;
+        let mut queue = Queue::of(free.len());
+        let mut commits = FuturesUnordered::new();
+        let (mut messages, mut closing) = (Vec::new(), Vec::new());
+        let mut open = true;
+        while open || !queue.waiting.is_empty() || !commits.is_empty() {
+            while let Some(writer) = free.pop() {
+                let Some((batch, requests)) = queue.next() else {
+                    free.push(writer);
+                    break;
+                };
+                commits.push(commit(writer, batch, requests, &head));
+            }
+            let idle = commits.is_empty() && queue.waiting.is_empty();
+            tokio::select! {
+                Some((writer, batch)) = commits.next() => {
+                    free.push(writer);
+                    queue.done(batch);
+                }
+                // Read on behind the commands that wait for their turn, so that one busy stream does not hold up the others.
+                received = requests.recv_many(&mut messages, BATCH), if open && queue.waiting.len() < QUEUE => {
+                    open = received > 0;
+                    for message in messages.drain(..) {
+                        match message {
+                            Message::Append(request) => queue.waiting.push_back(request),
+                            Message::Close(closed) => {
+                                requests.close();
+                                closing.push(closed);
+                            }
+                        }
+                    }
+                }
+                () = tokio::time::sleep(IDLE), if idle => {
+                    for writer in &mut free {
+                        writer.keep_alive().await;
+                    }
+                }
+            }
         }
         for closed in closing {
             // Whoever waited for the end may have given up.
             let _ = closed.send(());
         }
     }
+}
 
-    /// Waits for requests if there are none, and takes what is there. False at the end.
-    async fn receive(
-        &mut self,
-        waiting: &mut VecDeque<Request>,
-        closing: &mut Vec<oneshot::Sender<()>>,
-    ) -> bool {
-        let mut messages = Vec::new();
-        if waiting.is_empty() {
-            loop {
-                match tokio::time::timeout(IDLE, self.requests.recv_many(&mut messages, BATCH)).await {
-                    Ok(0) => return false,
-                    Ok(_) => break,
-                    Err(_) => self.writer.keep_alive().await,
-                }
-            }
-        } else {
-            // Read on behind the commands that wait for their turn, so that one busy stream does not hold up the others.
-            while messages.len() < BATCH && waiting.len() + messages.len() < QUEUE {
-                match self.requests.try_recv() {
-                    Ok(message) => messages.push(message),
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-                }
-            }
+/// Commits a batch and answers its commands. Gives back the connection and the batch's number.
+async fn commit(
+    mut writer: Writer,
+    batch: u64,
+    requests: Vec<Request>,
+    head: &watch::Sender<u64>,
+) -> (Writer, u64) {
+    let mut chunks = vec![requests];
+    while let Some(mut chunk) = chunks.pop() {
+        if chunk.is_empty() {
+            continue;
         }
-        for message in messages {
-            match message {
-                Message::Append(request) => waiting.push_back(request),
-                Message::Close(closed) => {
-                    self.requests.close();
-                    closing.push(closed);
+        let appends: Vec<&Prepared> = chunk.iter().map(|request| &*request.append).collect();
+        match writer.commit(&appends).await {
+            Ok(outcomes) => {
+                if let Some(last) = outcomes.iter().flatten().map(|appended| appended.last).max() {
+                    advance(head, last);
                 }
+                answer(chunk, outcomes);
             }
-        }
-        true
-    }
-
-    async fn commit(&mut self, batch: Vec<Request>) {
-        let mut chunks = vec![batch];
-        while let Some(mut chunk) = chunks.pop() {
-            if chunk.is_empty() {
-                continue;
+            // One command spoils the statement for all: halve until it is alone, so that its neighbours succeed.
+            Err(error) if error.is_refusal() && chunk.len() > 1 => {
+                let second = chunk.split_off(chunk.len() / 2);
+                chunks.push(second);
+                chunks.push(chunk);
             }
-            let appends: Vec<&Prepared> = chunk.iter().map(|request| &*request.append).collect();
-            match self.writer.commit(&appends).await {
-                Ok(outcomes) => {
-                    if let Some(last) = outcomes.iter().flatten().map(|appended| appended.last).max() {
-                        advance(&self.head, last);
-                    }
-                    answer(chunk, outcomes);
-                }
-                // One command spoils the statement for all: halve until it is alone, so that its neighbours succeed.
-                Err(error) if error.is_refusal() && chunk.len() > 1 => {
-                    let second = chunk.split_off(chunk.len() / 2);
-                    chunks.push(second);
-                    chunks.push(chunk);
-                }
-                Err(error) => {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        commands = chunk.len(),
-                        "append failed"
-                    );
-                    let outcome = if error.is_refusal() {
-                        AppendError::Invalid("the database refused its data".to_owned())
-                    } else {
-                        AppendError::Unavailable(error)
-                    };
-                    let outcomes = chunk.iter().map(|_| Err(outcome.clone())).collect();
-                    answer(chunk, outcomes);
-                }
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    commands = chunk.len(),
+                    "append failed"
+                );
+                let outcome = if error.is_refusal() {
+                    AppendError::Invalid("the database refused its data".to_owned())
+                } else {
+                    AppendError::Unavailable(error)
+                };
+                let outcomes = chunk.iter().map(|_| Err(outcome.clone())).collect();
+                answer(chunk, outcomes);
             }
         }
     }
+    (writer, batch)
 }
 
 /// Moves the known head forward; a late message about an earlier position changes nothing.
@@ -170,41 +181,107 @@ fn answer(chunk: Vec<Request>, outcomes: Vec<Outcome>) {
     }
 }
 
-/// Takes what may commit together, in order of arrival. A command that shares a stream, key, claim or quota with an earlier
-/// one stays for a later batch, and whatever shares something with it stays behind it. Streams that both only look at do not
-/// count: a tenant's keys are rotated together, each on condition that the tenant stands as it did.
-fn take_batch(waiting: &mut VecDeque<Request>) -> Vec<Request> {
-    let mut batch: Vec<Request> = Vec::new();
-    let mut kept = VecDeque::new();
-    let (mut changed, mut looked_at) = (HashSet::<u64>::new(), HashSet::<u64>::new());
-    let (mut events, mut bytes) = (0, 0);
-    while let Some(request) = waiting.pop_front() {
-        if request.reply.is_closed() {
-            continue;
-        }
-        let full = batch.len() >= BATCH
-            || !batch.is_empty()
-                && (events + request.append.event_count > BATCH_EVENTS
-                    || bytes + request.append.bytes > BATCH_BYTES);
-        if full {
-            kept.push_back(request);
-            break;
-        }
-        let append = &request.append;
-        let clashes = append.keys.iter().any(|key| changed.contains(key) || looked_at.contains(key))
-            || append.conditions.iter().any(|key| changed.contains(key));
-        // All go in even when one is there already: see above.
-        changed.extend(&append.keys);
-        looked_at.extend(&append.conditions);
-        if clashes {
-            kept.push_back(request);
-        } else {
-            events += request.append.event_count;
-            bytes += request.append.bytes;
-            batch.push(request);
-        }
+/// What waits, and what is being committed.
+struct Queue {
+    waiting: VecDeque<Request>,
+    under_way: Vec<Batch>,
+    /// How many batches are under way at most.
+    at_once: usize,
+    next: u64,
+}
+
+/// A batch that is being committed.
+struct Batch {
+    number: u64,
+    commands: usize,
+    touched: Touched,
+}
+
+/// What commands have to do with, as [`Prepared::keys`] and [`Prepared::conditions`] have it.
+#[derive(Default)]
+struct Touched {
+    changed: HashSet<u64>,
+    looked_at: HashSet<u64>,
+}
+
+impl Touched {
+    /// Streams that both only look at do not count: a tenant's keys are rotated together, each on condition that the tenant
+    /// stands as it did.
+    fn clashes(&self, append: &Prepared) -> bool {
+        append.keys.iter().any(|key| self.changed.contains(key) || self.looked_at.contains(key))
+            || append.conditions.iter().any(|key| self.changed.contains(key))
     }
-    kept.append(waiting);
-    *waiting = kept;
-    batch
+
+    fn add(&mut self, append: &Prepared) {
+        self.changed.extend(&append.keys);
+        self.looked_at.extend(&append.conditions);
+    }
+}
+
+impl Queue {
+    fn of(at_once: usize) -> Self {
+        Self { waiting: VecDeque::new(), under_way: Vec::new(), at_once, next: 0 }
+    }
+
+    /// A batch to commit now, with its number, or nothing while it is better to wait. Beside another one, a batch is begun when
+    /// it is as large, so that batches do not become smaller and more.
+    fn next(&mut self) -> Option<(u64, Vec<Request>)> {
+        let under_way: usize = self.under_way.iter().map(|batch| batch.commands).sum();
+        if self.waiting.len() < under_way {
+            return None;
+        }
+        let share = (self.waiting.len() + under_way).div_ceil(self.at_once);
+        let requests = self.take(share.clamp(UNDIVIDED, BATCH));
+        if requests.is_empty() {
+            return None;
+        }
+        let mut touched = Touched::default();
+        for request in &requests {
+            touched.add(&request.append);
+        }
+        self.next += 1;
+        self.under_way.push(Batch { number: self.next, commands: requests.len(), touched });
+        Some((self.next, requests))
+    }
+
+    fn done(&mut self, batch: u64) {
+        self.under_way.retain(|under_way| under_way.number != batch);
+    }
+
+    /// Takes what may commit together, in order of arrival. A command that shares a stream, key, claim or quota with an earlier
+    /// one, or with one that is being committed, stays for a later batch, and whatever shares something with it stays behind it.
+    fn take(&mut self, most: usize) -> Vec<Request> {
+        let mut batch: Vec<Request> = Vec::new();
+        let mut kept = VecDeque::new();
+        let mut earlier = Touched::default();
+        let (mut events, mut bytes) = (0, 0);
+        while let Some(request) = self.waiting.pop_front() {
+            if request.reply.is_closed() {
+                continue;
+            }
+            let full = batch.len() >= most
+                || !batch.is_empty()
+                    && (events + request.append.event_count > BATCH_EVENTS
+                        || bytes + request.append.bytes > BATCH_BYTES);
+            if full {
+                kept.push_back(request);
+                break;
+            }
+            let append = &request.append;
+            let clashes =
+                earlier.clashes(append) || self.under_way.iter().any(|batch| batch.touched.clashes(append));
+            // All go in even when one is there already: see above.
+            earlier.add(append);
+            if clashes {
+                kept.push_back(request);
+            } else {
+                events += append.event_count;
+                bytes += append.bytes;
+                batch.push(request);
+            }
+        }
+        kept.append(&mut self.waiting);
+        self.waiting = kept;
+        batch
+    }
 }

@@ -131,17 +131,18 @@ impl Journal {
         let head = watch::Sender::new(position);
         let (sender, requests) = mpsc::channel(QUEUE);
         let mut watchers = vec![tokio::spawn(poll(database.clone(), head.clone())).abort_handle()];
-        let writer = match &database {
+        let writers = match &database {
             Database::Postgres(pool) => {
                 watchers.push(tokio::spawn(postgres::listen(pool.clone(), head.clone())).abort_handle());
-                Writer::Postgres(postgres::PostgresWriter::new(pool, options.append_timeout))
+                let writer = || postgres::PostgresWriter::new(pool, options.append_timeout);
+                vec![Writer::Postgres(writer()), Writer::Postgres(writer())]
             }
             Database::Sqlite(sqlite) => {
-                Writer::Sqlite(sqlite::SqliteWriter::new(sqlite.clone(), options.append_timeout))
+                vec![Writer::Sqlite(sqlite::SqliteWriter::new(sqlite.clone(), options.append_timeout))]
             }
         };
         let patience = options.append_timeout;
-        tokio::spawn(Lane { writer, requests, head: head.clone() }.run());
+        tokio::spawn(Lane { writers, requests, head: head.clone() }.run());
         Ok(Self(Arc::new(Inner { database, lane: sender, patience, head, watchers })))
     }
 

@@ -19,6 +19,8 @@ use super::record::{ReadBack, UsageRecord};
 /// the bus take at once. Decisions that only count take no room.
 const MOST_LISTED: usize = 500;
 const MICROS_PER_MINUTE: i64 = 60_000_000;
+/// As few bytes as a record of an accepted request usually has.
+const USUAL_RECORD: usize = 80;
 
 /// What becomes one event, or several when it is much: a key and its owner, or nobody, in a minute.
 type Group = (Option<(KeyId, TenantId)>, i64);
@@ -34,14 +36,19 @@ type Sealed = HashMap<Caller, Option<String>, RandomState>;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Groups {
     /// The number of each group and how many records it has.
-    sizes: HashMap<Group, (usize, usize), RandomState>,
+    sizes: HashMap<Group, (u32, usize), RandomState>,
     /// Of each record the number of its group, when it was decided, and where it stands.
-    seen: Vec<(usize, i64, Place)>,
+    seen: Vec<(u32, i64, Place)>,
     callers: HashSet<Caller, RandomState>,
     previous: Option<Caller>,
 }
 
 impl Groups {
+    /// For a segment of so many bytes.
+    pub(super) fn of(bytes: usize) -> Self {
+        Self { seen: Vec::with_capacity(bytes / USUAL_RECORD), ..Self::default() }
+    }
+
     pub(super) fn add(&mut self, place: Place, record: &ReadBack<'_>) {
         let decision = &record.decision;
         let owner = decision.key.map(|(key, tenant, _)| (key, tenant));
@@ -52,7 +59,7 @@ impl Groups {
                 self.previous = Some(caller);
             }
         }
-        let next = self.sizes.len();
+        let next = u32::try_from(self.sizes.len()).unwrap_or(u32::MAX);
         let minute = decision.at.div_euclid(MICROS_PER_MINUTE);
         let (group, size) = self.sizes.entry((owner, minute)).or_insert((next, 0));
         *size += 1;
@@ -66,7 +73,8 @@ impl Groups {
         by_number.sort_unstable_by_key(|(_, (number, _))| *number);
         groups.extend(by_number.into_iter().map(|(group, (_, size))| (*group, Vec::with_capacity(*size))));
         for (number, at, place) in &self.seen {
-            if let Some((_, places)) = groups.get_mut(*number) {
+            if let Some((_, places)) = usize::try_from(*number).ok().and_then(|number| groups.get_mut(number))
+            {
                 places.push((*at, *place));
             }
         }

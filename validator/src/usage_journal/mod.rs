@@ -40,7 +40,7 @@ pub struct Batch {
 
 impl Batch {
     fn read(node: String, number: BatchNumber, bytes: Vec<u8>) -> Result<Self, Unreadable> {
-        let mut groups = Groups::default();
+        let mut groups = Groups::of(bytes.len());
         let contents = Contents::read(bytes, |place, record| groups.add(place, &record))?;
         Ok(Self { node, number, contents, groups })
     }
