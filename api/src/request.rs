@@ -30,7 +30,7 @@ impl RequestId {
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
+        ascii(&self.0).unwrap_or_default()
     }
 
     /// The id as the header's value.
@@ -61,6 +61,12 @@ impl RequestId {
     const fn none() -> Self {
         Self(HeaderValue::from_static("none"))
     }
+}
+
+/// A header's value as text, unless it is not ASCII. The server lets no control characters in but tabs, so they are not looked
+/// for once more, byte by byte.
+pub(crate) fn ascii(value: &HeaderValue) -> Option<&str> {
+    std::str::from_utf8(value.as_bytes()).ok().filter(|text| text.is_ascii())
 }
 
 /// Gives every request an id, turns failures into problem details, and puts a line into the log. `HEAD` is answered as `GET`

@@ -9,13 +9,13 @@ use futures::future::try_join_all;
 use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::validity::{Entry, KeyEntry, TenantEntry};
 use nexus_infrastructure::gate::{Gate, GateError};
-use nexus_infrastructure::journal::{RecordedEvent, Subscription};
+use nexus_infrastructure::journal::{Change, Subscription};
 use nexus_validator::Validator;
 use tokio::sync::watch;
 
 use crate::node::freshness::Freshness;
 
-/// Events a turn.
+/// Changes a turn.
 const TURN: u32 = 1_000;
 /// Loads at a time. One after the other, each would queue for a connection behind all requests that wait for one, and whoever
 /// waits to see a change would wait for the sum.
@@ -61,10 +61,10 @@ async fn turn(
 ) -> Result<(), GateError> {
     let asked = freshness.now();
     let complete = match tokio::time::timeout(QUIET, subscription.next(TURN)).await {
-        Ok(events) => {
-            let events = events.map_err(GateError::Unavailable)?;
-            let entries = entries(gate, &events).await?;
-            if let Some(last) = events.last() {
+        Ok(changes) => {
+            let changes = changes.map_err(GateError::Unavailable)?;
+            let entries = entries(gate, &changes).await?;
+            if let Some(last) = changes.last() {
                 validator.apply(entries, last.position);
             }
             subscription.at_end()
@@ -77,24 +77,24 @@ async fn turn(
     Ok(())
 }
 
-/// The present state of everything that the events touch. It may be newer than the last of them,
-/// which does no harm: entries are whole states, and the events in between only repeat them.
-async fn entries(gate: &Gate, events: &[RecordedEvent]) -> Result<Vec<Entry>, GateError> {
+/// The present state of everything that changed. It may be newer than the last of the changes,
+/// which does no harm: entries are whole states, and the changes in between only repeat them.
+async fn entries(gate: &Gate, changes: &[Change]) -> Result<Vec<Entry>, GateError> {
     let mut seen = BTreeSet::new();
-    let touched: Vec<&RecordedEvent> =
-        events.iter().filter(|event| seen.insert((&event.aggregate_type, &event.aggregate_id))).collect();
+    let touched: Vec<&Change> =
+        changes.iter().filter(|change| seen.insert((&change.aggregate_type, &change.aggregate_id))).collect();
     let mut entries = Vec::new();
     for several in touched.chunks(AT_ONCE) {
-        let loaded = try_join_all(several.iter().map(|event| entry(gate, event))).await?;
+        let loaded = try_join_all(several.iter().map(|change| entry(gate, change))).await?;
         entries.extend(loaded.into_iter().flatten());
     }
     Ok(entries)
 }
 
-async fn entry(gate: &Gate, event: &RecordedEvent) -> Result<Option<Entry>, GateError> {
-    match event.aggregate_type.as_str() {
-        "tenant" => tenant_entry(gate, &event.aggregate_id).await,
-        "key" => key_entry(gate, &event.aggregate_id).await,
+async fn entry(gate: &Gate, change: &Change) -> Result<Option<Entry>, GateError> {
+    match change.aggregate_type.as_str() {
+        "tenant" => tenant_entry(gate, &change.aggregate_id).await,
+        "key" => key_entry(gate, &change.aggregate_id).await,
         _ => Ok(None),
     }
 }

@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 
 use crate::app::App;
 use crate::problem::Problem;
-use crate::request::{self, DURATION, REQUEST_ID, RequestId, STATUS_CLASSES, status_class};
+use crate::request::{self, DURATION, REQUEST_ID, RequestId, STATUS_CLASSES, ascii, status_class};
 
 /// An instant, by both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -110,7 +110,7 @@ impl<'r> Stated<'r> {
 
     pub(crate) fn text(self) -> Option<&'r str> {
         match self {
-            Self::Once(value) => value.to_str().ok(),
+            Self::Once(value) => ascii(value),
             Self::Not | Self::Contradicted => None,
         }
     }
@@ -128,7 +128,7 @@ impl<'r> Headers<'r> {
             request_id: None,
         };
         for (name, value) in headers {
-            let (name, text) = (name.as_str(), value.to_str().ok());
+            let (name, text) = (name.as_str(), ascii(value));
             match name {
                 "x-original-method" | "x-forwarded-method" => read.original_method.add(value),
                 "x-original-uri" | "x-forwarded-uri" => read.original_uri.add(value),

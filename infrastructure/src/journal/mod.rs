@@ -8,7 +8,7 @@ use futures::{Stream, TryStreamExt};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
-use crate::database::{ANSWERS_WITHIN, Database, DatabaseError, Value, in_time};
+use crate::database::{ANSWERS_WITHIN, Database, DatabaseError, Row, Value, in_time};
 
 mod append;
 mod json;
@@ -48,6 +48,17 @@ impl Default for JournalOptions {
     fn default() -> Self {
         Self { append_timeout: ANSWERS_WITHIN }
     }
+}
+
+/// That an event was appended, and to which stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The event's place in the whole log, from 1, without gaps.
+    pub position: u64,
+    /// The aggregate's type.
+    pub aggregate_type: String,
+    /// The aggregate's id.
+    pub aggregate_id: String,
 }
 
 /// An event with its place in the log.
@@ -187,6 +198,23 @@ impl Journal {
             Database::Postgres(pool) => in_time(postgres::read(pool, after, limit)).await,
             Database::Sqlite(sqlite) => in_time(sqlite::read(sqlite, after, limit)).await,
         }
+    }
+
+    /// As [`Journal::read`], without what the events say: that may be long, and whoever reads states needs none of it.
+    pub async fn changes(&self, after: u64, limit: u32) -> Result<Vec<Change>, DatabaseError> {
+        let log = if self.0.database.is_postgres() { "events" } else { "event_log" };
+        let sql = format!(
+            "SELECT position, aggregate_type, aggregate_id FROM {log} WHERE position > $1 ORDER BY position LIMIT $2"
+        );
+        let args = [i64::try_from(after).unwrap_or(i64::MAX).into(), i64::from(limit).into()];
+        let change = |row: &Row| {
+            Ok(Change {
+                position: row.uint(0)?,
+                aggregate_type: row.text(1)?.to_owned(),
+                aggregate_id: row.text(2)?.to_owned(),
+            })
+        };
+        self.0.database.query(&sql, &args).await?.iter().map(change).collect()
     }
 
     /// The events at these positions, in order; what is not in the log is left out. Where they are big, as many as

@@ -1,17 +1,17 @@
-//! Follows the log from a position on: each event once, in order, as soon as it is committed anywhere.
+//! Follows the log from a position on: each change once, in order, as soon as it is committed anywhere.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{Journal, RecordedEvent, Turn};
+use super::{Change, Journal};
 use crate::database::DatabaseError;
 
 /// How long a quiet reader waits before it looks by itself, in case a wake-up was lost.
 const POLL: Duration = Duration::from_secs(1);
 
 /// A reader of the log. It keeps its place in memory alone: whoever needs it after a restart stores
-/// [`Subscription::position`] together with what it made of the events.
+/// [`Subscription::position`] together with what it made of the changes.
 ///
 /// It outlives restarts of the database: an error leaves it where it is, and the caller calls again after a pause.
 #[derive(Debug)]
@@ -29,32 +29,33 @@ impl Subscription {
         Self { journal, after, at_end: false, wake }
     }
 
-    /// The position of the last event that was handed out.
+    /// The position of the last change that was handed out.
     pub fn position(&self) -> u64 {
         self.after
     }
 
-    /// Whether the log ended, when it was read, behind the events that were handed out last.
+    /// Whether the log ended, when it was read, behind the changes that were handed out last.
     pub fn at_end(&self) -> bool {
         self.at_end
     }
 
-    /// The next events, at most `limit`, never none: what is there at once, else it waits. Dropping the future loses nothing.
+    /// The next changes, at most `limit`, never none: what is there at once, else it waits. Dropping the future loses nothing.
     ///
     /// [`DatabaseError::Gap`] says that the log is damaged, and trying again will not help.
-    pub async fn next(&mut self, limit: u32) -> Result<Vec<RecordedEvent>, DatabaseError> {
+    pub async fn next(&mut self, limit: u32) -> Result<Vec<Change>, DatabaseError> {
+        let limit = limit.max(1);
         loop {
-            let Turn { events, at_end } = self.journal.read_turn(self.after, limit.max(1)).await?;
+            let changes = self.journal.changes(self.after, limit).await?;
             let mut last = self.after;
-            for event in &events {
-                if event.position != last + 1 {
-                    return Err(DatabaseError::Gap { expected: last + 1, found: event.position });
+            for change in &changes {
+                if change.position != last + 1 {
+                    return Err(DatabaseError::Gap { expected: last + 1, found: change.position });
                 }
-                last = event.position;
+                last = change.position;
             }
             if last > self.after {
-                (self.after, self.at_end) = (last, at_end);
-                return Ok(events);
+                (self.after, self.at_end) = (last, changes.len() < limit as usize);
+                return Ok(changes);
             }
             self.wait().await;
         }
