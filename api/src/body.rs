@@ -34,6 +34,13 @@ pub fn require_json(head: &RequestHead) -> Result<(), Problem> {
     Ok(())
 }
 
+/// What is wrong, and what to do: what the text of an error advises behind its last semicolon, or else `fix`. What somebody
+/// wrote stands in front of that, whatever it holds.
+pub(crate) fn advised(error: &str, fix: &str) -> (String, String) {
+    let (message, fix) = error.rsplit_once("; ").unwrap_or((error, fix));
+    (message.to_owned(), fix.to_owned())
+}
+
 /// A JSON object being read. Every `take` removes a field and notes what is wrong with it;
 /// [`Fields::finish`] refuses what is left over.
 #[derive(Debug)]
@@ -109,8 +116,8 @@ impl Fields {
 
     /// Notes that a parser refused a field. What its text advises behind a semicolon takes the place of `fix`.
     fn refused(&mut self, name: &str, error: &str, fix: &str) {
-        let (message, fix) = error.split_once("; ").unwrap_or((error, fix));
-        self.wrong(name, message, fix);
+        let (message, fix) = advised(error, fix);
+        self.wrong(name, &message, &fix);
     }
 
     /// A text that a parser accepts.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, web};
 
+use crate::body::advised;
 use crate::problem::{FieldError, Problem};
 
 /// A query being read. [`QueryFields::finish`] refuses what nobody asked for.
@@ -77,7 +78,8 @@ impl QueryFields {
         match parse(&text) {
             Ok(value) => Some(value),
             Err(error) => {
-                self.wrong(name, &error.to_string(), fix);
+                let (message, fix) = advised(&error.to_string(), fix);
+                self.wrong(name, &message, &fix);
                 None
             }
         }
@@ -90,13 +92,6 @@ impl QueryFields {
             Ok(_) | Err(_) => Err("not a number from 1 to 200"),
         };
         self.parsed("limit", "give a number from 1 to 200", parse).unwrap_or(50)
-    }
-
-    /// An instant, in Unix microseconds.
-    pub fn instant(&mut self, name: &'static str) -> Option<i64> {
-        self.parsed(name, "write it like 2026-01-31T14:03:00Z", |text| {
-            chrono::DateTime::parse_from_rfc3339(text).map(|at| at.timestamp_micros())
-        })
     }
 
     fn wrong(&mut self, name: &str, message: &str, fix: &str) {

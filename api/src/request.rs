@@ -44,18 +44,21 @@ impl RequestId {
         request.extensions().get::<Self>().cloned().unwrap_or_else(Self::none)
     }
 
-    /// The id that was given where it will do, else one of this instant.
-    pub(crate) fn take_or_make(given: Option<&HeaderValue>, app: &App, unix_micros: i64) -> Self {
-        let given = given.filter(|value| {
+    /// The caller's id, where it will do.
+    pub(crate) fn given(value: Option<&HeaderValue>) -> Option<Self> {
+        let will_do = |value: &&HeaderValue| {
             let bytes = value.as_bytes();
             (1..=LONGEST_REQUEST_ID).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
-        });
-        let made = || {
-            let mut text = [0u8; uuid::fmt::Hyphenated::LENGTH];
-            let id = app.gate.entropy().uuid_v7_at(unix_micros);
-            HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)).ok()
         };
-        given.cloned().or_else(made).map_or_else(Self::none, Self)
+        value.filter(will_do).cloned().map(Self)
+    }
+
+    /// An id of this instant.
+    pub(crate) fn made(app: &App, unix_micros: i64) -> Self {
+        let mut text = [0u8; uuid::fmt::Hyphenated::LENGTH];
+        let id = app.gate.entropy().uuid_v7_at(unix_micros);
+        let value = HeaderValue::from_str(id.hyphenated().encode_lower(&mut text));
+        value.map_or_else(|_| Self::none(), Self)
     }
 
     const fn none() -> Self {
@@ -80,7 +83,8 @@ pub async fn trace(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let app = request.app_data::<web::Data<App>>().cloned().ok_or_else(|| Problem::internal("no app"))?;
     let began = Moment::now(&app);
-    let id = RequestId::take_or_make(request.headers().get(&REQUEST_ID), &app, began.unix_micros);
+    let given = RequestId::given(request.headers().get(&REQUEST_ID));
+    let id = given.unwrap_or_else(|| RequestId::made(&app, began.unix_micros));
     request.extensions_mut().insert(id.clone());
     let method = request.method().clone();
     if method == Method::HEAD {

@@ -1,6 +1,6 @@
 //! Instants as people write them: RFC 3339, or a date for its first moment in UTC.
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Utc};
 
 /// What to write, for whoever is told that a text is [`InvalidInstant`].
 pub const FORM: &str =
@@ -16,12 +16,10 @@ pub struct InvalidInstant;
 /// # Errors
 /// [`InvalidInstant`]
 pub fn parse(text: &str) -> Result<DateTime<Utc>, InvalidInstant> {
-    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-        return Ok(at.with_timezone(&Utc));
-    }
-    // All ten characters: where a nought is missing, a day and a month are easily taken for each other.
-    let day = (text.len() == 10).then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()).flatten();
-    day.map(|day| day.and_time(NaiveTime::MIN).and_utc()).ok_or(InvalidInstant)
+    // What reads RFC 3339 takes digits alone, and as many as there must be.
+    let at = DateTime::parse_from_rfc3339(text)
+        .or_else(|_| DateTime::parse_from_rfc3339(&format!("{text}T00:00:00Z")));
+    at.map(|at| at.with_timezone(&Utc)).map_err(|_| InvalidInstant)
 }
 
 #[cfg(test)]
@@ -46,6 +44,10 @@ mod tests {
             "31-12-2026",
             "2026-01-31 14:03",
             "2026-12-31Z",
+            "+2026-1-31",
+            "-2026-1-31",
+            "2026- 1-31",
+            "+26214-1-1",
         ] {
             assert_eq!(parse(wrong), Err(InvalidInstant), "{wrong}");
         }

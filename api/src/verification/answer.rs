@@ -27,21 +27,29 @@ pub enum VerifyAnswer<'a> {
 /// The credential may do what was asked.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Accepted<'a> {
+    /// Always `true`.
     valid: bool,
     /// Always `VALID`.
     #[schema(value_type = String)]
     code: Code,
+    /// Whose the key is.
     #[schema(value_type = String)]
     tenant_id: TenantId,
+    /// The key.
     #[schema(value_type = String)]
     key_id: KeyId,
+    /// The key's name.
     name: &'a str,
+    /// `secret` or `publishable`.
     #[serde(rename = "type")]
     #[schema(value_type = String)]
     key_type: KeyType,
+    /// The environment that the key is for.
     environment: &'a str,
+    /// What the key was granted.
     #[schema(value_type = Vec<String>)]
     scopes: Scopes<'a>,
+    /// From when on the secret is refused; `null`: never.
     #[schema(value_type = Option<String>)]
     expires_at: Option<DateTime<Utc>>,
     /// Always empty: keys have no limits in this version.
@@ -54,6 +62,7 @@ pub struct Accepted<'a> {
 /// The credential may not do what was asked.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Rejected<'a> {
+    /// Always `false`.
     valid: bool,
     /// Why, for machines.
     #[schema(value_type = String)]
@@ -70,7 +79,9 @@ pub struct Rejected<'a> {
 /// What the dialect tells the outside.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Outward<'a> {
+    /// The status.
     status: u16,
+    /// Headers by name.
     #[schema(value_type = BTreeMap<String, String>)]
     headers: BTreeMap<&'a str, &'a str>,
     /// The body: JSON as such, anything else as a text.

@@ -1,16 +1,17 @@
 //! `GET /v1/forward-auth/{dialect}`: the verdict for a gateway that passes the caller's own request
 //! headers on: nginx `auth_request`, Caddy `forward_auth`, Traefik ForwardAuth, Envoy ext_authz.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_http::{RequestHead, Response};
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use foldhash::fast::RandomState;
 use nexus_domain::dialect::Dialect;
 use nexus_domain::ids::LONGEST_ID;
@@ -37,6 +38,9 @@ const QUERIES_KEPT: usize = 256;
 /// The longest of them, in bytes.
 const LONGEST_KEPT: usize = 256;
 
+/// How often the log is told of a query that was refused, at most.
+const WARNED_EVERY: Duration = Duration::from_secs(60);
+
 /// The path of a dialect's way in, without its name.
 pub(super) const PREFIX: &str = "/v1/forward-auth/";
 
@@ -46,11 +50,13 @@ pub(super) struct Door {
     dialect: Arc<Dialect>,
     /// What queries say, which is the same for nearly all requests.
     needs: RefCell<HashMap<String, Rc<Needs>, RandomState>>,
+    /// When the log was last told of a query that says nothing: gateways show such a refusal to nobody.
+    warned: Cell<Option<Duration>>,
 }
 
 impl Door {
     pub(super) fn to(app: Rc<web::Data<App>>, dialect: &Arc<Dialect>) -> Self {
-        Self { app, dialect: Arc::clone(dialect), needs: RefCell::default() }
+        Self { app, dialect: Arc::clone(dialect), needs: RefCell::default(), warned: Cell::new(None) }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -63,6 +69,18 @@ impl Door {
         let answered =
             if rest.is_empty() { forward_auth(self, &hot) } else { Ok(appended(self, &hot, rest)) };
         hot.finish(&self.app, HotRoute::ForwardAuth, answered)
+    }
+
+    /// Tells the log of a query that was refused, now and then: anybody may send any.
+    fn warn(&self, hot: &HotRequest<'_>, problem: &Problem) {
+        let now = hot.began.monotonic;
+        if self.warned.get().is_none_or(|last| now.saturating_sub(last) >= WARNED_EVERY) {
+            self.warned.set(Some(now));
+            tracing::warn!(
+                dialect = self.name(), request_id = hot.id.as_str(), %problem,
+                "forward auth was asked for what the dialect does not have"
+            );
+        }
     }
 
     fn needs(&self, query: &str) -> Result<Rc<Needs>, Problem> {
@@ -84,9 +102,10 @@ impl Door {
 
 /// What is asked of a dialect that nobody serves here: everything behind [`PREFIX`] that has no door.
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
-    let refused = |app: web::Data<App>, path: web::Path<(String,)>| async move {
-        let (name,) = path.into_inner();
-        let name: String = name.chars().take_while(|character| *character != '/').take(64).collect();
+    let refused = |request: HttpRequest, app: web::Data<App>| async move {
+        // As it was written: names are not decoded.
+        let named = request.path().strip_prefix(PREFIX).unwrap_or_default();
+        let name: String = named.chars().take_while(|character| *character != '/').take(64).collect();
         let served: Vec<&str> = app.gate.dialects().iter().map(|dialect| dialect.name.as_str()).collect();
         let detail = format!("no dialect is named `{name}`; this server has {}", served.join(", "));
         Err::<HttpResponse, _>(Problem::new(&problem::NOT_FOUND, detail))
@@ -112,10 +131,11 @@ struct Needs {
         ("scope" = Option<Vec<String>>, Query, description = "Scopes that are all needed"),
         ("environment" = Option<String>, Query, description = "The environment that is served"),
     ),
-    responses((status = 200, description = "Accepted; `X-Nexus-Tenant`, `X-Nexus-Key` and `X-Nexus-Scopes` tell whose the credential is"), (status = 401, description = "The dialect's own refusal"), (status = 403, description = "The dialect's own refusal"), (status = 404, body = problem::Document)),
+    responses((status = 200, description = "Accepted; `X-Nexus-Tenant`, `X-Nexus-Key` and `X-Nexus-Scopes` tell whose the credential is"), (status = 400, description = "The query asks for what the dialect does not have", body = problem::Document), (status = 401, description = "The dialect's own refusal"), (status = 403, description = "The dialect's own refusal"), (status = 404, body = problem::Document)),
 )]
 fn forward_auth(door: &Door, hot: &HotRequest<'_>) -> Result<Response<BoxBody>, Problem> {
-    let needs = door.needs(hot.head.uri.query().unwrap_or_default())?;
+    let query = hot.head.uri.query().unwrap_or_default();
+    let needs = door.needs(query).inspect_err(|problem| door.warn(hot, problem))?;
     let said = if from_trusted_proxy(hot.head, &door.app.trusted_proxies) {
         Said { method: hot.headers.original_method.text(), path: hot.headers.original_uri.text() }
     } else {
@@ -160,7 +180,7 @@ fn decide(door: &Door, hot: &HotRequest<'_>, needs: &Needs, said: Said<'_>) -> R
         method: said.method,
         path: said.path,
         ip,
-        request_id: Some(hot.id.as_str()),
+        request_id: hot.id_given.then(|| hot.id.as_str()),
         client_version: hot.headers.client_version,
     });
     respond(dialect, &decision)

@@ -37,14 +37,18 @@ pub(crate) struct HotRequest<'r> {
     pub(crate) head: &'r RequestHead,
     pub(crate) headers: Headers<'r>,
     pub(crate) id: RequestId,
+    /// Whether the id is the caller's. Of usage, only such a one tells somebody something.
+    pub(crate) id_given: bool,
     pub(crate) began: Moment,
 }
 
 impl<'r> HotRequest<'r> {
     pub(crate) fn of(head: &'r RequestHead, app: &App) -> Self {
         let (headers, began) = (Headers::of(head), Moment::now(app));
-        let id = RequestId::take_or_make(headers.request_id, app, began.unix_micros);
-        Self { head, headers, id, began }
+        let given = RequestId::given(headers.request_id);
+        let id_given = given.is_some();
+        let id = given.unwrap_or_else(|| RequestId::made(app, began.unix_micros));
+        Self { head, headers, id, id_given, began }
     }
 
     /// The caller's address, as [`request::client_ip`] has it.

@@ -107,7 +107,7 @@ pub(super) async fn answer(
     path = "/v1/verify",
     tag = "verification",
     request_body = VerifyBody<'static>,
-    responses((status = 200, description = "A verdict, valid or refused", body = VerifyAnswer<'static>), (status = 400, body = problem::Document), (status = 401, body = problem::Document), (status = 403, body = problem::Document)),
+    responses((status = 200, description = "A verdict, valid or refused", body = VerifyAnswer<'static>), (status = 400, body = problem::Document), (status = 401, body = problem::Document), (status = 403, body = problem::Document), (status = 408, body = problem::Document), (status = 413, body = problem::Document), (status = 415, body = problem::Document)),
 )]
 async fn verify(app: &App, hot: &HotRequest<'_>, body: Payload) -> Result<Response<BoxBody>, Problem> {
     let asker = Asker::of(hot, app)?;

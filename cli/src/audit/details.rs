@@ -58,6 +58,8 @@ fn member(name: &str, value: &Value, empty: &str) -> String {
         (true, _) => format!("{name}={empty}"),
         // Restrictions have names of their own.
         (false, Value::Object(_)) => words,
+        // A name could read like particulars of its own.
+        (false, _) if words.contains([';', '"']) => format!("{name}={words:?}"),
         (false, _) => format!("{name}={words}"),
     }
 }
@@ -71,6 +73,7 @@ mod tests {
     #[test]
     fn what_matters_is_told_in_few_words() {
         for (particulars, said) in [
+            (json!({"name": "x; scopes=none"}), "name=\"x; scopes=none\""),
             (
                 json!({"name": "CI", "type": "secret", "environment": "live", "scopes": ["a:read", "b"], "ip_allowlist": [],
                     "restrictions": {"brand": ["acme", "zeta"]}, "expires_at": null, "client_id": null, "prefix": "nx_live_a"}),

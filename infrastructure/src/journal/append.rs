@@ -189,9 +189,9 @@ pub(super) struct Prepared {
     pub(super) now: i64,
     /// What the events are stamped with; the database's clock if there is none.
     pub(super) created_at: Option<i64>,
-    /// Hashes of all that it changes, which no two appends of a batch may share. A collision only sends one to the next batch.
+    /// Hashes of all that it changes, which no two appends under way may share. A collision only lets one wait for the other.
     pub(super) keys: Vec<u64>,
-    /// Hashes of the streams that are conditions only: appends that change nothing of them may share a batch.
+    /// Hashes of the streams that are conditions only: appends that change nothing of them may go together.
     pub(super) conditions: Vec<u64>,
     pub(super) event_count: usize,
     pub(super) bytes: usize,

@@ -8,6 +8,7 @@ use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use futures::future::join_all;
 use futures::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -23,7 +24,7 @@ const BATCH_EVENTS: usize = 4096;
 const BATCH_BYTES: usize = 8 << 20;
 /// A batch that is not larger is not divided among connections: what every commit costs would be paid more often.
 const UNDIVIDED: usize = 64;
-/// How long the lane is idle before it looks whether its connection still stands, so that a restart of the database is
+/// How long the lane is idle before it looks whether its connections still stand, so that a restart of the database is
 /// noticed by the lane and not by the next caller.
 const IDLE: Duration = Duration::from_secs(3);
 
@@ -72,23 +73,28 @@ pub(super) struct Lane {
 impl Lane {
     /// Runs until it is closed or all senders are gone, and then until all that was queued is answered.
     pub(super) async fn run(self) {
-        let Self { writers: mut free, mut requests, head } = self;
-        let mut queue = Queue::of(free.len());
+        let Self { writers, mut requests, head } = self;
+        let mut queue = Queue::of(writers.len());
+        // In turn, so that each is used, and one that has died does not wait for the day on which it is needed.
+        let mut free = VecDeque::from(writers);
         let mut commits = FuturesUnordered::new();
         let (mut messages, mut closing) = (Vec::new(), Vec::new());
         let mut open = true;
-        while open || !queue.waiting.is_empty() || !commits.is_empty() {
-            while let Some(writer) = free.pop() {
+        loop {
+            while let Some(writer) = free.pop_front() {
                 let Some((batch, requests)) = queue.next() else {
-                    free.push(writer);
+                    free.push_front(writer);
                     break;
                 };
                 commits.push(commit(writer, batch, requests, &head));
             }
             let idle = commits.is_empty() && queue.waiting.is_empty();
+            if idle && !open {
+                break;
+            }
             tokio::select! {
                 Some((writer, batch)) = commits.next() => {
-                    free.push(writer);
+                    free.push_back(writer);
                     queue.done(batch);
                 }
                 // Read on behind the commands that wait for their turn, so that one busy stream does not hold up the others.
@@ -105,9 +111,7 @@ impl Lane {
                     }
                 }
                 () = tokio::time::sleep(IDLE), if idle => {
-                    for writer in &mut free {
-                        writer.keep_alive().await;
-                    }
+                    join_all(free.iter_mut().map(Writer::keep_alive)).await;
                 }
             }
         }
@@ -283,5 +287,117 @@ impl Queue {
         kept.append(&mut self.waiting);
         self.waiting = kept;
         batch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::append::{Append, Expected, NewEvent, StreamAppend};
+    use super::super::json::Json;
+    use super::*;
+
+    /// A command that changes one stream, perhaps on condition of another one, and its caller.
+    fn command(changes: &str, looks_at: Option<&str>) -> (Request, oneshot::Receiver<Outcome>) {
+        let stream = |id: &str, events| StreamAppend {
+            aggregate_type: "thing".to_owned(),
+            aggregate_id: id.to_owned(),
+            expected: Expected::Any,
+            events,
+        };
+        let event = NewEvent {
+            event_type: "Happened".to_owned(),
+            event_version: "1.0".to_owned(),
+            payload: Json::from(serde_json::json!({})),
+            metadata: Json::from(serde_json::json!({})),
+        };
+        let mut streams = vec![stream(changes, vec![event])];
+        streams.extend(looks_at.map(|id| stream(id, Vec::new())));
+        let append = Append { streams, ..Append::default() };
+        let (reply, caller) = oneshot::channel();
+        (Request { append: Box::new(Prepared::new(append).unwrap()), reply }, caller)
+    }
+
+    /// Lets commands wait, each of which changes one of these streams.
+    fn wait(queue: &mut Queue, changes: impl IntoIterator<Item = String>) -> Vec<oneshot::Receiver<Outcome>> {
+        let wait_one = |id: String| {
+            let (request, caller) = command(&id, None);
+            queue.waiting.push_back(request);
+            caller
+        };
+        changes.into_iter().map(wait_one).collect()
+    }
+
+    fn ids(numbers: std::ops::Range<u32>) -> impl Iterator<Item = String> {
+        numbers.map(|number| number.to_string())
+    }
+
+    fn begin(queue: &mut Queue) -> Option<(u64, usize)> {
+        queue.next().map(|(batch, requests)| (batch, requests.len()))
+    }
+
+    #[test]
+    fn many_commands_are_divided_and_few_are_not() {
+        let mut queue = Queue::of(2);
+        let _callers = wait(&mut queue, ids(0..256));
+        assert_eq!((begin(&mut queue), begin(&mut queue)), (Some((1, 128)), Some((2, 128))));
+        queue.done(1);
+        let _more = wait(&mut queue, ids(1000..1127));
+        assert_eq!(begin(&mut queue), None, "not yet as many as are under way");
+        let _last = wait(&mut queue, ids(1127..1128));
+        assert_eq!(begin(&mut queue), Some((3, 128)));
+        let mut alone = Queue::of(1);
+        let _callers = wait(&mut alone, ids(0..300));
+        assert_eq!(begin(&mut alone), Some((1, BATCH)));
+        let mut few = Queue::of(2);
+        let _callers = wait(&mut few, ids(0..40));
+        assert_eq!(begin(&mut few), Some((1, 40)));
+    }
+
+    #[test]
+    fn what_shares_a_stream_with_a_batch_under_way_waits_for_it() {
+        let mut queue = Queue::of(2);
+        let _first = wait(&mut queue, ["a".to_owned()]);
+        assert_eq!(begin(&mut queue), Some((1, 1)));
+        let _clashing = wait(&mut queue, ["a".to_owned(), "a".to_owned()]);
+        assert_eq!(begin(&mut queue), None);
+        let _other = wait(&mut queue, ["b".to_owned()]);
+        assert_eq!(begin(&mut queue), Some((2, 1)), "the other one need not wait");
+        queue.done(2);
+        assert_eq!(begin(&mut queue), None);
+        queue.done(1);
+        assert_eq!(begin(&mut queue), Some((3, 1)), "one of a stream at a time");
+        assert_eq!(queue.waiting.len(), 1);
+    }
+
+    #[test]
+    fn a_stream_that_is_only_looked_at_keeps_nobody_waiting_but_who_changes_it() {
+        let mut queue = Queue::of(2);
+        let mut callers = Vec::new();
+        let mut add = |queue: &mut Queue, changes: &str, looks_at: Option<&str>| {
+            let (request, caller) = command(changes, looks_at);
+            queue.waiting.push_back(request);
+            callers.push(caller);
+        };
+        add(&mut queue, "key 1", Some("tenant"));
+        assert_eq!(begin(&mut queue), Some((1, 1)));
+        add(&mut queue, "key 2", Some("tenant"));
+        assert_eq!(begin(&mut queue), Some((2, 1)));
+        queue.done(2);
+        add(&mut queue, "tenant", None);
+        add(&mut queue, "key 3", Some("tenant"));
+        assert_eq!(begin(&mut queue), None, "whoever comes behind the change waits for it");
+        queue.done(1);
+        assert_eq!(begin(&mut queue), Some((3, 1)));
+        assert_eq!(begin(&mut queue), None);
+        queue.done(3);
+        assert_eq!(begin(&mut queue), Some((4, 1)));
+    }
+
+    #[test]
+    fn commands_whose_callers_have_gone_are_forgotten() {
+        let mut queue = Queue::of(2);
+        drop(wait(&mut queue, ids(0..3)));
+        assert_eq!(begin(&mut queue), None);
+        assert!(queue.waiting.is_empty() && queue.under_way.is_empty());
     }
 }

@@ -163,7 +163,7 @@ impl Journal {
     }
 
     /// Appends, all or nothing, and returns once it is durable. Dropping the future withdraws it where the lane
-    /// has not taken it yet, and does not take it back afterwards.
+    /// has not taken it yet, and does not take it back afterwards; neither does [`AppendError::Unavailable`].
     pub async fn append(&self, append: Append) -> Result<Appended, AppendError> {
         self.submit(Prepared::new(append)?).await
     }

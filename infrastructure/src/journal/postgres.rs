@@ -28,7 +28,7 @@ const SELECT: &str = "SELECT position, aggregate_type, aggregate_id, sequence, e
 /// How long after a failure the listener is set up again. Meanwhile the poll does its work.
 const RELISTEN: Duration = Duration::from_secs(1);
 
-/// The lane's own connection, so that a busy pool never holds up commits.
+/// A connection of the lane's own, so that a busy pool never holds up commits.
 pub(super) struct PostgresWriter {
     options: Arc<PgConnectOptions>,
     connection: Option<PgConnection>,

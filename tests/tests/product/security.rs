@@ -301,13 +301,21 @@ fn case_38_deep_huge_packed_and_slow_requests_are_refused_in_flat_memory() {
     let answer = raw(node.address(), &request("GET", "/v1/tenants", &(headers + &token), b""), SOON);
     assert!(matches!(status_of(&answer), 0 | 400..=499), "{}", String::from_utf8_lossy(&answer));
     let endless = format!("{token}content-type: application/json\r\ncontent-length: 999999999999\r\n");
-    let answer = raw(node.address(), &request("POST", "/v1/tenants", &endless, b"{"), SOON);
-    assert!((400..500).contains(&status_of(&answer)), "{}", String::from_utf8_lossy(&answer));
+    let long = format!("{token}content-type: application/json\r\ncontent-length: 70000\r\n");
     let lying = format!(
         "{token}content-type: application/json\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n"
     );
-    let answer = raw(node.address(), &request("POST", "/v1/tenants", &lying, b"0\r\n\r\n"), SOON);
-    assert!((400..500).contains(&status_of(&answer)), "smuggling: {}", String::from_utf8_lossy(&answer));
+    for path in ["/v1/tenants", "/v1/verify"] {
+        for (what, headers, body) in [
+            ("an endless body", &endless, vec![b'{'; 100_000]),
+            ("a long body", &long, vec![b' '; 70_000]),
+            ("smuggling", &lying, b"0\r\n\r\n".to_vec()),
+        ] {
+            let answer = raw(node.address(), &request("POST", path, headers, &body), SOON);
+            let text = String::from_utf8_lossy(&answer);
+            assert!((400..500).contains(&status_of(&answer)), "{what} to {path}: {text}");
+        }
+    }
     for _ in 0..50 {
         let _refused = admin.send("POST", "/v1/tenants", Some(&[b' '; 1 << 20]));
     }
@@ -328,14 +336,40 @@ fn case_38_a_head_that_does_not_come_is_not_waited_for() {
 #[test]
 fn case_38_a_body_that_does_not_come_is_not_waited_for() {
     let node = Node::dev();
-    let mut slow = TcpStream::connect(node.address()).unwrap();
     let head = format!(
         "authorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: 100\r\n",
         node.admin_token()
     );
-    slow.write_all(&request("POST", "/v1/tenants", &head, b"{\"name\":")).unwrap();
-    let answer = rest_of(&slow, Duration::from_secs(45)).expect("the server ends the connection");
-    assert!((400..500).contains(&status_of(&answer)), "{}", String::from_utf8_lossy(&answer));
+    let slow = ["/v1/tenants", "/v1/verify"].map(|path| {
+        let mut slow = TcpStream::connect(node.address()).unwrap();
+        slow.write_all(&request("POST", path, &head, b"{\"name\":")).unwrap();
+        (path, slow)
+    });
+    for (path, slow) in slow {
+        let answer = rest_of(&slow, Duration::from_secs(45)).expect("the server ends the connection");
+        assert_eq!(status_of(&answer), 408, "{path}: {}", String::from_utf8_lossy(&answer));
+    }
+}
+
+#[test]
+fn a_body_that_comes_in_pieces_is_read_as_one() {
+    let node = Node::dev();
+    let body = br#"{"credential": "nx_live_nobodys", "method": "GET"}"#;
+    let head = format!(
+        "authorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n",
+        node.admin_token(),
+        body.len()
+    );
+    let mut stream = TcpStream::connect(node.address()).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.write_all(&request("POST", "/v1/verify", &head, b"")).unwrap();
+    for piece in body.chunks(7) {
+        std::thread::sleep(Duration::from_millis(20));
+        stream.write_all(piece).unwrap();
+    }
+    let answer = rest_of(&stream, Duration::from_secs(10)).expect("the server ends the connection");
+    let text = String::from_utf8_lossy(&answer);
+    assert!(status_of(&answer) == 200 && text.contains("\"MALFORMED\""), "{text}");
 }
 
 /// Reads until the server hangs up; `None` where it does not within the time.

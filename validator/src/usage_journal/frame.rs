@@ -69,8 +69,7 @@ impl Contents {
             }
             let end = bytes.len() - after.len();
             while !rest.is_empty() {
-                // No segment has 4 GiB: a frame's length would not fit its header.
-                let place = Place(u32::try_from(end - rest.len()).map_err(|_| Unreadable)?);
+                let place = Place(end - rest.len());
                 show(place, ReadBack::decode(&mut rest).ok_or(Unreadable)?);
             }
             whole = end;
@@ -80,7 +79,7 @@ impl Contents {
 
     /// The record that stands at a place.
     pub(super) fn at(&self, place: Place) -> Option<ReadBack<'_>> {
-        ReadBack::decode(&mut self.bytes.get(usize::try_from(place.0).ok()?..)?)
+        ReadBack::decode(&mut self.bytes.get(place.0..)?)
     }
 
     /// The whole frames, as they stand on disk.
@@ -97,7 +96,7 @@ impl Contents {
 
 /// Where a record stands in a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place(u32);
+pub(super) struct Place(usize);
 
 /// A frame is whole, and holds what this version does not know.
 #[derive(Debug)]

@@ -230,12 +230,15 @@ impl Segments {
         Ok(Some(batch))
     }
 
-    /// Forgets a batch that the log has.
+    /// Forgets a batch that the log has. Doing so twice is no error.
     ///
     /// # Errors
     /// [`UsageJournalError`] when the file cannot be deleted; the batch is then delivered again.
     pub fn done(&mut self, batch: Batch) -> Result<(), UsageJournalError> {
         let mut disk = self.core.disk();
+        if !disk.closed.contains(&batch.number) {
+            return Ok(());
+        }
         let path = path_of(&disk.dir, batch.number);
         fs::remove_file(&path).map_err(UsageJournalError::io("delete", &path))?;
         disk.closed.retain(|number| *number != batch.number);

@@ -93,6 +93,7 @@ fn a_record_comes_back_as_it_was() {
     };
     let whole = |decision| ReadBack { decision, counted_only: false };
     assert!(records(&batch) == [whole(expected), whole(second)], "{:?}", records(&batch));
+    segments.done(batch.clone()).unwrap();
     segments.done(batch).unwrap();
     assert_eq!(segments.next_up_to(BatchNumber::MAX).unwrap(), None);
     assert_eq!((journal.alarm(), journal.dropped()), (None, 0));

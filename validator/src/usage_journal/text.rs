@@ -10,10 +10,16 @@ pub(super) const CLIENT_VERSION: usize = 64;
 /// Takes the place of a character that is not kept.
 const REPLACEMENT: char = '\u{fffd}';
 
-/// A path without query and fragment, which may hold secrets.
+/// A path without query and fragment, which may hold secrets, also where their signs are percent-encoded.
 pub(super) fn bare_path(path: &str) -> &str {
-    let end = path.bytes().position(|b| b == b'?' || b == b'#').unwrap_or(path.len());
-    path.get(..end).unwrap_or(path)
+    let mut rest = path;
+    while let Some((before, from)) = rest.find(['?', '#', '%']).and_then(|at| rest.split_at_checked(at)) {
+        if !from.starts_with('%') || matches!(from.get(1..3), Some("3F" | "3f" | "23")) {
+            return path.get(..path.len() - rest.len() + before.len()).unwrap_or(path);
+        }
+        rest = from.get(1..).unwrap_or_default();
+    }
+    path
 }
 
 /// Appends at most `most` bytes of `text`, cut between characters, behind their length as a `u16`.
@@ -77,6 +83,10 @@ mod tests {
         assert_eq!(bare_path("/v1/a?key=secret"), "/v1/a");
         assert_eq!(bare_path("/v1/a#key=secret?x"), "/v1/a");
         assert_eq!(bare_path("/ä?"), "/ä");
+        assert_eq!(bare_path("/a%20b%2Fc%3Fkey=secret"), "/a%20b%2Fc");
+        assert_eq!(bare_path("/a%3fkey=secret?"), "/a");
+        assert_eq!(bare_path("/a%%23key=secret"), "/a%");
+        assert_eq!(bare_path("/100%"), "/100%");
         assert_eq!(bare_path("/"), "/");
     }
 }

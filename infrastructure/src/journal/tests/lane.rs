@@ -268,6 +268,22 @@ async fn closing_commits_what_is_queued() {
 }
 
 #[tokio::test]
+async fn commands_of_one_stream_keep_their_order_among_many_others() {
+    for test in databases().await {
+        let journal = open(test.database.clone()).await;
+        let others = (0..600).map(|number| append(&format!("other {number}"), Expected::Exactly(0), 1));
+        let stream = (0..60).map(|before| append("stream", Expected::Exactly(before), 1));
+        // Each is sent before any is answered, ten others in front of one of the stream.
+        let mut others = others.into_iter();
+        let commands: Vec<Append> =
+            stream.flat_map(|one| others.by_ref().take(10).chain([one]).collect::<Vec<_>>()).collect();
+        let outcomes = futures::future::join_all(commands.into_iter().map(|one| journal.append(one))).await;
+        assert!(outcomes.iter().all(Result::is_ok), "{:?}", outcomes.iter().find(|outcome| outcome.is_err()));
+        assert_eq!(read_dense(&journal).await.len(), 660);
+    }
+}
+
+#[tokio::test]
 async fn the_lane_outlives_its_connection() {
     let Some(test) = TestDatabase::postgres().await else { return };
     let journal = open(test.database.clone()).await;
