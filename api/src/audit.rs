@@ -115,6 +115,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
 
 /// Searches the audit trail of all tenants that the caller sees.
 #[utoipa::path(
+    operation_id = "search_audit",
     tag = "audit",
     params(
         ("tenant" = Option<String>, Query, description = "Whose"),
@@ -156,6 +157,7 @@ pub(crate) async fn search(
 
 /// Searches the audit trail of a tenant.
 #[utoipa::path(
+    operation_id = "search_tenant_audit",
     tag = "audit",
     params(
         ("tenant" = String, Path, description = "The tenant's id"),

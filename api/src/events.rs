@@ -21,6 +21,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
 
 /// The events behind a position, as CloudEvents, in the log's order. With `wait` the answer is held until there is one.
 #[utoipa::path(
+    operation_id = "follow_events",
     tag = "audit",
     params(
         ("after" = Option<u64>, Query, description = "The last position that is known; 0, which is the default, for the beginning"),

@@ -3,6 +3,7 @@
 
 use actix_web::{HttpResponse, get, web};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{RefOr, Required};
 use utoipa::{Modify, OpenApi};
 
 use crate::verification::{forward_auth, verify};
@@ -23,7 +24,7 @@ use crate::{audit, events, health, keys, problem, projections, tenants};
         health::healthz, health::readyz, health::metrics,
     ),
     components(schemas(problem::Document, problem::FieldError)),
-    modifiers(&Bearer),
+    modifiers(&Bearer, &LeftOut),
     security(("management" = [])),
     tags(
         (name = "verification", description = "May this credential do this?"),
@@ -50,6 +51,22 @@ impl Modify for Bearer {
     }
 }
 
+/// The generator takes every body as required.
+struct LeftOut;
+
+impl Modify for LeftOut {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let operations = openapi.paths.paths.values_mut().filter_map(|item| item.post.as_mut());
+        for body in operations.filter_map(|operation| operation.request_body.as_mut()) {
+            if let RefOr::T(body) = body
+                && body.description.as_deref().is_some_and(|text| text.starts_with("May be left out"))
+            {
+                body.required = Some(Required::False);
+            }
+        }
+    }
+}
+
 /// The document as it is served and committed, with a line break at the end.
 ///
 /// # Errors
@@ -72,6 +89,19 @@ async fn show() -> Result<HttpResponse, problem::Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_operation_has_a_name_of_its_own() {
+        let document = serde_json::to_value(Document::openapi()).unwrap();
+        let paths = document["paths"].as_object().unwrap().values();
+        let operations = paths.flat_map(|item| item.as_object().unwrap().values());
+        let mut names: Vec<&str> =
+            operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count, "{names:?}");
+    }
 
     #[test]
     fn the_committed_document_is_the_one_that_is_served() {

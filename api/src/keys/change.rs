@@ -15,6 +15,7 @@ use crate::problem::{self, Problem};
 /// Changes a key's name, scopes, allow list, restrictions or expiry. What is left out stays. When
 /// this answers, the change is in force.
 #[utoipa::path(
+    operation_id = "change_key",
     tag = "keys",
     params(("tenant" = String, Path, description = "The tenant's id"), ("key" = String, Path, description = "The key's id")),
     request_body = ChangeKeyBody,

@@ -18,6 +18,7 @@ use crate::tenants::tenant_id;
 /// Creates a key. The secret is shown in this answer and never again, except to a repetition with
 /// the same idempotency key within 24 hours. When this answers, the key works.
 #[utoipa::path(
+    operation_id = "issue_key",
     tag = "keys",
     params(("tenant" = String, Path, description = "The tenant's id")),
     request_body = IssueKeyBody,

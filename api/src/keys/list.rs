@@ -24,6 +24,7 @@ pub struct KeyPage {
 
 /// Lists a tenant's keys, newest first. What was answered before, by whichever API node, is there.
 #[utoipa::path(
+    operation_id = "list_keys",
     tag = "keys",
     params(
         ("tenant" = String, Path, description = "The tenant's id"),

@@ -49,6 +49,7 @@ pub struct RequestPage {
 
 /// Lists the requests that were made with a key, newest first.
 #[utoipa::path(
+    operation_id = "list_key_requests",
     tag = "keys",
     params(
         ("tenant" = String, Path, description = "The tenant's id"), ("key" = String, Path, description = "The key's id"),

@@ -16,6 +16,7 @@ use crate::problem::{self, Problem};
 /// Revokes a key, for ever. When this answers, the node refuses every secret of the key. Revoking
 /// twice is no error and no second event.
 #[utoipa::path(
+    operation_id = "revoke_key",
     tag = "keys",
     params(("tenant" = String, Path, description = "The tenant's id"), ("key" = String, Path, description = "The key's id")),
     request_body(content = RevokeKeyBody, description = "May be left out"),

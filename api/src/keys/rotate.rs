@@ -14,6 +14,7 @@ use crate::problem::{self, Problem};
 /// Gives a key a new secret, shown in this answer alone. The old one stays valid for the grace
 /// period, and never beyond the key's own expiry.
 #[utoipa::path(
+    operation_id = "rotate_key",
     tag = "keys",
     params(("tenant" = String, Path, description = "The tenant's id"), ("key" = String, Path, description = "The key's id")),
     request_body(content = RotateKeyBody, description = "May be left out"),

@@ -9,6 +9,7 @@ use crate::problem::{self, Problem};
 
 /// Shows a key. Its secret cannot be shown again.
 #[utoipa::path(
+    operation_id = "show_key",
     tag = "keys",
     params(("tenant" = String, Path, description = "The tenant's id"), ("key" = String, Path, description = "The key's id")),
     responses((status = 200, body = KeyObject), (status = 404, body = problem::Document)),

@@ -43,6 +43,7 @@ pub struct UsageStep {
 
 /// Counts a key's decisions by outcome. Usage comes in from the nodes within seconds.
 #[utoipa::path(
+    operation_id = "show_key_usage",
     tag = "keys",
     params(
         ("tenant" = String, Path, description = "The tenant's id"), ("key" = String, Path, description = "The key's id"),

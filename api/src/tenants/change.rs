@@ -25,6 +25,7 @@ pub struct RenameTenantBody {
 
 /// Gives a tenant another name.
 #[utoipa::path(
+    operation_id = "change_tenant",
     tag = "tenants",
     params(("tenant" = String, Path, description = "The tenant's id")),
     request_body = RenameTenantBody,

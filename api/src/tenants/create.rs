@@ -36,6 +36,7 @@ fn parse(bytes: &[u8]) -> Result<CreateTenantBody, Problem> {
 
 /// Creates a tenant.
 #[utoipa::path(
+    operation_id = "create_tenant",
     tag = "tenants",
     request_body = CreateTenantBody,
     responses((status = 201, body = TenantObject), (status = 400, body = problem::Document), (status = 401, body = problem::Document), (status = 403, body = problem::Document)),

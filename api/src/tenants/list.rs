@@ -23,6 +23,7 @@ pub struct TenantPage {
 
 /// Lists the tenants that the caller sees.
 #[utoipa::path(
+    operation_id = "list_tenants",
     tag = "tenants",
     params(
         ("limit" = Option<u32>, Query, description = "1 to 200 rows, 50 where left out"),

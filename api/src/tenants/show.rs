@@ -9,6 +9,7 @@ use crate::tenants::{TenantObject, existing, tenant_id};
 
 /// Shows a tenant.
 #[utoipa::path(
+    operation_id = "show_tenant",
     tag = "tenants",
     params(("tenant" = String, Path, description = "The tenant's id")),
     responses((status = 200, body = TenantObject), (status = 404, body = problem::Document)),

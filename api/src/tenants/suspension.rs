@@ -25,6 +25,7 @@ pub struct SuspendTenantBody {
 
 /// Refuses all keys of a tenant until it is resumed.
 #[utoipa::path(
+    operation_id = "suspend_tenant",
     tag = "tenants",
     params(("tenant" = String, Path, description = "The tenant's id")),
     request_body(content = SuspendTenantBody, description = "May be left out"),
@@ -55,6 +56,7 @@ pub(crate) async fn suspend(
 
 /// Accepts the keys of a tenant again.
 #[utoipa::path(
+    operation_id = "resume_tenant",
     tag = "tenants",
     params(("tenant" = String, Path, description = "The tenant's id")),
     responses((status = 200, body = TenantObject), (status = 404, body = problem::Document)),

@@ -103,6 +103,7 @@ pub(super) async fn answer(
 
 /// Asks whether a credential may do something. Always 200 when a verdict was reached.
 #[utoipa::path(
+    operation_id = "verify",
     post,
     path = "/v1/verify",
     tag = "verification",

@@ -1,9 +1,9 @@
 //! Addresses in the configuration: URLs that carry passwords, and the networks of trusted proxies.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use ipnet::IpNet;
+use nexus_domain::network;
 use zeroize::Zeroizing;
 
 /// A text that is not shown: `Debug` gives dots.
@@ -74,10 +74,8 @@ impl fmt::Debug for ServiceUrl {
 /// A network such as `10.0.0.0/8`, or one address alone. IPv4 networks in their IPv6 form are brought to IPv4, as the
 /// addresses they are compared with are.
 pub(super) fn network(text: &str) -> Result<IpNet, String> {
-    let wrong = || format!("`{text}` is not a network or an address, such as 10.0.0.0/8 or 192.0.2.1");
-    let network =
-        text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| wrong())?;
-    Ok(nexus_domain::network::canonical(network))
+    let network = network::parse(text).map_err(|error| format!("`{text}` is {error}"))?;
+    Ok(network::canonical(network))
 }
 
 /// `a, b or c`, with `://` after each.
@@ -122,6 +120,8 @@ fn redact(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     #[test]
@@ -165,7 +165,16 @@ mod tests {
         assert!(!within("0.0.0.0/0", "2001:db8::1"));
         assert!(within("2001:db8::/32", "2001:db8:ffff::1"));
         assert!(within("::/0", "2001:db8::1"));
-        for wrong in ["", "10.0.0.0/33", "2001:db8::/129", "10.0.0.0/", "10.0.0.0/-1", "proxy", "10.0.0/8"] {
+        for wrong in [
+            "",
+            "10.0.0.0/33",
+            "2001:db8::/129",
+            "10.0.0.0/",
+            "10.0.0.0/-1",
+            "proxy",
+            "10.0.0/8",
+            "10.0.0.1/8",
+        ] {
             assert!(super::network(wrong).is_err(), "{wrong}");
         }
     }

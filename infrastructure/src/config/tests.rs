@@ -197,7 +197,7 @@ fn wrong_values_are_told_what_is_right() {
         ),
         (
             "[server]\ntrusted_proxies = [\"proxy\"]",
-            "nexus.toml:2: server.trusted_proxies: `proxy` is not a network or an address",
+            "nexus.toml:2: server.trusted_proxies: `proxy` is neither an address nor a network",
         ),
         (
             "[server]\ntls = { certificate = \"c\" }",

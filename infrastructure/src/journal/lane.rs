@@ -55,6 +55,13 @@ impl Writer {
         }
     }
 
+    fn disconnect(&mut self) {
+        match self {
+            Self::Postgres(writer) => writer.disconnect(),
+            Self::Sqlite(_) => {}
+        }
+    }
+
     async fn keep_alive(&mut self) {
         match self {
             Self::Postgres(writer) => writer.keep_alive().await,
@@ -93,9 +100,13 @@ impl Lane {
                 break;
             }
             tokio::select! {
-                Some((writer, batch)) = commits.next() => {
+                Some(Committed { writer, batch, failed }) = commits.next() => {
                     free.push_back(writer);
                     queue.done(batch);
+                    if failed {
+                        // What has ended one connection has ended the others as likely, and one caller is enough to notice.
+                        free.iter_mut().for_each(Writer::disconnect);
+                    }
                 }
                 // Read on behind the commands that wait for their turn, so that one busy stream does not hold up the others.
                 received = requests.recv_many(&mut messages, BATCH), if open && queue.waiting.len() < QUEUE => {
@@ -122,13 +133,22 @@ impl Lane {
     }
 }
 
-/// Commits a batch and answers its commands. Gives back the connection and the batch's number.
+/// What is left of a batch that was committed, or that failed.
+struct Committed {
+    writer: Writer,
+    batch: u64,
+    /// The store did not answer as it should.
+    failed: bool,
+}
+
+/// Commits a batch and answers its commands.
 async fn commit(
     mut writer: Writer,
     batch: u64,
     requests: Vec<Request>,
     head: &watch::Sender<u64>,
-) -> (Writer, u64) {
+) -> Committed {
+    let mut failed = false;
     let mut chunks = vec![requests];
     while let Some(mut chunk) = chunks.pop() {
         if chunk.is_empty() {
@@ -157,6 +177,7 @@ async fn commit(
                 let outcome = if error.is_refusal() {
                     AppendError::Invalid("the database refused its data".to_owned())
                 } else {
+                    failed = true;
                     AppendError::Unavailable(error)
                 };
                 let outcomes = chunk.iter().map(|_| Err(outcome.clone())).collect();
@@ -164,7 +185,7 @@ async fn commit(
             }
         }
     }
-    (writer, batch)
+    Committed { writer, batch, failed }
 }
 
 /// Moves the known head forward; a late message about an earlier position changes nothing.

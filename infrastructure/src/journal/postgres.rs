@@ -60,6 +60,11 @@ impl PostgresWriter {
         }
     }
 
+    /// Gives up the connection: the next batch gets a new one.
+    pub(super) fn disconnect(&mut self) {
+        self.connection = None;
+    }
+
     /// Finds out between batches whether the connection still stands, and replaces it.
     pub(super) async fn keep_alive(&mut self) {
         let work = async {

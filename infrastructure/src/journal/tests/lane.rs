@@ -277,23 +277,34 @@ async fn commands_of_one_stream_keep_their_order_among_many_others() {
         let mut others = others.into_iter();
         let commands: Vec<Append> =
             stream.flat_map(|one| others.by_ref().take(10).chain([one]).collect::<Vec<_>>()).collect();
-        let outcomes = futures::future::join_all(commands.into_iter().map(|one| journal.append(one))).await;
+        let appending = futures::future::join_all(commands.into_iter().map(|one| journal.append(one)));
+        // Else some would be set back behind others for having done enough in their turn.
+        let outcomes = tokio::task::unconstrained(appending).await;
         assert!(outcomes.iter().all(Result::is_ok), "{:?}", outcomes.iter().find(|outcome| outcome.is_err()));
         assert_eq!(read_dense(&journal).await.len(), 660);
     }
 }
 
 #[tokio::test]
-async fn the_lane_outlives_its_connection() {
+async fn the_lane_outlives_its_connections() {
     let Some(test) = TestDatabase::postgres().await else { return };
     let journal = open(test.database.clone()).await;
-    journal.append(new("before")).await.unwrap();
+    // One after the other they take turns, so that both are open.
+    for id in ["before-1", "before-2"] {
+        journal.append(new(id)).await.unwrap();
+    }
     let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
         WHERE datname = current_database() AND pid <> pg_backend_pid()";
     test.database.query(kill, &[]).await.unwrap();
-    // The first one may meet the dead connection; it is told so, and the next has a new one.
-    let first = journal.append(new("after-1")).await;
-    assert!(matches!(first, Ok(_) | Err(AppendError::Unavailable(DatabaseError::Transient(_)))), "{first:?}");
-    journal.append(new("after-2")).await.unwrap();
+    // The first one meets a dead connection and is told so. Nobody else does: what it met is not tried again on the other.
+    let mut failures = 0;
+    for id in ["after-1", "after-2", "after-3", "after-4"] {
+        match journal.append(new(id)).await {
+            Ok(_) => {}
+            Err(AppendError::Unavailable(DatabaseError::Transient(_))) => failures += 1,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    assert!(failures <= 1, "{failures}");
     read_dense(&journal).await;
 }
