@@ -57,7 +57,7 @@ pub struct AuditObject {
     /// To which key.
     #[schema(value_type = Option<String>, example = "key_019abc0011227000800000000000aaaa")]
     pub key_id: Option<KeyId>,
-    /// From where; absent where it is unknown or was erased.
+    /// From where; `null` where it is unknown or was erased.
     #[schema(example = "203.0.113.7")]
     pub ip: Option<String>,
     /// `success`, or the code of the refusal.
@@ -76,7 +76,7 @@ pub struct AuditObject {
 pub struct AuditPage {
     /// The entries, newest first.
     pub data: Vec<AuditObject>,
-    /// Where the next page begins; absent on the last one.
+    /// Where the next page begins; `null` on the last one.
     pub next_cursor: Option<String>,
 }
 

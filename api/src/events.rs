@@ -33,7 +33,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
             "specversion": "1.0", "id": "01890a5d-ac96-774b-bcce-b302099a8057", "source": "https://auth.example/key",
             "type": "nexus.key.revoked.v1", "subject": "key_019abc0011227000800000000000aaaa",
             "time": "2026-02-01T08:16:00Z", "datacontenttype": "application/json", "position": "41",
-            "tenantsequence": "7", "tenantid": "3714240b-2e06-4c35-8856-ccc1c096323e",
+            "tenantid": "3714240b-2e06-4c35-8856-ccc1c096323e",
             "actor": "key_019abc0011227000800000000000bbbb", "requestid": "01a202bb-0a57-7cd9-b5c6-a71ac6755173",
             "data": {
                 "tenant_id": "3714240b-2e06-4c35-8856-ccc1c096323e", "reason": "compromised", "note": null,

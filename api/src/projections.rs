@@ -53,7 +53,7 @@ pub struct RebuildObject {
 pub struct ProjectionPage {
     /// The projections.
     data: Vec<ProjectionObject>,
-    /// Always absent: there is one page.
+    /// Always `null`: there is one page.
     next_cursor: Option<String>,
 }
 

@@ -56,7 +56,11 @@ impl Cli {
     /// absent: scripts and Compose files leave one out that way.
     pub(crate) fn read() -> Self {
         let matches = without_empty_variables(Self::command()).try_get_matches().unwrap_or_else(|mut error| {
-            if error.kind() == ErrorKind::MissingRequiredArgument && error.to_string().contains("--tenant <") {
+            let unnamed = std::env::var_os("NEXUS_TENANT").is_none_or(|tenant| tenant.is_empty());
+            if unnamed
+                && error.kind() == ErrorKind::MissingRequiredArgument
+                && error.to_string().contains("--tenant <")
+            {
                 // A variable that is not set is no argument that clap could name.
                 let _unwritten = error.print();
                 output::note("NEXUS_TENANT may name the tenant instead; `nexus tenants list` shows those that there are.");

@@ -202,7 +202,7 @@ const fn advice(code: Code) -> &'static str {
         Code::Disabled => "Switch on what the key belongs to.",
         Code::TenantSuspended => "Resume the tenant: nexus tenants resume.",
         Code::IpNotAllowed => {
-            "Name all networks of the key anew, with this one among them: nexus keys change --allow-ip. Callers behind a proxy need their own address passed on."
+            "Give the caller's address with --ip where it is missing. Else name all networks of the key anew, with the caller's among them: nexus keys change --allow-ip. Callers behind a proxy need their own address passed on."
         }
         Code::InsufficientScope => {
             "Ask for less, or name all scopes of the key anew, with this one among them: nexus keys change --scope."

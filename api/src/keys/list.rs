@@ -18,7 +18,7 @@ use crate::tenants::{existing, tenant_id};
 pub struct KeyPage {
     /// The keys, newest first.
     pub data: Vec<KeyObject>,
-    /// Where the next page begins; absent on the last one.
+    /// Where the next page begins; `null` on the last one.
     pub next_cursor: Option<String>,
 }
 

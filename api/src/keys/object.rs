@@ -62,7 +62,7 @@ pub struct KeyObject {
     pub created_by: Option<String>,
     /// When a node last accepted it, as far as usage has come in.
     pub last_used_at: Option<DateTime<Utc>>,
-    /// When it ends; absent: never.
+    /// When it ends; `null`: never.
     #[schema(example = "2026-12-31T00:00:00Z")]
     pub expires_at: Option<DateTime<Utc>>,
     /// When it was revoked.
@@ -87,7 +87,7 @@ pub struct SecretVersionObject {
     pub prefix: String,
     /// When it was made.
     pub created_at: DateTime<Utc>,
-    /// Until when it stays valid after being replaced; absent: it is the current one.
+    /// Until when it stays valid after being replaced; `null`: it is the current one.
     pub superseded_until: Option<DateTime<Utc>>,
     /// When a node last accepted it.
     pub last_used_at: Option<DateTime<Utc>>,

@@ -29,7 +29,7 @@ pub struct RequestObject {
     /// Path, without the query.
     #[schema(example = "/v1/payments")]
     pub path: Option<String>,
-    /// The caller's address; absent where it is unknown or was erased.
+    /// The caller's address; `null` where it is unknown or was erased.
     #[schema(example = "203.0.113.7")]
     pub ip: Option<String>,
     /// The caller's request id.
@@ -43,7 +43,7 @@ pub struct RequestObject {
 pub struct RequestPage {
     /// The requests, newest first.
     pub data: Vec<RequestObject>,
-    /// Where the next page begins; absent on the last one.
+    /// Where the next page begins; `null` on the last one.
     pub next_cursor: Option<String>,
 }
 

@@ -17,7 +17,7 @@ use crate::tenants::TenantObject;
 pub struct TenantPage {
     /// The tenants.
     pub data: Vec<TenantObject>,
-    /// Where the next page begins; absent on the last one.
+    /// Where the next page begins; `null` on the last one.
     pub next_cursor: Option<String>,
 }
 

@@ -130,6 +130,11 @@ struct Needs {
         ("dialect" = String, Path, description = "The dialect whose credentials are expected"),
         ("scope" = Option<Vec<String>>, Query, description = "Scopes that are all needed"),
         ("environment" = Option<String>, Query, description = "The environment that is served"),
+        ("X-Original-Method" = Option<String>, Header, description = "The caller's method, or `X-Forwarded-Method`; believed of proxies in `server.trusted_proxies` alone. Without it a publishable key, which may only read, is refused"),
+        ("X-Original-URI" = Option<String>, Header, description = "The caller's path, or `X-Forwarded-Uri`; believed of the same proxies"),
+        ("X-Forwarded-For" = Option<String>, Header, description = "The caller's address; believed of the same proxies. Of anybody else, the address that the request comes from counts"),
+        ("X-Request-Id" = Option<String>, Header, description = "The request's id, 1 to 128 visible ASCII characters, under which it is listed. One that is made here is told in the answer and not listed"),
+        ("X-Client-Version" = Option<String>, Header, description = "The version of the caller's client, for the list of requests"),
     ),
     responses((status = 200, description = "Accepted; `X-Nexus-Tenant`, `X-Nexus-Key` and `X-Nexus-Scopes` tell whose the credential is"), (status = 400, description = "The query asks for what the dialect does not have", body = problem::Document), (status = 401, description = "The dialect's own refusal"), (status = 403, description = "The dialect's own refusal"), (status = 404, body = problem::Document)),
 )]

@@ -2,7 +2,6 @@
 
 use clap::{ArgGroup, Args};
 use ipnet::IpNet;
-use nexus_domain::network;
 use serde_json::{Map, Value, json};
 
 use super::terms::{self, Restriction};
@@ -40,7 +39,7 @@ pub(super) struct ChangeArgs {
     clear_scopes: bool,
 
     /// Address or network that it may be used from; repeat or put commas between for several
-    #[arg(long = "allow-ip", value_name = "CIDR", value_parser = network::parse, value_delimiter = ',')]
+    #[arg(long = "allow-ip", value_name = "CIDR", value_parser = terms::network, value_delimiter = ',')]
     #[arg(group = "change")]
     allowed: Vec<IpNet>,
 

@@ -2,7 +2,6 @@
 
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
-use nexus_domain::network;
 use serde_json::{Map, Value, json};
 
 use super::terms::{self, Restriction};
@@ -47,7 +46,7 @@ pub(super) struct CreateArgs {
     expires_at: Option<String>,
 
     /// Address or network that it may be used from; repeat or put commas between for several; from anywhere where absent
-    #[arg(long = "allow-ip", value_name = "CIDR", value_parser = network::parse, value_delimiter = ',')]
+    #[arg(long = "allow-ip", value_name = "CIDR", value_parser = terms::network, value_delimiter = ',')]
     allowed: Vec<IpNet>,
 
     /// What it is restricted to, such as brand=acme where the dialect has brands; repeat for several

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::SecondsFormat;
-use nexus_domain::{duration, instant};
+use ipnet::IpNet;
+use nexus_domain::{duration, instant, network};
 
 /// One restriction, `name=value`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,11 @@ pub(crate) fn restriction(text: &str) -> Result<Restriction, &'static str> {
         }
         Some(_) | None => Err("write a name and a value, such as brand=acme"),
     }
+}
+
+/// An address or a network; spaces beside the commas of a list do no harm.
+pub(super) fn network(text: &str) -> Result<IpNet, network::InvalidNetwork> {
+    network::parse(text.trim())
 }
 
 /// Checks a duration and leaves it as it was written, for the server to read.
@@ -61,6 +67,12 @@ mod tests {
         for wrong in ["", "brand", "brand=", "=acme", " =acme"] {
             assert!(restriction(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn spaces_around_a_network_do_no_harm() {
+        assert_eq!(network(" 1.2.3.4 ").unwrap(), "1.2.3.4/32".parse().unwrap());
+        assert!(network("1.2.3.4 5.6.7.8").is_err());
     }
 
     #[test]

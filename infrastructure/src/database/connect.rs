@@ -89,6 +89,7 @@ async fn sqlite(path: &str, options: &DatabaseOptions) -> Result<Database, Datab
     }
     let path = PathBuf::from(path);
     create_folder(&path)?;
+    keep_from_others(&path);
     let connect = SqliteConnectOptions::new()
         .filename(&path)
         .create_if_missing(true)
@@ -110,6 +111,16 @@ async fn sqlite(path: &str, options: &DatabaseOptions) -> Result<Database, Datab
         .acquire_timeout(options.connect_timeout)
         .connect_lazy_with(connect.pragma("query_only", "ON"));
     Ok(Database::Sqlite(SqliteDatabase { read, write }))
+}
+
+/// Makes the file where there is none, for this user alone; SQLite gives the files beside it the same mode. What stands in the
+/// way of that, SQLite tells better.
+fn keep_from_others(path: &Path) {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _there_already = options.open(path);
 }
 
 async fn sqlite_writer(

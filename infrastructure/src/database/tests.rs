@@ -208,6 +208,22 @@ async fn few_rows_and_many_are_loaded_alike() {
     }
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn what_sqlite_stores_is_for_this_user_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/nexus.db", folder.path().display());
+    let database = Database::connect(&url, &DatabaseOptions::default()).await.unwrap();
+    database.migrate().await.unwrap();
+    let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap()).collect();
+    assert!(files.len() > 1, "the log that is written ahead stands beside it");
+    for file in files {
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", file.path());
+    }
+}
+
 #[tokio::test]
 async fn sqlite_is_durable_and_its_readers_cannot_write() {
     let test = TestDatabase::sqlite().await;
