@@ -5,7 +5,7 @@ use actix_web::dev::RequestHead;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde_json::{Map, Value};
 
-use crate::problem::{self, FieldError, Problem};
+use crate::problem::{self, FieldError, Problem, advised};
 
 /// A body that may be left out or be `{}`. Under a name of its own: the OpenAPI generator would list any `Bytes` as required.
 pub type Unspecified = actix_web::web::Bytes;
@@ -32,13 +32,6 @@ pub fn require_json(head: &RequestHead) -> Result<(), Problem> {
         ));
     }
     Ok(())
-}
-
-/// What is wrong, and what to do: what the text of an error advises behind its last semicolon, or else `fix`. What somebody
-/// wrote stands in front of that, whatever it holds.
-pub(crate) fn advised(error: &str, fix: &str) -> (String, String) {
-    let (message, fix) = error.rsplit_once("; ").unwrap_or((error, fix));
-    (message.to_owned(), fix.to_owned())
 }
 
 /// A JSON object being read. Every `take` removes a field and notes what is wrong with it;

@@ -294,10 +294,17 @@ impl From<RebuildError> for Problem {
     }
 }
 
-/// A field that a decision refused. What its text advises behind a semicolon is the fix, so that nothing is said twice.
+/// What is wrong, and what to do: what the text of an error advises behind its last semicolon, or else `fix`. What somebody
+/// wrote stands in front of that, whatever it holds.
+pub(crate) fn advised(error: &str, fix: &str) -> (String, String) {
+    let (message, fix) = error.rsplit_once("; ").unwrap_or((error, fix));
+    (message.to_owned(), fix.to_owned())
+}
+
+/// A field that a decision refused. What its text advises is the fix, so that nothing is said twice.
 fn refused_field(location: &str, refusal: &str, otherwise: &str) -> Problem {
-    let (message, fix) = refusal.split_once("; ").unwrap_or((refusal, otherwise));
-    Problem::invalid_field(location, message, fix)
+    let (message, fix) = advised(refusal, otherwise);
+    Problem::invalid_field(location, message, &fix)
 }
 
 fn tenant_refusal(refusal: &TenantRefusal) -> Problem {

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, web};
 
-use crate::body::advised;
-use crate::problem::{FieldError, Problem};
+use crate::problem::{FieldError, Problem, advised};
 
 /// A query being read. [`QueryFields::finish`] refuses what nobody asked for.
 #[derive(Debug)]

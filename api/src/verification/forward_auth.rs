@@ -71,14 +71,16 @@ impl Door {
         hot.finish(&self.app, HotRoute::ForwardAuth, answered)
     }
 
-    /// Tells the log of a query that was refused, now and then: anybody may send any.
-    fn warn(&self, hot: &HotRequest<'_>, problem: &Problem) {
+    /// Tells the log that a query was refused, now and then: anybody may send any. Not what it said, which may be a secret in
+    /// the wrong place.
+    fn warn(&self, hot: &HotRequest<'_>) {
         let now = hot.began.monotonic;
         if self.warned.get().is_none_or(|last| now.saturating_sub(last) >= WARNED_EVERY) {
             self.warned.set(Some(now));
             tracing::warn!(
-                dialect = self.name(), request_id = hot.id.as_str(), %problem,
-                "forward auth was asked for what the dialect does not have"
+                dialect = self.name(),
+                request_id = hot.id.as_str(),
+                "forward auth was asked for what the dialect does not have; the answer to the gateway says what"
             );
         }
     }
@@ -140,7 +142,7 @@ struct Needs {
 )]
 fn forward_auth(door: &Door, hot: &HotRequest<'_>) -> Result<Response<BoxBody>, Problem> {
     let query = hot.head.uri.query().unwrap_or_default();
-    let needs = door.needs(query).inspect_err(|problem| door.warn(hot, problem))?;
+    let needs = door.needs(query).inspect_err(|_| door.warn(hot))?;
     let said = if from_trusted_proxy(hot.head, &door.app.trusted_proxies) {
         Said { method: hot.headers.original_method.text(), path: hot.headers.original_uri.text() }
     } else {
