@@ -12,10 +12,10 @@ use nexus_domain::verification::{Code, Refused};
 use nexus_infrastructure::config::UsageDetail;
 use nexus_infrastructure::gate::Gate;
 use nexus_projections::Projections;
+use nexus_validator::Validator;
+use nexus_validator::lease::{Lease, Permit};
 use nexus_validator::usage_journal::{UsageJournal, UsageRecord};
-use nexus_validator::{Decision, Validator};
 
-use crate::node::freshness::Freshness;
 use crate::problem::Problem;
 use crate::request::trace;
 use crate::verification::hot::{HotDurations, Moment};
@@ -38,7 +38,7 @@ pub struct App {
     /// The node's own table of credentials.
     pub validator: Arc<Validator>,
     /// Whether the table may be answered from.
-    pub freshness: Arc<Freshness>,
+    pub lease: Arc<Lease>,
     /// Where its decisions are recorded.
     pub usage: UsageJournal,
     /// What is recorded of each request.
@@ -54,17 +54,14 @@ pub struct App {
 }
 
 impl App {
-    /// A decision of this moment, or `UNAVAILABLE` where the table may be behind the log for too long.
-    #[must_use]
-    pub(crate) fn in_time<'v>(&self, decision: Decision<'v>, now: Moment) -> Decision<'v> {
-        if !self.freshness.stale(now.monotonic) {
-            return decision;
-        }
-        let refused = Refused::new(
-            Code::Unavailable,
-            "this node cannot follow the log, so it cannot tell; try another one",
-        );
-        Decision { outcome: Err(refused), ..decision }
+    /// Leave to decide on a request of this moment: `UNAVAILABLE` where the table may be behind the log for too long.
+    pub(crate) fn permit(&self, now: Moment) -> Result<Permit, Refused> {
+        self.lease.holds(now.monotonic).ok_or_else(|| {
+            Refused::new(
+                Code::Unavailable,
+                "this node cannot follow the log, so it cannot tell; try another one",
+            )
+        })
     }
 
     /// Records a decision, in as much detail as the configuration wants.

@@ -23,7 +23,7 @@ pub(crate) async fn healthz() -> HttpResponse {
 #[get("/readyz")]
 pub(crate) async fn readyz(app: web::Data<App>) -> Result<HttpResponse, Problem> {
     let head = app.gate.journal().head().await?;
-    if app.freshness.stale(app.freshness.now()) {
+    if app.lease.holds(app.gate.clock().monotonic()).is_none() {
         return Err(Problem::new(
             &problem::UNAVAILABLE,
             "the credential table does not follow the log; the log of the process tells why",

@@ -96,9 +96,12 @@ fn decide<'v>(
 ) -> Result<Decision<'v>, Problem> {
     let question = Question { ip, method: Some(head.method.as_str()), ..Question::default() };
     let management = app.validator.dialect(MANAGEMENT).map_err(Problem::internal)?;
+    let permit = match app.permit(now) {
+        Ok(permit) => permit,
+        Err(refused) => return Ok(Decision::refused(refused, management)),
+    };
     let headers = headers.texts.iter().copied();
-    let decision = app.validator.verify_headers(management, headers, &question, now.unix_micros);
-    Ok(app.in_time(decision, now))
+    Ok(app.validator.verify_headers(permit, management, headers, &question, now.unix_micros))
 }
 
 /// Which tenants a credential is confined to is the last thing a verdict looks at, and here the tenant is not known yet:

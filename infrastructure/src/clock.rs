@@ -1,10 +1,11 @@
 //! Time as a port: everything that needs the time holds a [`SharedClock`], and tests hand in a [`ManualClock`].
 //! Nothing outside this file reads the machine's clocks.
 
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use rustix::time::{ClockId, clock_gettime};
 
 /// A clock that is handed around.
 pub type SharedClock = Arc<dyn Clock>;
@@ -21,7 +22,8 @@ pub trait Clock: Send + Sync + 'static {
     }
 
     /// The time since an arbitrary origin, the same for all clocks of a process; it never goes back. For waits and
-    /// time limits. It may stand still while the machine is suspended, so it measures no validating node's lease.
+    /// time limits, and for leases: it goes on while the machine is suspended, so that a node that wakes up knows that its
+    /// right to answer has run out.
     fn monotonic(&self) -> Duration;
 }
 
@@ -50,12 +52,17 @@ impl Clock for SystemClock {
     }
 
     fn monotonic(&self) -> Duration {
-        static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
-        // The origin first: taken second, the first reading of all would lie before it.
-        let origin = *ORIGIN;
-        Instant::now().saturating_duration_since(origin)
+        // A reading that cannot be, before the origin, must end leases and not prolong them.
+        clock_gettime(SINCE_BOOT).try_into().unwrap_or(Duration::MAX)
     }
 }
+
+/// The clock that counts suspended time as well. Of [`std::time::Instant`] that is nowhere promised, and on Linux it is not so.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const SINCE_BOOT: ClockId = ClockId::Boottime;
+/// As on Linux; Apple's `CLOCK_MONOTONIC` counts sleep.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const SINCE_BOOT: ClockId = ClockId::Monotonic;
 
 /// A clock that moves only when a test moves it.
 #[derive(Debug)]

@@ -1,10 +1,12 @@
 //! A validating node's library: every credential of its dialects in memory, a verdict without
 //! locks, allocation or IO, and a journal of what was decided. Sees neither SQL nor HTTP.
 //!
-//! [`Validator::apply`] takes what the feed brings, [`Validator::verify_credential`] and
-//! [`Validator::verify_headers`] answer, and [`usage_journal::UsageJournal::record`] remembers.
+//! [`Validator::apply`] takes what the feed brings, [`lease::Lease`] says whether it may be answered from,
+//! [`Validator::verify_credential`] and [`Validator::verify_headers`] answer, and
+//! [`usage_journal::UsageJournal::record`] remembers.
 
 mod intake;
+pub mod lease;
 mod rows;
 mod shard;
 mod table;

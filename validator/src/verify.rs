@@ -11,6 +11,7 @@ use nexus_domain::verification::{Code, Facts, Question, Refused, Rights, SecretS
 use tokio::sync::watch;
 
 use crate::intake::Intake;
+use crate::lease::Permit;
 use crate::rows::Slot;
 use crate::table::{Found, Table};
 
@@ -43,7 +44,13 @@ pub struct Decision<'v> {
     pub subject: Option<Subject>,
 }
 
-impl Decision<'_> {
+impl<'v> Decision<'v> {
+    /// A refusal in a dialect's terms, of nobody's key.
+    #[must_use]
+    pub const fn refused(refused: Refused, dialect: &'v Arc<Dialect>) -> Self {
+        Self { outcome: Err(refused), dialect: Some(dialect), subject: None }
+    }
+
     /// The outcome as a code.
     #[must_use]
     pub fn code(&self) -> Code {
@@ -176,35 +183,26 @@ impl Validator {
 
     /// Decides on a bare credential: a secret, or `client-id:secret` where the dialect has that.
     /// Without a dialect's name, the prefix of the secret tells which one it is. `now` is Unix time
-    /// in microseconds. Does not allocate when it accepts.
+    /// in microseconds, and the permit is one of this request. Does not allocate when it accepts.
     ///
     /// # Errors
     /// [`UnknownDialect`] when the name given is none.
     pub fn verify_credential(
         &self,
+        _permit: Permit,
         dialect: Option<&str>,
         credential: &str,
         question: &Question<'_>,
         now: i64,
     ) -> Result<Decision<'_>, UnknownDialect> {
-        let dialect = match dialect {
-            Some(name) => self.dialect(name)?,
-            None => match self.dialect_of(credential) {
-                Some(dialect) => dialect,
-                None => {
-                    let detail = "the credential does not begin with a prefix of any dialect";
-                    return Ok(Decision {
-                        outcome: Err(Refused::malformed(detail)),
-                        dialect: None,
-                        subject: None,
-                    });
-                }
-            },
+        let Some(dialect) = self.dialect_for(dialect, credential)? else {
+            let detail = "the credential does not begin with a prefix of any dialect";
+            return Ok(Decision { outcome: Err(Refused::malformed(detail)), dialect: None, subject: None });
         };
         let unchecked = match dialect.read_credential(credential) {
             Ok(unchecked) => unchecked,
             Err(refused) => {
-                return Ok(Decision { outcome: Err(refused), dialect: Some(dialect), subject: None });
+                return Ok(Decision::refused(refused, dialect));
             }
         };
         // The look-up first: it waits for memory, and the processor works out the checksum meanwhile.
@@ -213,9 +211,11 @@ impl Validator {
     }
 
     /// Decides on a request of a dialect, one of [`Validator::dialects`], by its headers, given as pairs with names in
-    /// lower case. What the headers claim must agree with what `question` claims. `now` is Unix time in microseconds.
+    /// lower case. What the headers claim must agree with what `question` claims. `now` is Unix time in microseconds, and the
+    /// permit is one of this request.
     pub fn verify_headers<'v, 'h>(
         &'v self,
+        _permit: Permit,
         dialect: &'v Arc<Dialect>,
         headers: impl Iterator<Item = (&'h str, &'h str)> + Clone,
         question: &Question<'_>,
@@ -233,6 +233,21 @@ impl Validator {
     /// [`UnknownDialect`]
     pub fn dialect(&self, name: &str) -> Result<&Arc<Dialect>, UnknownDialect> {
         self.dialects.get(name).ok_or_else(|| UnknownDialect(name.to_owned()))
+    }
+
+    /// The dialect in whose terms a bare credential is answered: the one that is named, or else the one that its prefix tells.
+    ///
+    /// # Errors
+    /// [`UnknownDialect`] when the name given is none.
+    pub fn dialect_for(
+        &self,
+        named: Option<&str>,
+        credential: &str,
+    ) -> Result<Option<&Arc<Dialect>>, UnknownDialect> {
+        match named {
+            Some(name) => self.dialect(name).map(Some),
+            None => Ok(self.dialect_of(credential)),
+        }
     }
 
     fn dialect_of(&self, credential: &str) -> Option<&Arc<Dialect>> {
@@ -262,12 +277,12 @@ fn decide<'v>(
 ) -> Decision<'v> {
     let presented = match presented {
         Ok(presented) => presented,
-        Err(refused) => return Decision { outcome: Err(refused), dialect: Some(dialect), subject: None },
+        Err(refused) => return Decision::refused(refused, dialect),
     };
     // A secret of another dialect is unknown in this one, though its prefix may have been forged.
     let Some(found) = found.filter(|found| Arc::ptr_eq(&found.slot().tenant.dialect, dialect)) else {
         let refused = Refused::new(Code::Unknown, "no key has this secret");
-        return Decision { outcome: Err(refused), dialect: Some(dialect), subject: None };
+        return Decision::refused(refused, dialect);
     };
     let outcome = judge(found.slot(), dialect, &presented, question, now);
     Decision { outcome, dialect: Some(dialect), subject: Some(Subject { found }) }

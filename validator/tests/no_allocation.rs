@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nexus_domain::credential::{Digest, RANDOM_BYTES, Secret};
 use nexus_domain::dialect::{Dialect, Dialects, KeyType};
@@ -11,6 +12,7 @@ use nexus_domain::usage::UsageEvent;
 use nexus_domain::validity::{Entry, KeyEntry, SecretEntry, TenantEntry};
 use nexus_domain::verification::{Question, SecretStatus};
 use nexus_validator::Validator;
+use nexus_validator::lease::{LENGTH, Lease};
 use nexus_validator::usage_journal::{UsageJournal, UsageJournalOptions, UsageRecord};
 use uuid::Uuid;
 
@@ -65,11 +67,15 @@ fn accepting_allocates_nothing() {
     let bearer = format!("Bearer {nexus}");
     let basic = format!("npc_1:{nexpay}");
     let headers = [("host", "example.test"), ("authorization", bearer.as_str()), ("accept", "*/*")];
+    // With a lease, as a node asks.
+    let lease = Lease::new();
+    lease.extend(LENGTH);
     let round = || {
-        let by_prefix = validator.verify_credential(None, &nexus, &scoped, NOW).unwrap();
-        let by_client = validator.verify_credential(Some("nexpay"), &basic, &question, NOW).unwrap();
+        let permit = lease.holds(Duration::ZERO).unwrap();
+        let by_prefix = validator.verify_credential(permit, None, &nexus, &scoped, NOW).unwrap();
+        let by_client = validator.verify_credential(permit, Some("nexpay"), &basic, &question, NOW).unwrap();
         let nexus_dialect = validator.dialect("nexus").unwrap();
-        let by_headers = validator.verify_headers(nexus_dialect, headers.into_iter(), &scoped, NOW);
+        let by_headers = validator.verify_headers(permit, nexus_dialect, headers.into_iter(), &scoped, NOW);
         for decision in [by_prefix, by_client, by_headers] {
             assert!(decision.outcome.is_ok(), "{:?}", decision.outcome);
             assert_eq!(decision.subject.as_ref().unwrap().name(), "backend");

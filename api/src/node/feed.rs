@@ -11,9 +11,8 @@ use nexus_domain::validity::{Entry, KeyEntry, TenantEntry};
 use nexus_infrastructure::gate::{Gate, GateError};
 use nexus_infrastructure::journal::{Change, Subscription};
 use nexus_validator::Validator;
+use nexus_validator::lease::{self, Lease};
 use tokio::sync::watch;
-
-use crate::node::freshness::Freshness;
 
 /// Changes a turn.
 const TURN: u32 = 1_000;
@@ -21,22 +20,23 @@ const TURN: u32 = 1_000;
 /// waits to see a change would wait for the sum.
 const AT_ONCE: usize = 16;
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
-/// How long no event may come before the log is asked whether that is so.
-const QUIET: Duration = Duration::from_secs(1);
+/// How long no event may come before the log is asked whether that is so. A lease outlives three answers that are lost.
+const QUIET: Duration = Duration::from_millis(750);
 
-/// Follows the log from `after` until `stop` turns true. Failures of the store are waited out; meanwhile the table goes
-/// stale, and so it does in front of an event that this program cannot read.
+/// Follows the log from `after` until `stop` turns true, and extends the lease whenever the table is known to be complete.
+/// Failures of the store are waited out; meanwhile the lease runs out, and so it does in front of an event that this program
+/// cannot read.
 pub async fn follow(
     gate: Arc<Gate>,
     validator: Arc<Validator>,
-    freshness: Arc<Freshness>,
+    lease: Arc<Lease>,
     after: u64,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut subscription = Subscription::from(gate.journal().clone(), after);
     loop {
         let outcome = tokio::select! {
-            outcome = turn(&gate, &validator, &freshness, &mut subscription) => outcome,
+            outcome = turn(&gate, &validator, &lease, &mut subscription) => outcome,
             _ = stop.wait_for(|stop| *stop) => return,
         };
         if let Err(error) = outcome {
@@ -56,23 +56,29 @@ pub async fn follow(
 async fn turn(
     gate: &Gate,
     validator: &Validator,
-    freshness: &Freshness,
+    lease: &Lease,
     subscription: &mut Subscription,
 ) -> Result<(), GateError> {
-    let asked = freshness.now();
-    let complete = match tokio::time::timeout(QUIET, subscription.next(TURN)).await {
-        Ok(changes) => {
-            let changes = changes.map_err(GateError::Unavailable)?;
-            let entries = entries(gate, &changes).await?;
-            if let Some(last) = changes.last() {
-                validator.apply(entries, last.position);
+    // Read before the log is asked: what is appended while the answer is on its way is not in it.
+    let mut asked = gate.clock().monotonic();
+    let changes = match tokio::time::timeout(QUIET, subscription.next(TURN)).await {
+        Ok(changes) => changes.map_err(GateError::Unavailable)?,
+        Err(_) => {
+            asked = gate.clock().monotonic();
+            if gate.journal().head().await.map_err(GateError::Unavailable)? <= validator.applied() {
+                lease.extend(asked + lease::LENGTH);
+                return Ok(());
             }
-            subscription.at_end()
+            // There are some, however long the store takes to hand them out.
+            subscription.next(TURN).await.map_err(GateError::Unavailable)?
         }
-        Err(_) => gate.journal().head().await.map_err(GateError::Unavailable)? <= validator.applied(),
     };
-    if complete {
-        freshness.confirm(asked);
+    let entries = entries(gate, &changes).await?;
+    if let Some(last) = changes.last() {
+        validator.apply(entries, last.position);
+    }
+    if subscription.at_end() {
+        lease.extend(asked + lease::LENGTH);
     }
     Ok(())
 }

@@ -3,7 +3,6 @@
 
 pub mod expiry;
 pub mod feed;
-pub mod freshness;
 pub mod usage;
 
 use std::time::Duration;

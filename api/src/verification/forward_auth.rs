@@ -178,8 +178,12 @@ fn decide(door: &Door, hot: &HotRequest<'_>, needs: &Needs, said: Said<'_>) -> R
         ..Question::default()
     };
     let headers = hot.headers.texts.iter().copied();
-    let decision = app.validator.verify_headers(dialect, headers, &question, hot.began.unix_micros);
-    let decision = app.in_time(decision, hot.began);
+    let decision = match app.permit(hot.began) {
+        Ok(permit) => {
+            app.validator.verify_headers(permit, dialect, headers, &question, hot.began.unix_micros)
+        }
+        Err(refused) => Decision::refused(refused, dialect),
+    };
     app.record(UsageRecord {
         at: hot.began.unix_micros,
         key: decision.subject.as_ref().map(Subject::used),

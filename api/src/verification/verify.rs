@@ -125,9 +125,9 @@ async fn verify(app: &App, hot: &HotRequest<'_>, body: Payload) -> Result<Respon
         restrictions: Some(&asked.restrictions),
         ..Question::default()
     };
-    let decision = decide(app, &asked, &question, now.unix_micros)?;
+    let decision = decide(app, &asked, &question, now)?;
     known_names(&decision, &asked)?;
-    let decision = app.in_time(hide_foreign(decision, &asker), now);
+    let decision = hide_foreign(decision, &asker);
     app.record(UsageRecord {
         at: now.unix_micros,
         key: decision.subject.as_ref().map(Subject::used),
@@ -214,17 +214,30 @@ fn decide<'v>(
     app: &'v App,
     asked: &VerifyBody<'_>,
     question: &Question<'_>,
-    now: i64,
+    now: Moment,
 ) -> Result<Decision<'v>, Problem> {
+    // Before anything is looked up.
+    let permit = app.permit(now);
+    let now = now.unix_micros;
     let decided = match (&asked.credential, &asked.dialect, &asked.headers) {
-        (Some(credential), dialect, None) => {
-            app.validator.verify_credential(dialect.as_deref(), credential, question, now)
-        }
+        (Some(credential), dialect, None) => match permit {
+            Ok(permit) => {
+                app.validator.verify_credential(permit, dialect.as_deref(), credential, question, now)
+            }
+            Err(refused) => app
+                .validator
+                .dialect_for(dialect.as_deref(), credential)
+                .map(|dialect| Decision { outcome: Err(refused), dialect, subject: None }),
+        },
         (None, Some(dialect), Some(headers)) => app.validator.dialect(dialect).map(|dialect| {
+            let permit = match permit {
+                Ok(permit) => permit,
+                Err(refused) => return Decision::refused(refused, dialect),
+            };
             let lower: Vec<(String, &str)> =
                 headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.as_str())).collect();
             let lower = lower.iter().map(|(name, value)| (name.as_str(), *value));
-            app.validator.verify_headers(dialect, lower, question, now)
+            app.validator.verify_headers(permit, dialect, lower, question, now)
         }),
         (Some(_), _, Some(_)) => {
             return Err(Problem::invalid_field(

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nexus_bench::keys::{self, Population};
 use nexus_bench::memory::Counted;
@@ -9,6 +10,7 @@ use nexus_bench::{Failure, output};
 use nexus_domain::verification::Question;
 use nexus_infrastructure::dialects;
 use nexus_validator::Validator;
+use nexus_validator::lease::{LENGTH, Lease};
 
 fn main() -> ExitCode {
     match count() {
@@ -43,10 +45,13 @@ fn count() -> Result<(), Failure> {
         ..Question::default()
     };
     let texts = keys::presented(keys);
+    let lease = Lease::new();
+    lease.extend(LENGTH);
+    let permit = lease.holds(Duration::ZERO).ok_or("the lease does not hold")?;
     let accept = || {
         keys::each(&texts)
             .filter(|secret| {
-                let decided = validator.verify_credential(None, secret, &question, keys::BEGINNING);
+                let decided = validator.verify_credential(permit, None, secret, &question, keys::BEGINNING);
                 decided.is_ok_and(|decision| decision.outcome.is_ok())
             })
             .count()

@@ -8,7 +8,6 @@ use actix_web::dev::ServerHandle;
 use actix_web::{HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use nexus_api::app::{self, App};
-use nexus_api::node::freshness::Freshness;
 use nexus_api::node::{expiry, feed, usage};
 use nexus_api::verification::hot::HotDurations;
 use nexus_domain::ids::TenantId;
@@ -24,6 +23,7 @@ use nexus_infrastructure::personal_data::{PersonalData, PersonalDataError};
 use nexus_infrastructure::vault::Vault;
 use nexus_projections::{LONGEST_PAGE, Projections, tenant_list};
 use nexus_validator::Validator;
+use nexus_validator::lease::{self, Lease};
 use nexus_validator::usage_journal::{UsageJournal, UsageJournalOptions};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -112,7 +112,7 @@ impl Node {
         let (usage, segments) = UsageJournal::open(&config.node.data, &UsageJournalOptions::new(node_id))?;
         let projections = Projections::start(foundation.journal.clone());
         projections.await_built(BUILT_WITHIN).await?;
-        let freshness = Arc::new(Freshness::new(gate.clock().clone()));
+        let lease = Arc::new(Lease::new());
         let validator = Arc::new(Validator::new(Arc::clone(gate.dialects())));
         load_snapshot(&projections, &validator).await?;
 
@@ -123,7 +123,7 @@ impl Node {
             tokio::spawn(feed::follow(
                 Arc::clone(&gate),
                 Arc::clone(&validator),
-                Arc::clone(&freshness),
+                Arc::clone(&lease),
                 after,
                 stop.subscribe(),
             )),
@@ -136,16 +136,19 @@ impl Node {
             tasks.push(tokio::spawn(relay.stopped()));
         }
         // The table must show what the log held at the start before the first question is answered.
+        let asked = gate.clock().monotonic();
         let head = foundation.journal.head().await?;
         nexus_api::node::visible(&validator, head, BUILT_WITHIN)
             .await
             .map_err(|_| StartFailure::not_caught_up())?;
+        // The feed may not have been quiet yet, and so have said nothing of the lease.
+        lease.extend(asked + lease::LENGTH);
 
         let state = web::Data::new(App {
             gate: Arc::clone(&gate),
             projections: projections.clone(),
             validator: Arc::clone(&validator),
-            freshness: Arc::clone(&freshness),
+            lease: Arc::clone(&lease),
             usage: usage.clone(),
             usage_detail: config.usage.detail,
             hot_durations: HotDurations::installed(),
