@@ -1,10 +1,12 @@
 //! Liveness, readiness and metrics.
 
 use actix_web::{HttpResponse, get, web};
+use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 
 use crate::app::App;
 use crate::problem::{self, Problem};
+use crate::verification::Verifier;
 
 /// Registers the routes.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -23,12 +25,7 @@ pub(crate) async fn healthz() -> HttpResponse {
 #[get("/readyz")]
 pub(crate) async fn readyz(app: web::Data<App>) -> Result<HttpResponse, Problem> {
     let head = app.gate.journal().head().await?;
-    if app.lease.holds(app.gate.clock().monotonic()).is_none() {
-        return Err(Problem::new(
-            &problem::UNAVAILABLE,
-            "the credential table does not follow the log; the log of the process tells why",
-        ));
-    }
+    can_tell(&app.verifier)?;
     let statuses = app.projections.status().await?;
     if let Some(halted) = statuses.iter().find(|status| status.error.is_some()) {
         let error = halted.error.as_deref().unwrap_or_default();
@@ -40,20 +37,33 @@ pub(crate) async fn readyz(app: web::Data<App>) -> Result<HttpResponse, Problem>
     Ok(HttpResponse::Ok().json(json!({
         "status": "ok",
         "position": head,
-        "applied": app.validator.applied(),
-        "credentials": app.validator.len(),
-        "usage_alarm": app.usage.alarm(),
+        "applied": app.verifier.validator.applied(),
+        "credentials": app.verifier.validator.len(),
+        "usage_alarm": app.verifier.usage.alarm(),
     })))
+}
+
+fn can_tell(verifier: &Verifier) -> Result<(), Problem> {
+    if verifier.can_tell() {
+        return Ok(());
+    }
+    Err(Problem::new(
+        &problem::UNAVAILABLE,
+        "the credential table does not follow the log; the log of the process tells why",
+    ))
 }
 
 /// Metrics in the text format of Prometheus.
 #[utoipa::path(tag = "operation", security(()), responses((status = 200, description = "Metrics", content_type = "text/plain")))]
 #[get("/metrics")]
-pub(crate) async fn metrics(app: web::Data<App>) -> HttpResponse {
-    ::metrics::gauge!("nexus_credentials").set(count(app.validator.len() as u64));
-    ::metrics::gauge!("nexus_applied_position").set(count(app.validator.applied()));
-    ::metrics::gauge!("nexus_usage_dropped").set(count(app.usage.dropped()));
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(app.metrics.render())
+pub(crate) async fn metrics(
+    verifier: web::Data<Verifier>,
+    metrics: web::Data<PrometheusHandle>,
+) -> HttpResponse {
+    ::metrics::gauge!("nexus_credentials").set(count(verifier.validator.len() as u64));
+    ::metrics::gauge!("nexus_applied_position").set(count(verifier.validator.applied()));
+    ::metrics::gauge!("nexus_usage_dropped").set(count(verifier.usage.dropped()));
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(metrics.render())
 }
 
 /// Gauges are floating-point numbers; counts are exact in them up to 2⁵³.

@@ -14,13 +14,16 @@ const UNDESCRIBED: &[&str] = &["/openapi.json", "/docs", "/problems", "/problems
 /// What gateways ask with the method of the request that they ask about. Another dialect there is not found.
 const FOR_EVERY_METHOD: &str = "/v1/forward-auth/{dialect}";
 
-/// Registers every address once more, for the methods that are left.
-pub fn routes(config: &mut web::ServiceConfig) {
-    for path in UNDESCRIBED {
+/// Registers every address that is `served` once more, for the methods that are left.
+pub fn routes(config: &mut web::ServiceConfig, served: impl Fn(&str) -> bool) {
+    for path in UNDESCRIBED.iter().filter(|path| served(path)) {
         refuse(config, path, "GET, HEAD".to_owned());
     }
-    for (path, item) in
-        Document::openapi().paths.paths.into_iter().filter(|(path, _)| path != FOR_EVERY_METHOD)
+    for (path, item) in Document::openapi()
+        .paths
+        .paths
+        .into_iter()
+        .filter(|(path, _)| path != FOR_EVERY_METHOD && served(path))
     {
         refuse(config, &path, offered(&item));
     }

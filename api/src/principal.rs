@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 use crate::app::App;
 use crate::problem::{self, Problem};
 use crate::request::{RequestId, client_ip};
+use crate::verification::Verifier;
 use crate::verification::hot::{Headers, HotRequest, Moment};
 
 /// A request whose management credential is valid.
@@ -48,13 +49,13 @@ impl Asker {
     ///
     /// # Errors
     /// `unauthorized`, `forbidden`, `unavailable`
-    pub(crate) fn of(hot: &HotRequest<'_>, app: &App) -> Result<Self, Problem> {
-        let ip = hot.client_ip(&app.trusted_proxies);
-        let decision = decide(hot.head, app, &hot.headers, ip, hot.began)?;
+    pub(crate) fn of(hot: &HotRequest<'_>, verifier: &Verifier) -> Result<Self, Problem> {
+        let ip = hot.client_ip(&verifier.trusted_proxies);
+        let decision = decide(hot.head, verifier, &hot.headers, ip, hot.began)?;
         if admitted(&decision) {
             return let_in(decision).map(|subject| Self { subject });
         }
-        record(hot.head, app, &decision, ip, &hot.id, hot.began);
+        record(hot.head, verifier, &decision, ip, &hot.id, hot.began);
         let_in(decision).map(|subject| Self { subject })
     }
 
@@ -89,19 +90,19 @@ fn require(scopes: &EffectiveScopes, scope: &'static str) -> Result<(), Problem>
 /// The verdict on the management credential of a request.
 fn decide<'v>(
     head: &RequestHead,
-    app: &'v App,
+    verifier: &'v Verifier,
     headers: &Headers<'_>,
     ip: Option<IpAddr>,
     now: Moment,
 ) -> Result<Decision<'v>, Problem> {
     let question = Question { ip, method: Some(head.method.as_str()), ..Question::default() };
-    let management = app.validator.dialect(MANAGEMENT).map_err(Problem::internal)?;
-    let permit = match app.permit(now) {
+    let management = verifier.validator.dialect(MANAGEMENT).map_err(Problem::internal)?;
+    let permit = match verifier.permit(now) {
         Ok(permit) => permit,
         Err(refused) => return Ok(Decision::refused(refused, management)),
     };
     let headers = headers.texts.iter().copied();
-    Ok(app.validator.verify_headers(permit, management, headers, &question, now.unix_micros))
+    Ok(verifier.validator.verify_headers(permit, management, headers, &question, now.unix_micros))
 }
 
 /// Which tenants a credential is confined to is the last thing a verdict looks at, and here the tenant is not known yet:
@@ -112,13 +113,13 @@ fn admitted(decision: &Decision<'_>) -> bool {
 
 fn record(
     head: &RequestHead,
-    app: &App,
+    verifier: &Verifier,
     decision: &Decision<'_>,
     ip: Option<IpAddr>,
     id: &RequestId,
     now: Moment,
 ) {
-    app.record(UsageRecord {
+    verifier.record(UsageRecord {
         at: now.unix_micros,
         key: decision.subject.as_ref().map(Subject::used),
         code: if admitted(decision) { Code::Valid } else { decision.code() },
@@ -149,12 +150,13 @@ fn let_in(decision: Decision<'_>) -> Result<Subject, Problem> {
 
 impl Caller {
     fn of(request: &HttpRequest) -> Result<Self, Problem> {
-        let app = request.app_data::<web::Data<App>>().ok_or_else(|| Problem::internal("no app"))?;
-        let (now, request_id) = (Moment::now(app), RequestId::of(request));
+        let verifier = request.app_data::<web::Data<Verifier>>();
+        let verifier = verifier.ok_or_else(|| Problem::internal("no verifier"))?;
+        let (now, request_id) = (Moment::now(verifier), RequestId::of(request));
         let headers = Headers::of(request.head());
-        let ip = client_ip(request.head(), &headers.forwarded_for, &app.trusted_proxies);
-        let decision = decide(request.head(), app, &headers, ip, now)?;
-        record(request.head(), app, &decision, ip, &request_id, now);
+        let ip = client_ip(request.head(), &headers.forwarded_for, &verifier.trusted_proxies);
+        let decision = decide(request.head(), verifier, &headers, ip, now)?;
+        record(request.head(), verifier, &decision, ip, &request_id, now);
         let subject = let_in(decision)?;
         let principal = Principal {
             actor: subject.key_id().to_string(),

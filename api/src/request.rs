@@ -12,8 +12,8 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 use ipnet::IpNet;
 
-use crate::app::App;
 use crate::problem::{self, Problem};
+use crate::verification::Verifier;
 use crate::verification::hot::Moment;
 
 /// The header that carries the request's id, in and out.
@@ -54,9 +54,9 @@ impl RequestId {
     }
 
     /// An id of this instant.
-    pub(crate) fn made(app: &App, unix_micros: i64) -> Self {
+    pub(crate) fn made(verifier: &Verifier, unix_micros: i64) -> Self {
         let mut text = [0u8; uuid::fmt::Hyphenated::LENGTH];
-        let id = app.gate.entropy().uuid_v7_at(unix_micros);
+        let id = verifier.entropy.uuid_v7_at(unix_micros);
         let value = HeaderValue::from_str(id.hyphenated().encode_lower(&mut text));
         value.map_or_else(|_| Self::none(), Self)
     }
@@ -81,10 +81,11 @@ pub async fn trace(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let app = request.app_data::<web::Data<App>>().cloned().ok_or_else(|| Problem::internal("no app"))?;
-    let began = Moment::now(&app);
+    let verifier = request.app_data::<web::Data<Verifier>>().cloned();
+    let verifier = verifier.ok_or_else(|| Problem::internal("no verifier"))?;
+    let began = Moment::now(&verifier);
     let given = RequestId::given(request.headers().get(&REQUEST_ID));
-    let id = given.unwrap_or_else(|| RequestId::made(&app, began.unix_micros));
+    let id = given.unwrap_or_else(|| RequestId::made(&verifier, began.unix_micros));
     request.extensions_mut().insert(id.clone());
     let method = request.method().clone();
     if method == Method::HEAD {
@@ -106,7 +107,7 @@ pub async fn trace(
         response = explain(response, &id);
     }
     response.headers_mut().insert(REQUEST_ID, id.0.clone());
-    record(&response, &method, &id, app.gate.clock().monotonic().saturating_sub(began.monotonic));
+    record(&response, &method, &id, verifier.clock.monotonic().saturating_sub(began.monotonic));
     Ok(response)
 }
 

@@ -38,7 +38,7 @@ pub async fn settle(app: &App, position: Option<u64>) -> Result<u64, Problem> {
         Some(position) => position,
         None => app.gate.journal().head().await?,
     };
-    visible(&app.validator, position, VISIBLE_WITHIN).await.map_err(|NotVisible| {
+    visible(&app.verifier.validator, position, VISIBLE_WITHIN).await.map_err(|NotVisible| {
         Problem::new(
             &problem::UNAVAILABLE,
             "the change is committed, but this node has not applied it yet; send the request again",

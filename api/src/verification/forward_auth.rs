@@ -19,9 +19,9 @@ use nexus_domain::verification::Question;
 use nexus_validator::usage_journal::UsageRecord;
 use nexus_validator::{Decision, Subject};
 
+use super::Verifier;
 use super::hot::{HotRequest, HotRoute};
 use super::verify::known_environment;
-use crate::app::App;
 use crate::problem::{self, Problem};
 use crate::query::QueryFields;
 use crate::request::from_trusted_proxy;
@@ -46,7 +46,7 @@ pub(super) const PREFIX: &str = "/v1/forward-auth/";
 
 /// The way in to one dialect, on one worker, for every method: gateways repeat the caller's.
 pub(super) struct Door {
-    app: Rc<web::Data<App>>,
+    verifier: Rc<web::Data<Verifier>>,
     dialect: Arc<Dialect>,
     /// What queries say, which is the same for nearly all requests.
     needs: RefCell<HashMap<String, Rc<Needs>, RandomState>>,
@@ -55,8 +55,8 @@ pub(super) struct Door {
 }
 
 impl Door {
-    pub(super) fn to(app: Rc<web::Data<App>>, dialect: &Arc<Dialect>) -> Self {
-        Self { app, dialect: Arc::clone(dialect), needs: RefCell::default(), warned: Cell::new(None) }
+    pub(super) fn to(verifier: Rc<web::Data<Verifier>>, dialect: &Arc<Dialect>) -> Self {
+        Self { verifier, dialect: Arc::clone(dialect), needs: RefCell::default(), warned: Cell::new(None) }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -65,10 +65,10 @@ impl Door {
 
     /// Answers a request. `rest` is what its path has behind the dialect's name.
     pub(super) fn answer(&self, head: &RequestHead, rest: &str) -> Response<BoxBody> {
-        let hot = HotRequest::of(head, &self.app);
+        let hot = HotRequest::of(head, &self.verifier);
         let answered =
             if rest.is_empty() { forward_auth(self, &hot) } else { Ok(appended(self, &hot, rest)) };
-        hot.finish(&self.app, HotRoute::ForwardAuth, answered)
+        hot.finish(&self.verifier, HotRoute::ForwardAuth, answered)
     }
 
     /// Tells the log that a query was refused, now and then: anybody may send any. Not what it said, which may be a secret in
@@ -104,11 +104,12 @@ impl Door {
 
 /// What is asked of a dialect that nobody serves here: everything behind [`PREFIX`] that has no door.
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
-    let refused = |request: HttpRequest, app: web::Data<App>| async move {
+    let refused = |request: HttpRequest, verifier: web::Data<Verifier>| async move {
         // As it was written: names are not decoded.
         let named = request.path().strip_prefix(PREFIX).unwrap_or_default();
         let name: String = named.chars().take_while(|character| *character != '/').take(64).collect();
-        let served: Vec<&str> = app.gate.dialects().iter().map(|dialect| dialect.name.as_str()).collect();
+        let dialects = verifier.validator.dialects();
+        let served: Vec<&str> = dialects.iter().map(|dialect| dialect.name.as_str()).collect();
         let detail = format!("no dialect is named `{name}`; this server has {}", served.join(", "));
         Err::<HttpResponse, _>(Problem::new(&problem::NOT_FOUND, detail))
     };
@@ -143,7 +144,7 @@ struct Needs {
 fn forward_auth(door: &Door, hot: &HotRequest<'_>) -> Result<Response<BoxBody>, Problem> {
     let query = hot.head.uri.query().unwrap_or_default();
     let needs = door.needs(query).inspect_err(|_| door.warn(hot))?;
-    let said = if from_trusted_proxy(hot.head, &door.app.trusted_proxies) {
+    let said = if from_trusted_proxy(hot.head, &door.verifier.trusted_proxies) {
         Said { method: hot.headers.original_method.text(), path: hot.headers.original_uri.text() }
     } else {
         Said { method: None, path: None }
@@ -155,7 +156,7 @@ fn forward_auth(door: &Door, hot: &HotRequest<'_>) -> Result<Response<BoxBody>, 
 /// request needs cannot stand in the query then, so this tells whose the credential is and whether it may be used here.
 fn appended(door: &Door, hot: &HotRequest<'_>, path: &str) -> Response<BoxBody> {
     let needs = Needs { environment: None, scopes: Vec::new(), restrictions: BTreeMap::new() };
-    let believed = from_trusted_proxy(hot.head, &door.app.trusted_proxies);
+    let believed = from_trusted_proxy(hot.head, &door.verifier.trusted_proxies);
     let said = Said { method: believed.then(|| hot.head.method.as_str()), path: believed.then_some(path) };
     decide(door, hot, &needs, said)
 }
@@ -167,8 +168,8 @@ struct Said<'a> {
 }
 
 fn decide(door: &Door, hot: &HotRequest<'_>, needs: &Needs, said: Said<'_>) -> Response<BoxBody> {
-    let (app, dialect) = (&door.app, &door.dialect);
-    let ip = hot.client_ip(&app.trusted_proxies);
+    let (verifier, dialect) = (&door.verifier, &door.dialect);
+    let ip = hot.client_ip(&verifier.trusted_proxies);
     let question = Question {
         environment: needs.environment.as_deref(),
         method: Some(said.method.unwrap_or(UNKNOWN_METHOD)),
@@ -178,13 +179,13 @@ fn decide(door: &Door, hot: &HotRequest<'_>, needs: &Needs, said: Said<'_>) -> R
         ..Question::default()
     };
     let headers = hot.headers.texts.iter().copied();
-    let decision = match app.permit(hot.began) {
+    let decision = match verifier.permit(hot.began) {
         Ok(permit) => {
-            app.validator.verify_headers(permit, dialect, headers, &question, hot.began.unix_micros)
+            verifier.validator.verify_headers(permit, dialect, headers, &question, hot.began.unix_micros)
         }
         Err(refused) => Decision::refused(refused, dialect),
     };
-    app.record(UsageRecord {
+    verifier.record(UsageRecord {
         at: hot.began.unix_micros,
         key: decision.subject.as_ref().map(Subject::used),
         code: decision.code(),

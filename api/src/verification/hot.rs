@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use metrics::Histogram;
 use smallvec::SmallVec;
 
-use crate::app::App;
+use super::Verifier;
 use crate::problem::Problem;
 use crate::request::{self, DURATION, REQUEST_ID, RequestId, STATUS_CLASSES, ascii, status_class};
 
@@ -26,8 +26,8 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
-    pub(crate) fn now(app: &App) -> Self {
-        let clock = app.gate.clock();
+    pub(crate) fn now(verifier: &Verifier) -> Self {
+        let clock = &verifier.clock;
         Self { unix_micros: clock.unix_micros(), monotonic: clock.monotonic() }
     }
 }
@@ -43,11 +43,11 @@ pub(crate) struct HotRequest<'r> {
 }
 
 impl<'r> HotRequest<'r> {
-    pub(crate) fn of(head: &'r RequestHead, app: &App) -> Self {
-        let (headers, began) = (Headers::of(head), Moment::now(app));
+    pub(crate) fn of(head: &'r RequestHead, verifier: &Verifier) -> Self {
+        let (headers, began) = (Headers::of(head), Moment::now(verifier));
         let given = RequestId::given(headers.request_id);
         let id_given = given.is_some();
-        let id = given.unwrap_or_else(|| RequestId::made(app, began.unix_micros));
+        let id = given.unwrap_or_else(|| RequestId::made(verifier, began.unix_micros));
         Self { head, headers, id, id_given, began }
     }
 
@@ -59,14 +59,14 @@ impl<'r> HotRequest<'r> {
     /// Makes the response whole: failures become problem details, the id stands in it, and metrics and the log know of it.
     pub(crate) fn finish(
         self,
-        app: &App,
+        verifier: &Verifier,
         route: HotRoute,
         answered: Result<Response<BoxBody>, Problem>,
     ) -> Response<BoxBody> {
         let mut response = answered.unwrap_or_else(|problem| request::told(&problem, &self.id).into());
-        let took = app.gate.clock().monotonic().saturating_sub(self.began.monotonic);
+        let took = verifier.clock.monotonic().saturating_sub(self.began.monotonic);
         let status = response.status().as_u16();
-        app.hot_durations.record(route, status, took);
+        verifier.hot_durations.record(route, status, took);
         tracing::debug!(
             request_id = self.id.as_str(), method = %self.head.method, path = self.head.uri.path(), status,
             micros = took.as_micros(), "request"

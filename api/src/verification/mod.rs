@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod forward_auth;
 pub mod hot;
+mod verifier;
 pub mod verify;
 
 use std::future::{Ready, ready};
@@ -18,17 +19,17 @@ use actix_web::{Error, web};
 use futures::future::{Either, LocalBoxFuture, MapOk, TryFutureExt as _};
 
 use self::forward_auth::Door;
-use crate::app::App;
+pub use self::verifier::Verifier;
 
 /// What answers requests for verification, and hands all others to what stands `behind` it. One for each worker.
 pub struct Front<S> {
-    app: web::Data<App>,
+    verifier: web::Data<Verifier>,
     behind: S,
 }
 
 impl<S> Front<S> {
-    pub(crate) const fn new(app: web::Data<App>, behind: S) -> Self {
-        Self { app, behind }
+    pub(crate) const fn new(verifier: web::Data<Verifier>, behind: S) -> Self {
+        Self { verifier, behind }
     }
 }
 
@@ -61,19 +62,20 @@ impl<S: Behind> ServiceFactory<Request> for Front<S> {
     type Future = LocalBoxFuture<'static, Result<Self::Service, ()>>;
 
     fn new_service(&self, config: AppConfig) -> Self::Future {
-        let app = Rc::new(web::Data::clone(&self.app));
+        let verifier = Rc::new(web::Data::clone(&self.verifier));
         let behind = self.behind.new_service(config);
         Box::pin(async move {
-            let doors =
-                app.gate.dialects().iter().map(|dialect| Door::to(Rc::clone(&app), dialect)).collect();
-            Ok(FrontService { app, doors, behind: behind.await? })
+            let dialects = verifier.validator.dialects();
+            let doors = dialects.iter().map(|dialect| Door::to(Rc::clone(&verifier), dialect)).collect();
+            Ok(FrontService { verifier, doors, behind: behind.await? })
         })
     }
 }
 
 /// [`Front`] on its worker.
 pub struct FrontService<S> {
-    app: Rc<web::Data<App>>,
+    /// Counted by `Rc` for each worker by itself: one count for all would be passed between processors with each request.
+    verifier: Rc<web::Data<Verifier>>,
     doors: Box<[Door]>,
     behind: S,
 }
@@ -99,7 +101,7 @@ where
             return Either::Left(ready(Ok(door.answer(request.head(), rest))));
         }
         if path == verify::PATH && request.method() == Method::POST {
-            return Either::Right(Either::Left(Box::pin(verify::answer(Rc::clone(&self.app), request))));
+            return Either::Right(Either::Left(Box::pin(verify::answer(Rc::clone(&self.verifier), request))));
         }
         Either::Right(Either::Right(self.behind.call(request).map_ok(Response::from)))
     }

@@ -21,9 +21,10 @@ use nexus_validator::{Decision, Subject};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Verifier;
 use super::answer::VerifyAnswer;
 use super::hot::{HotRequest, HotRoute, Moment};
-use crate::app::{App, LONGEST_BODY};
+use crate::app::LONGEST_BODY;
 use crate::body::{Fields, require_json};
 use crate::principal::Asker;
 use crate::problem::{self, Problem};
@@ -92,13 +93,13 @@ pub(super) const PATH: &str = "/v1/verify";
 
 /// Answers a request.
 pub(super) async fn answer(
-    app: Rc<web::Data<App>>,
+    verifier: Rc<web::Data<Verifier>>,
     mut request: Request,
 ) -> Result<Response<BoxBody>, Error> {
     let body = request.take_payload();
-    let hot = HotRequest::of(request.head(), &app);
-    let answered = verify(&app, &hot, body).await;
-    Ok(hot.finish(&app, HotRoute::Verify, answered))
+    let hot = HotRequest::of(request.head(), &verifier);
+    let answered = verify(&verifier, &hot, body).await;
+    Ok(hot.finish(&verifier, HotRoute::Verify, answered))
 }
 
 /// Asks whether a credential may do something. Always 200 when a verdict was reached.
@@ -110,11 +111,15 @@ pub(super) async fn answer(
     request_body = VerifyBody<'static>,
     responses((status = 200, description = "A verdict, valid or refused", body = VerifyAnswer<'static>), (status = 400, body = problem::Document), (status = 401, body = problem::Document), (status = 403, body = problem::Document), (status = 408, body = problem::Document), (status = 413, body = problem::Document), (status = 415, body = problem::Document)),
 )]
-async fn verify(app: &App, hot: &HotRequest<'_>, body: Payload) -> Result<Response<BoxBody>, Problem> {
-    let asker = Asker::of(hot, app)?;
+async fn verify(
+    verifier: &Verifier,
+    hot: &HotRequest<'_>,
+    body: Payload,
+) -> Result<Response<BoxBody>, Problem> {
+    let asker = Asker::of(hot, verifier)?;
     asker.require("verify")?;
     require_json(hot.head)?;
-    let (body, now) = read(app, hot, body).await?;
+    let (body, now) = read(verifier, hot, body).await?;
     let asked = parse(&body)?;
     let method = asked.method.as_deref().map(upper_case);
     let question = Question {
@@ -125,10 +130,10 @@ async fn verify(app: &App, hot: &HotRequest<'_>, body: Payload) -> Result<Respon
         restrictions: Some(&asked.restrictions),
         ..Question::default()
     };
-    let decision = decide(app, &asked, &question, now)?;
+    let decision = decide(verifier, &asked, &question, now)?;
     known_names(&decision, &asked)?;
     let decision = hide_foreign(decision, &asker);
-    app.record(UsageRecord {
+    verifier.record(UsageRecord {
         at: now.unix_micros,
         key: decision.subject.as_ref().map(Subject::used),
         code: decision.code(),
@@ -138,14 +143,19 @@ async fn verify(app: &App, hot: &HotRequest<'_>, body: Payload) -> Result<Respon
         request_id: asked.request_id.as_deref(),
         client_version: asked.client_version.as_deref(),
     });
-    let json = VerifyAnswer::of(&decision, app.validator.applied()).to_json().map_err(Problem::internal)?;
+    let json =
+        VerifyAnswer::of(&decision, verifier.validator.applied()).to_json().map_err(Problem::internal)?;
     let mut response = Response::with_body(StatusCode::OK, BoxBody::new(json));
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     Ok(response)
 }
 
 /// The whole body, and the moment from which the verdict counts.
-async fn read(app: &App, hot: &HotRequest<'_>, mut body: Payload) -> Result<(web::Bytes, Moment), Problem> {
+async fn read(
+    verifier: &Verifier,
+    hot: &HotRequest<'_>,
+    mut body: Payload,
+) -> Result<(web::Bytes, Moment), Problem> {
     let mut collected = pin!(collect(&mut body));
     // A server hands a request over when it has read the head. Nearly always the body came with it and is there as soon as
     // the server goes on, and no timer needs to be set.
@@ -156,7 +166,7 @@ async fn read(app: &App, hot: &HotRequest<'_>, mut body: Payload) -> Result<(web
         give_way().await;
     }
     match tokio::time::timeout(ANSWERED_WITHIN, collected).await {
-        Ok(body) => Ok((body?, Moment::now(app))),
+        Ok(body) => Ok((body?, Moment::now(verifier))),
         Err(_) => Err(too_slow(&hot.id)),
     }
 }
@@ -211,25 +221,25 @@ fn upper_case<'a>(method: &'a str) -> Cow<'a, str> {
 }
 
 fn decide<'v>(
-    app: &'v App,
+    verifier: &'v Verifier,
     asked: &VerifyBody<'_>,
     question: &Question<'_>,
     now: Moment,
 ) -> Result<Decision<'v>, Problem> {
     // Before anything is looked up.
-    let permit = app.permit(now);
+    let permit = verifier.permit(now);
     let now = now.unix_micros;
     let decided = match (&asked.credential, &asked.dialect, &asked.headers) {
         (Some(credential), dialect, None) => match permit {
             Ok(permit) => {
-                app.validator.verify_credential(permit, dialect.as_deref(), credential, question, now)
+                verifier.validator.verify_credential(permit, dialect.as_deref(), credential, question, now)
             }
-            Err(refused) => app
+            Err(refused) => verifier
                 .validator
                 .dialect_for(dialect.as_deref(), credential)
                 .map(|dialect| Decision { outcome: Err(refused), dialect, subject: None }),
         },
-        (None, Some(dialect), Some(headers)) => app.validator.dialect(dialect).map(|dialect| {
+        (None, Some(dialect), Some(headers)) => verifier.validator.dialect(dialect).map(|dialect| {
             let permit = match permit {
                 Ok(permit) => permit,
                 Err(refused) => return Decision::refused(refused, dialect),
@@ -237,7 +247,7 @@ fn decide<'v>(
             let lower: Vec<(String, &str)> =
                 headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.as_str())).collect();
             let lower = lower.iter().map(|(name, value)| (name.as_str(), *value));
-            app.validator.verify_headers(permit, dialect, lower, question, now)
+            verifier.validator.verify_headers(permit, dialect, lower, question, now)
         }),
         (Some(_), _, Some(_)) => {
             return Err(Problem::invalid_field(

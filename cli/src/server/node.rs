@@ -9,6 +9,7 @@ use actix_web::{HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use nexus_api::app::{self, App};
 use nexus_api::node::{expiry, feed, usage};
+use nexus_api::verification::Verifier;
 use nexus_api::verification::hot::HotDurations;
 use nexus_domain::ids::TenantId;
 use nexus_infrastructure::bus::{Relay, RelayOptions};
@@ -144,15 +145,20 @@ impl Node {
         // The feed may not have been quiet yet, and so have said nothing of the lease.
         lease.extend(asked + lease::LENGTH);
 
+        let verifier = Verifier {
+            validator: Arc::clone(&validator),
+            lease,
+            clock: gate.clock().clone(),
+            entropy: gate.entropy().clone(),
+            usage: usage.clone(),
+            usage_detail: config.usage.detail,
+            trusted_proxies: config.server.trusted_proxies.as_slice().into(),
+            hot_durations: HotDurations::installed(),
+        };
         let state = web::Data::new(App {
             gate: Arc::clone(&gate),
             projections: projections.clone(),
-            validator: Arc::clone(&validator),
-            lease: Arc::clone(&lease),
-            usage: usage.clone(),
-            usage_detail: config.usage.detail,
-            hot_durations: HotDurations::installed(),
-            trusted_proxies: config.server.trusted_proxies.as_slice().into(),
+            verifier: Arc::new(verifier),
             public_url: config.server.public_url.clone(),
             metrics,
         });
