@@ -21,7 +21,11 @@ pub const LONGEST_BODY: usize = 64 * 1024;
 /// How long an answer waits until the node's own table and lists show what was done.
 pub const VISIBLE_WITHIN: Duration = Duration::from_secs(3);
 
-/// What the handlers of a process share.
+/// The addresses of a validating node, but for those of forward auth. Problem details name a page about their kind.
+const VALIDATING: &[&str] =
+    &["/v1/verify", "/healthz", "/readyz", "/metrics", "/problems", "/problems/{code}"];
+
+/// What the handlers of an API node share.
 #[derive(Clone)]
 pub struct App {
     /// The way to change anything.
@@ -53,6 +57,20 @@ pub fn service(app: &web::Data<App>) -> Front<impl Behind + use<>> {
             .configure(docs::routes)
             .configure(forward_auth::routes)
             .configure(|config| methods::routes(config, |_| true));
+    })
+}
+
+/// Everything that a worker of a validating node serves: verification, and what its keepers watch it by.
+pub fn validating_service(
+    verifier: &Arc<Verifier>,
+    metrics: &PrometheusHandle,
+) -> Front<impl Behind + use<>> {
+    front(Arc::clone(verifier), metrics.clone(), |config| {
+        config
+            .configure(health::validating_routes)
+            .configure(docs::problem_routes)
+            .configure(forward_auth::routes)
+            .configure(|config| methods::routes(config, |path| VALIDATING.contains(&path)));
     })
 }
 

@@ -21,7 +21,12 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ances
 /// Registers the routes.
 pub fn routes(config: &mut web::ServiceConfig) {
     // The last of all routes, and what is left for no route behind them.
-    config.service(docs).service(problem_page).service(problem_list);
+    config.service(docs).configure(problem_routes);
+}
+
+/// Registers the pages about problems alone.
+pub fn problem_routes(config: &mut web::ServiceConfig) {
+    config.service(problem_page).service(problem_list);
 }
 
 #[get("/docs")]

@@ -8,9 +8,14 @@ use crate::app::App;
 use crate::problem::{self, Problem};
 use crate::verification::Verifier;
 
-/// Registers the routes.
+/// Registers the routes of an API node.
 pub fn routes(config: &mut web::ServiceConfig) {
     config.service(healthz).service(readyz).service(metrics);
+}
+
+/// Registers the routes of a node that only validates.
+pub fn validating_routes(config: &mut web::ServiceConfig) {
+    config.service(healthz).service(readyz_validating).service(metrics);
 }
 
 /// The process lives.
@@ -40,6 +45,18 @@ pub(crate) async fn readyz(app: web::Data<App>) -> Result<HttpResponse, Problem>
         "applied": app.verifier.validator.applied(),
         "credentials": app.verifier.validator.len(),
         "usage_alarm": app.verifier.usage.alarm(),
+    })))
+}
+
+/// The node can decide. That usage cannot be written is told and does not stop it: an alarm is for people.
+#[get("/readyz")]
+async fn readyz_validating(verifier: web::Data<Verifier>) -> Result<HttpResponse, Problem> {
+    can_tell(&verifier)?;
+    Ok(HttpResponse::Ok().json(json!({
+        "status": "ok",
+        "applied": verifier.validator.applied(),
+        "credentials": verifier.validator.len(),
+        "usage_alarm": verifier.usage.alarm(),
     })))
 }
 
