@@ -101,3 +101,6 @@ fn front<R: FnOnce(&mut web::ServiceConfig)>(
 async fn nothing_here() -> Result<actix_web::HttpResponse, Problem> {
     Err(Problem::not_found())
 }
+
+#[cfg(test)]
+mod tests;
