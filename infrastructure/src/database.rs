@@ -12,6 +12,7 @@ use sqlx::{PgPool, SqlitePool};
 mod connect;
 mod copy;
 mod error;
+pub(crate) mod listen;
 #[cfg(test)]
 mod tests;
 mod transaction;
