@@ -144,7 +144,7 @@ pub struct DatabaseConfig {
     pub url: ServiceUrl,
     /// Bring the schema up to date at start.
     pub migrate: bool,
-    /// The most connections that requests and read models share. On PostgreSQL the process holds up to four more.
+    /// The most connections that requests and read models share. On PostgreSQL the process holds up to five more.
     pub max_connections: u32,
 }
 

@@ -12,6 +12,7 @@ use sqlx::{PgPool, SqlitePool};
 mod connect;
 mod copy;
 mod error;
+pub(crate) mod listen;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -56,8 +57,8 @@ pub struct SqliteDatabase {
 /// How to connect.
 #[derive(Debug, Clone)]
 pub struct DatabaseOptions {
-    /// Most connections open at once. On PostgreSQL four stand beside them: two of the
-    /// journal's lane, its listener, and that of the relay to the bus.
+    /// Most connections open at once. On PostgreSQL five stand beside them: two of the journal's lane, its listener, that
+    /// of the registry of API nodes, and that of the relay to the bus.
     pub max_connections: u32,
     /// How long to wait for the server, and for a free connection.
     pub connect_timeout: Duration,

@@ -1,5 +1,5 @@
-//! What surrounds the domain: the journal and the gate to it, the message bus, clock, entropy,
-//! encryption, configuration.
+//! What surrounds the domain: the journal and the gate to it, the registry of API nodes, the message bus, clock,
+//! entropy, encryption, configuration.
 
 pub mod bus;
 pub mod clock;
@@ -10,6 +10,7 @@ pub mod entropy;
 pub mod gate;
 pub mod journal;
 pub mod personal_data;
+pub mod registry;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod vault;

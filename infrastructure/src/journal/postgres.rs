@@ -6,8 +6,7 @@ use std::time::Duration;
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{
-    PgArgumentBuffer, PgConnectOptions, PgHasArrayType, PgListener, PgPoolOptions, PgTypeInfo, PgValueFormat,
-    PgValueRef,
+    PgArgumentBuffer, PgConnectOptions, PgHasArrayType, PgTypeInfo, PgValueFormat, PgValueRef,
 };
 use sqlx::types::Json;
 use sqlx::{Connection, Decode, Encode, PgConnection, PgPool, Postgres, Type};
@@ -16,6 +15,7 @@ use tokio::sync::watch;
 use super::append::{AppendError, Appended, ClaimAction, Prepared, SlotAction};
 use super::lane::{Outcome, advance};
 use super::{EventColumns, Turn};
+use crate::database::listen::{self, Heard};
 use crate::database::{DatabaseError, prepare_session};
 
 const APPEND: &str = "SELECT head, rejected, reasons, details FROM append_batch(\
@@ -24,9 +24,6 @@ const APPEND: &str = "SELECT head, rejected, reasons, details FROM append_batch(
 
 const SELECT: &str = "SELECT position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata, \
                       created_at FROM events";
-
-/// How long after a failure the listener is set up again. Meanwhile the poll does its work.
-const RELISTEN: Duration = Duration::from_secs(1);
 
 /// A connection of the lane's own, so that a busy pool never holds up commits.
 pub(super) struct PostgresWriter {
@@ -368,27 +365,13 @@ pub(super) async fn at(pool: &PgPool, positions: Vec<i64>) -> Result<Turn, Datab
 
 /// Moves `head` with the notifications of all processes, until it is aborted.
 pub(super) async fn listen(pool: PgPool, head: watch::Sender<u64>) {
-    loop {
-        if let Err(error) = listen_once(&pool, &head).await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "listening for appends failed, polling instead"
-            );
+    let follow = |heard: Heard<'_>| {
+        // What was missed before it listened, the poll finds.
+        if let Heard::Announced(payload) = heard
+            && let Ok(position) = payload.parse()
+        {
+            advance(&head, position);
         }
-        tokio::time::sleep(RELISTEN).await;
-    }
-}
-
-async fn listen_once(pool: &PgPool, head: &watch::Sender<u64>) -> Result<(), sqlx::Error> {
-    // A pool of its own: the listener keeps its connection for ever and should not take one from the queries.
-    let own = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
-    let mut listener =
-        PgListener::connect_with(&own.connect_lazy_with((*pool.connect_options()).clone())).await?;
-    listener.listen("nexus_journal").await?;
-    while let Some(notification) = listener.try_recv().await? {
-        if let Ok(position) = notification.payload().parse() {
-            advance(head, position);
-        }
-    }
-    Ok(())
+    };
+    match listen::listen(pool, "nexus_journal", follow).await {}
 }
