@@ -10,10 +10,12 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use nexus_infrastructure::gate::Gate;
 use nexus_projections::Projections;
 
+use crate::nodes::plane::Plane;
+use crate::nodes::ports::Log;
 use crate::problem::Problem;
 use crate::request::trace;
 use crate::verification::{Behind, Front, Verifier, forward_auth};
-use crate::{audit, docs, events, health, keys, methods, openapi, projections, tenants};
+use crate::{audit, docs, events, health, keys, methods, nodes, openapi, projections, tenants};
 
 /// The most bytes of a request body.
 pub const LONGEST_BODY: usize = 64 * 1024;
@@ -32,6 +34,10 @@ pub struct App {
     pub gate: Arc<Gate>,
     /// The read models.
     pub projections: Projections,
+    /// The validating nodes, and the barrier that waits for them.
+    pub plane: Arc<Plane>,
+    /// What nodes get of the log.
+    pub log: Arc<dyn Log>,
     /// What the process decides on credentials with.
     pub verifier: Arc<Verifier>,
     /// Where the outside reaches this server.
@@ -51,6 +57,7 @@ pub fn service(app: &web::Data<App>) -> Front<impl Behind + use<>> {
             .configure(keys::routes)
             .configure(audit::routes)
             .configure(events::routes)
+            .configure(nodes::routes)
             .configure(projections::routes)
             .configure(health::routes)
             .configure(openapi::routes)

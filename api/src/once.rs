@@ -8,7 +8,7 @@ use nexus_infrastructure::gate::{Answer, Begun, Call, GateError};
 use serde::Serialize;
 
 use crate::app::App;
-use crate::node;
+use crate::nodes::settle::settle_here;
 use crate::problem::Problem;
 
 /// How a request that succeeded is answered.
@@ -53,7 +53,7 @@ pub async fn once<B: Serialize>(
         Begun::Answered(answer) => {
             allowed.await?;
             // The first answer may have come from another node: what it says must hold on this one too.
-            node::settle(app, None).await?;
+            settle_here(app).await?;
             return respond(&answer);
         }
         Begun::Go(running) => running,

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use actix_web::dev::{Payload, RequestHead};
 use actix_web::{FromRequest, HttpRequest, web};
-use nexus_domain::ids::TenantId;
+use nexus_domain::credential;
+use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::scope::EffectiveScopes;
 use nexus_domain::verification::{Code, Question};
 use nexus_infrastructure::dialects::MANAGEMENT;
@@ -15,6 +16,7 @@ use nexus_validator::{Decision, Subject};
 use sha2::{Digest as _, Sha256};
 
 use crate::app::App;
+use crate::nodes::connection::Admission;
 use crate::problem::{self, Problem};
 use crate::request::{RequestId, client_ip};
 use crate::verification::Verifier;
@@ -53,7 +55,9 @@ impl Asker {
         let ip = hot.client_ip(&verifier.trusted_proxies);
         let decision = decide(hot.head, verifier, &hot.headers, ip, hot.began)?;
         if admitted(&decision) {
-            return let_in(decision).map(|subject| Self { subject });
+            let subject = let_in(decision)?;
+            no_node(&subject)?;
+            return Ok(Self { subject });
         }
         record(hot.head, verifier, &decision, ip, &hot.id, hot.began);
         let_in(decision).map(|subject| Self { subject })
@@ -72,6 +76,90 @@ impl Asker {
     pub(crate) fn sees(&self, tenant: TenantId) -> bool {
         confined_to(&self.subject).is_none_or(|mut names| names.any(|name| name.parse() == Ok(tenant)))
     }
+}
+
+/// The credential of a validating node, and whether it still holds.
+pub(crate) struct NodeCaller {
+    digest: credential::Digest,
+    ip: Option<IpAddr>,
+    subject: Subject,
+}
+
+impl NodeCaller {
+    /// Who opens a node's stream. Not recorded as usage: a stream is opened again whenever it breaks.
+    ///
+    /// # Errors
+    /// `unauthorized`, `forbidden`, `unavailable`
+    pub(crate) fn of(request: &HttpRequest, app: &App) -> Result<Self, Problem> {
+        let verifier = &app.verifier;
+        let (now, head) = (Moment::now(verifier), request.head());
+        let headers = Headers::of(head);
+        let ip = client_ip(head, &headers.forwarded_for, &verifier.trusted_proxies);
+        let decision = decide(head, verifier, &headers, ip, now)?;
+        if !admitted(&decision) {
+            record(head, verifier, &decision, ip, &RequestId::of(request), now);
+        }
+        let subject = let_in(decision)?;
+        require(&subject.rights().scopes, CONNECT)?;
+        let management = verifier.validator.dialect(MANAGEMENT).map_err(Problem::internal)?;
+        let presented = management.extract(headers.texts.iter().copied());
+        let digest = presented.map(|presented| credential::Digest::of(presented.secret));
+        Ok(Self { digest: digest.map_err(|refused| Problem::internal(refused.detail))?, ip, subject })
+    }
+
+    /// The credential's key.
+    pub(crate) fn key_id(&self) -> KeyId {
+        self.subject.key_id()
+    }
+
+    /// The credential's name.
+    pub(crate) fn name(&self) -> &str {
+        self.subject.name()
+    }
+
+    /// Whether the credential holds now, and may see these dialects.
+    pub(crate) fn admits(&self, verifier: &Verifier, dialects: &[String]) -> Admission {
+        let now = Moment::now(verifier);
+        let (Ok(permit), Ok(management)) = (verifier.permit(now), verifier.validator.dialect(MANAGEMENT))
+        else {
+            return Admission::CannotTell;
+        };
+        let question = Question { ip: self.ip, method: Some("GET"), ..Question::default() };
+        let decision =
+            verifier.validator.verify_digest(permit, management, &self.digest, &question, now.unix_micros);
+        let admitted = admitted(&decision);
+        match decision.subject {
+            Some(subject) if admitted && subject.rights().scopes.allow(CONNECT) => {
+                let seen = |name: &String| self.sees_dialect_of(&subject, name);
+                if dialects.iter().all(seen) { Admission::Admitted } else { Admission::Refused }
+            }
+            Some(_) | None => Admission::Refused,
+        }
+    }
+
+    /// Whether entries of a dialect may be sent to the node.
+    pub(crate) fn sees_dialect(&self, name: &str) -> bool {
+        self.sees_dialect_of(&self.subject, name)
+    }
+
+    fn sees_dialect_of(&self, subject: &Subject, name: &str) -> bool {
+        name == MANAGEMENT
+            || subject.rights().restrictions.get(DIALECT).is_none_or(|names| names.contains(name))
+    }
+}
+
+/// What a node's credential must be good for.
+const CONNECT: &str = "nodes:connect";
+/// The restriction of a node's credential.
+const DIALECT: &str = "dialect";
+
+/// Refuses a node's credential for anything but its stream: no other route looks at its restriction.
+fn no_node(subject: &Subject) -> Result<(), Problem> {
+    if subject.rights().restrictions.contains_key(DIALECT) {
+        let detail = "the credential is a validating node's, and good for nothing else";
+        return Err(Problem::new(&problem::FORBIDDEN, detail));
+    }
+    Ok(())
 }
 
 /// The tenants that a credential is confined to, as they were written.
@@ -158,6 +246,7 @@ impl Caller {
         let decision = decide(request.head(), verifier, &headers, ip, now)?;
         record(request.head(), verifier, &decision, ip, &request_id, now);
         let subject = let_in(decision)?;
+        no_node(&subject)?;
         let principal = Principal {
             actor: subject.key_id().to_string(),
             scopes: subject.rights().scopes.clone(),

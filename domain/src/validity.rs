@@ -9,6 +9,7 @@ use crate::dialect::{Dialect, KeyType};
 use crate::ids::{KeyId, TenantId};
 use crate::key::KeyState;
 use crate::scope::{Scope, ScopeSet};
+use crate::tenant::TenantState;
 use crate::verification::{Restrictions, Rights, SecretStatus};
 
 /// A key as nodes know it.
@@ -68,6 +69,31 @@ pub enum Entry {
     Tenant(TenantEntry),
     /// A key.
     Key(Box<KeyEntry>),
+}
+
+/// An entry with the name of the dialect that it belongs to, for whoever hands entries on to nodes that serve only some.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DialectEntry {
+    /// The dialect's name.
+    pub dialect: String,
+    /// The entry.
+    pub entry: Entry,
+}
+
+impl DialectEntry {
+    /// The entry of a tenant in this state.
+    #[must_use]
+    pub fn of_tenant(tenant_id: TenantId, tenant: &TenantState) -> Self {
+        let dialect = tenant.dialect.clone();
+        let entry = TenantEntry { tenant_id, dialect: dialect.clone(), suspended: tenant.suspended };
+        Self { dialect, entry: Entry::Tenant(entry) }
+    }
+
+    /// The entry of a key in this state.
+    #[must_use]
+    pub fn of_key(key_id: KeyId, key: &KeyState) -> Self {
+        Self { dialect: key.dialect.clone(), entry: Entry::Key(Box::new(KeyEntry::of(key_id, key))) }
+    }
 }
 
 impl KeyEntry {

@@ -10,7 +10,7 @@ use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::key::{Key, KeyEvent, KeyState};
 use nexus_domain::tenant::{Tenant, TenantEvent, TenantState};
 use nexus_domain::usage::Usage;
-use nexus_domain::validity::{Entry, KeyEntry, TenantEntry};
+use nexus_domain::validity::DialectEntry;
 use nexus_infrastructure::database::ColumnType::{self, Text};
 use nexus_infrastructure::database::{Database, DatabaseError};
 use sqlx::{Postgres, Sqlite};
@@ -260,7 +260,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`QueryError`]; the snapshot is of no more use.
-    pub async fn next(&mut self) -> Result<Option<Vec<Entry>>, QueryError> {
+    pub async fn next(&mut self) -> Result<Option<Vec<DialectEntry>>, QueryError> {
         loop {
             let (table, id, following) = match self.stage {
                 Stage::Tenants => (TENANTS, "tenant_id", Stage::Keys),
@@ -271,7 +271,7 @@ impl Snapshot {
             let sql =
                 format!("SELECT {id}, state FROM {table}_{build} WHERE {id} > $1 ORDER BY {id} LIMIT $2");
             let rows = self.rows(&sql, PAGE).await?;
-            let read: Result<Vec<Entry>, QueryError> = match self.stage {
+            let read: Result<Vec<DialectEntry>, QueryError> = match self.stage {
                 Stage::Tenants => rows.iter().map(|(id, state)| tenant_entry(id, state)).collect(),
                 Stage::Keys | Stage::End => rows.iter().map(|(id, state)| key_entry(id, state)).collect(),
             };
@@ -297,14 +297,12 @@ impl Snapshot {
     }
 }
 
-fn tenant_entry(id: &str, state: &str) -> Result<Entry, QueryError> {
+fn tenant_entry(id: &str, state: &str) -> Result<DialectEntry, QueryError> {
     let tenant: TenantState = serde_json::from_str(state).map_err(QueryError::row)?;
-    let tenant_id = id.parse().map_err(QueryError::row)?;
-    Ok(Entry::Tenant(TenantEntry { tenant_id, dialect: tenant.dialect, suspended: tenant.suspended }))
+    Ok(DialectEntry::of_tenant(id.parse().map_err(QueryError::row)?, &tenant))
 }
 
-fn key_entry(id: &str, state: &str) -> Result<Entry, QueryError> {
+fn key_entry(id: &str, state: &str) -> Result<DialectEntry, QueryError> {
     let key: KeyState = serde_json::from_str(state).map_err(QueryError::row)?;
-    let key_id = id.parse().map_err(QueryError::row)?;
-    Ok(Entry::Key(Box::new(KeyEntry::of(key_id, &key))))
+    Ok(DialectEntry::of_key(id.parse().map_err(QueryError::row)?, &key))
 }

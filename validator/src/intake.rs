@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use nexus_domain::dialect::Dialects;
+use nexus_domain::dialect::{Dialect, Dialects};
 use nexus_domain::ids::TenantId;
 use nexus_domain::validity::{Entry, KeyEntry, TenantEntry};
 use nexus_domain::verification::Rights;
@@ -67,6 +67,14 @@ impl Intake {
         }
         table.put(std::mem::take(&mut self.gathered));
         self.sweep();
+    }
+
+    /// The dialect of a tenant that is held.
+    pub(crate) fn dialect_of(&self, tenant: TenantId) -> Option<Arc<Dialect>> {
+        match self.tenants.get(&tenant)? {
+            Standing::Served(tenant) => Some(Arc::clone(&tenant.dialect)),
+            Standing::Elsewhere => None,
+        }
     }
 
     fn take_tenant(&mut self, entry: &TenantEntry) {

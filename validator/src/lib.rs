@@ -5,6 +5,8 @@
 //! [`Validator::verify_credential`] and [`Validator::verify_headers`] answer, and
 //! [`usage_journal::UsageJournal::record`] remembers.
 
+pub mod clock;
+pub mod control;
 mod intake;
 pub mod lease;
 mod rows;

@@ -76,6 +76,15 @@ impl Table {
         Some(Found { shard, place })
     }
 
+    /// Takes all secrets out. For one writer at a time.
+    pub(crate) fn clear(&self) {
+        let empty = Arc::new(Shard::default());
+        for shard in &self.shards {
+            shard.store(Arc::clone(&empty));
+        }
+        self.len.store(0, Ordering::Release);
+    }
+
     /// Puts secrets in, in order. For one writer at a time. Visible to every thread on return.
     pub(crate) fn put(&self, incoming: Vec<Incoming>) {
         let mut by_shard: BTreeMap<usize, Vec<Incoming>> = BTreeMap::new();

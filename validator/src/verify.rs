@@ -151,7 +151,41 @@ impl Validator {
         });
     }
 
-    /// The position in the log up to which entries are visible. Never goes back.
+    /// Forgets everything, for a table that is to be filled anew. No lease may hold: see [`crate::lease::Lease::end`].
+    pub fn clear(&self) {
+        let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
+        *intake = Intake::new(Arc::clone(&self.dialects));
+        self.table.clear();
+        self.applied.store(0, Ordering::Release);
+        self.position.send_replace(0);
+    }
+
+    /// Decides on a secret of a dialect of which the digest alone was kept. `now` is Unix time in microseconds.
+    pub fn verify_digest<'v>(
+        &'v self,
+        _permit: Permit,
+        dialect: &'v Arc<Dialect>,
+        digest: &Digest,
+        question: &Question<'_>,
+        now: i64,
+    ) -> Decision<'v> {
+        let presented = Presented { secret: "", client_id: None, tenant: None };
+        decide(dialect, Ok(presented), self.table.find(digest), question, now)
+    }
+
+    /// The dialect of a tenant that is known.
+    #[must_use]
+    pub fn dialect_of_tenant(&self, tenant: TenantId) -> Option<Arc<Dialect>> {
+        self.intake.lock().unwrap_or_else(PoisonError::into_inner).dialect_of(tenant)
+    }
+
+    /// The key that has this secret, whether or not it may be used.
+    #[must_use]
+    pub fn key_of(&self, digest: &Digest) -> Option<Subject> {
+        self.table.find(digest).map(|found| Subject { found })
+    }
+
+    /// The position in the log up to which entries are visible. Goes back in [`Validator::clear`] alone.
     #[must_use]
     pub fn applied(&self) -> u64 {
         self.applied.load(Ordering::Acquire)

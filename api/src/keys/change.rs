@@ -7,7 +7,8 @@ use crate::app::App;
 use crate::body::require_json;
 use crate::keys::body::{self, ChangeKeyBody};
 use crate::keys::{KeyObject, addressed};
-use crate::node;
+use crate::nodes::barrier::Effect;
+use crate::nodes::settle::settle;
 use crate::once::{Reply, once};
 use crate::principal::Caller;
 use crate::problem::{self, Problem};
@@ -36,7 +37,7 @@ pub(crate) async fn change(
     let call = caller.call(&app, &request, &bytes)?;
     let work = async {
         let done = app.gate.change_key(&call, tenant, key, change).await?;
-        let position = node::settle(&app, done.position).await?;
+        let position = settle(&app, done.position, Effect::Reduces).await?.position;
         Ok(Reply::observed(StatusCode::OK, KeyObject::load(&app, tenant, key, position).await?))
     };
     once(&app, &call, app.gate.allow_key(&call, tenant, key), work).await

@@ -9,7 +9,8 @@ use crate::app::App;
 use crate::body::require_json;
 use crate::keys::body::{self, IssueKeyBody};
 use crate::keys::object::{KeyObject, KeyWithSecret};
-use crate::node;
+use crate::nodes::barrier::Effect;
+use crate::nodes::settle::settle_with_secret;
 use crate::once::{Reply, once};
 use crate::principal::Caller;
 use crate::problem::{self, Problem};
@@ -40,7 +41,7 @@ pub(crate) async fn issue(
     let call = caller.call(&app, &request, &bytes)?;
     let work = async {
         let done = app.gate.issue_key(&call, tenant, issue).await?;
-        node::settle_with_secret(&app, done.position).await;
+        settle_with_secret(&app, done.position, Effect::Adds).await;
         let issued = done.answer;
         let object = KeyObject::fresh(issued.key_id, &issued.key, &call.principal.actor);
         Ok(Reply::following(StatusCode::CREATED, KeyWithSecret::of(object, &issued.secret)))

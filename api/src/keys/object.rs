@@ -14,6 +14,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::nodes::barrier::Confirmation;
+use crate::nodes::settle::Settled;
 use crate::problem::{self, Problem};
 
 /// How long a list may take to show what was answered before.
@@ -136,15 +138,22 @@ pub struct RevokedKey {
 pub struct Receipt {
     /// The position of the log that the nodes have applied.
     pub position: u64,
-    /// Validating nodes that this answer waited for: the one within the API node that gives it. Others follow the log, and
-    /// stop answering where they cannot.
+    /// Validating nodes that could have accepted the key when it was revoked, API nodes among them.
     pub nodes: u32,
-    /// Those that confirmed.
+    /// Those that confirmed that they refuse it.
     pub confirmed: u32,
-    /// Those that lost the right to answer instead.
+    /// Those that did not, and have lost the right to accept anything instead.
     pub lapsed: u32,
-    /// How long it took, in milliseconds.
+    /// How long it took until the last of them, in milliseconds.
     pub elapsed_ms: u64,
+}
+
+impl Receipt {
+    pub(super) fn of(settled: &Settled, elapsed: Duration) -> Self {
+        let Confirmation { nodes, confirmed, lapsed } = settled.confirmation;
+        let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        Self { position: settled.position, nodes, confirmed, lapsed, elapsed_ms }
+    }
 }
 
 impl KeyWithSecret {

@@ -8,12 +8,14 @@ use actix_web::{HttpRequest, HttpResponse, post, web};
 use crate::app::App;
 use crate::keys::body::{self, RevokeKeyBody};
 use crate::keys::{KeyObject, Receipt, RevokedKey, addressed};
-use crate::node;
+use crate::nodes::barrier::Effect;
+use crate::nodes::settle::settle;
 use crate::once::{Reply, once};
 use crate::principal::Caller;
 use crate::problem::{self, Problem};
 
-/// Revokes a key, for ever. When this answers, the node refuses every secret of the key. Revoking
+/// Revokes a key, for ever. When this answers, every validating node refuses every secret of the key: each has confirmed it, or
+/// cannot answer any more. Revoking
 /// twice is no error and no second event.
 #[utoipa::path(
     operation_id = "revoke_key",
@@ -37,18 +39,11 @@ pub(crate) async fn revoke(
     let work = async {
         let began = app.gate.clock().monotonic();
         let done = app.gate.revoke_key(&call, tenant, key, revoke).await?;
-        let position = node::settle(&app, done.position).await?;
+        let settled = settle(&app, done.position, Effect::Reduces).await?;
         let elapsed = app.gate.clock().monotonic().saturating_sub(began);
         metrics::histogram!("nexus_revoke_duration_seconds").record(elapsed);
-        let key = KeyObject::load(&app, tenant, key, position).await?;
-        // The one validating node is this process; it has applied the position, or this were an error.
-        let receipt = Receipt {
-            position,
-            nodes: 1,
-            confirmed: 1,
-            lapsed: 0,
-            elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-        };
+        let key = KeyObject::load(&app, tenant, key, settled.position).await?;
+        let receipt = Receipt::of(&settled, elapsed);
         Ok(Reply::observed(StatusCode::OK, RevokedKey { key, receipt }))
     };
     once(&app, &call, ready(Ok(())), work).await

@@ -2,11 +2,14 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, post, web};
+use chrono::{DateTime, TimeDelta, Utc};
+use nexus_domain::key::KeyState;
 
 use crate::app::App;
 use crate::keys::body::{self, RotateKeyBody};
 use crate::keys::{KeyObject, KeyWithSecret, addressed};
-use crate::node;
+use crate::nodes::barrier::Effect;
+use crate::nodes::settle::settle_with_secret;
 use crate::once::{Reply, once};
 use crate::principal::Caller;
 use crate::problem::{self, Problem};
@@ -34,9 +37,23 @@ pub(crate) async fn rotate(
     let call = caller.call(&app, &request, &bytes)?;
     let work = async {
         let done = app.gate.rotate_key(&call, tenant, key, rotate).await?;
-        let position = node::settle_with_secret(&app, done.position).await;
+        let effect = effect(&done.answer.key, call.now);
+        let position = settle_with_secret(&app, done.position, effect).await;
         let object = KeyObject::load_or_fresh(&app, key, &done.answer.key, position).await;
         Ok(Reply::observed(StatusCode::OK, KeyWithSecret::of(object, &done.answer.secret)))
     };
     once(&app, &call, app.gate.allow_key(&call, tenant, key), work).await
+}
+
+/// How soon a grace period may end without being waited for: by then every node has long heard of it, or answers nothing.
+const FAR_ENOUGH: TimeDelta = TimeDelta::seconds(5);
+
+/// A rotation takes a secret away where its grace is none, or ends before every node must have heard of it.
+fn effect(key: &KeyState, now: DateTime<Utc>) -> Effect {
+    let ends_soon = |end: DateTime<Utc>| end >= now - FAR_ENOUGH && end <= now + FAR_ENOUGH;
+    if key.versions.iter().filter_map(|version| version.superseded_until).any(ends_soon) {
+        Effect::Reduces
+    } else {
+        Effect::Adds
+    }
 }

@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::body::{Fields, require_json};
-use crate::node;
+use crate::nodes::barrier::Effect;
+use crate::nodes::settle::settle;
 use crate::once::{Reply, once};
 use crate::principal::Caller;
 use crate::problem::{self, Problem};
@@ -49,7 +50,7 @@ pub(crate) async fn change(
     let call = caller.call(&app, &request, &bytes)?;
     let work = async {
         let done = app.gate.rename_tenant(&call, tenant, body.name).await?;
-        node::settle(&app, done.position).await?;
+        settle(&app, done.position, Effect::Adds).await?;
         Ok(Reply::following(StatusCode::OK, TenantObject::from(done.answer)))
     };
     once(&app, &call, ready(Ok(())), work).await

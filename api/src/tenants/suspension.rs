@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::body::{Fields, Unspecified};
-use crate::node;
+use crate::nodes::barrier::Effect;
+use crate::nodes::settle::settle;
 use crate::once::{Reply, once};
 use crate::principal::Caller;
 use crate::problem::{self, Problem};
@@ -48,7 +49,7 @@ pub(crate) async fn suspend(
     let call = caller.call(&app, &request, &bytes)?;
     let work = async {
         let done = app.gate.suspend_tenant(&call, tenant, body.note).await?;
-        node::settle(&app, done.position).await?;
+        settle(&app, done.position, Effect::Reduces).await?;
         Ok(Reply::following(StatusCode::OK, TenantObject::from(done.answer)))
     };
     once(&app, &call, ready(Ok(())), work).await
@@ -76,7 +77,7 @@ pub(crate) async fn resume(
     let call = caller.call(&app, &request, &bytes)?;
     let work = async {
         let done = app.gate.resume_tenant(&call, tenant).await?;
-        node::settle(&app, done.position).await?;
+        settle(&app, done.position, Effect::Adds).await?;
         Ok(Reply::following(StatusCode::OK, TenantObject::from(done.answer)))
     };
     once(&app, &call, ready(Ok(())), work).await

@@ -81,6 +81,7 @@ macro_rules! from {
 }
 
 from!(
+    nexus_api::nodes::ports::StoreError,
     nexus_infrastructure::config::ConfigError,
     nexus_infrastructure::database::DatabaseError,
     nexus_infrastructure::dialects::DialectsError,

@@ -8,12 +8,19 @@ use actix_web::dev::ServerHandle;
 use actix_web::{HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use nexus_api::app::{self, App};
-use nexus_api::node::{expiry, feed, usage};
+use nexus_api::expiry;
+use nexus_api::nodes::deltas::Deltas;
+use nexus_api::nodes::log::JournalLog;
+use nexus_api::nodes::plane::Plane;
+use nexus_api::nodes::ports::Log;
+use nexus_api::nodes::registry::{Presentation, StoredRegistry};
+use nexus_api::nodes::settle::visible;
+use nexus_api::nodes::{feed, usage};
 use nexus_api::verification::Verifier;
 use nexus_api::verification::hot::HotDurations;
 use nexus_domain::ids::TenantId;
 use nexus_infrastructure::bus::{Relay, RelayOptions};
-use nexus_infrastructure::clock::SystemClock;
+use nexus_infrastructure::clock::{SharedClock, SystemClock};
 use nexus_infrastructure::config::NexusConfig;
 use nexus_infrastructure::database::{Database, DatabaseOptions};
 use nexus_infrastructure::dialects;
@@ -21,10 +28,11 @@ use nexus_infrastructure::entropy::SystemEntropy;
 use nexus_infrastructure::gate::Gate;
 use nexus_infrastructure::journal::{Journal, JournalOptions};
 use nexus_infrastructure::personal_data::{PersonalData, PersonalDataError};
+use nexus_infrastructure::registry::{Registry, RegistryWatch};
 use nexus_infrastructure::vault::Vault;
 use nexus_projections::{LONGEST_PAGE, Projections, tenant_list};
 use nexus_validator::Validator;
-use nexus_validator::lease::{self, Lease};
+use nexus_validator::lease::Lease;
 use nexus_validator::usage_journal::{UsageJournal, UsageJournalOptions};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -38,6 +46,9 @@ const HEAD_WITHIN: Duration = Duration::from_secs(5);
 const DRAIN_SECONDS: u64 = 10;
 /// How many entries of the snapshot go into the table at once.
 const GATHERED: usize = 65_536;
+/// How often, and how long apart, the own table is looked at until it may be answered from.
+const FIRST_RIGHT_LOOKS: u32 = 10_000;
+const FIRST_RIGHT_PAUSE: Duration = Duration::from_millis(2);
 /// How long the first build of the projections may take.
 const BUILT_WITHIN: Duration = Duration::from_secs(3600);
 
@@ -54,6 +65,7 @@ pub(crate) struct Node {
     /// Where it listens.
     pub(crate) address: SocketAddr,
     validator: Arc<Validator>,
+    plane: Arc<Plane>,
     server: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
     stop: watch::Sender<bool>,
@@ -119,15 +131,25 @@ impl Node {
 
         let stop = watch::Sender::new(false);
         let (drain, told) = mpsc::channel(1);
-        let after = validator.applied();
+        let log: Arc<dyn Log> = Arc::new(JournalLog::new(
+            foundation.journal.id().await?,
+            Arc::clone(&gate),
+            projections.clone(),
+            Arc::clone(&validator),
+        ));
+        let plane = Arc::new(plane(config, &foundation, &validator, &lease, stop.subscribe()));
+        plane.register().await?;
+        if !foundation.database.is_postgres() {
+            plane.succeed_earlier_runs().await?;
+        }
         let mut tasks = vec![
             tokio::spawn(feed::follow(
-                Arc::clone(&gate),
+                Arc::clone(&log),
                 Arc::clone(&validator),
-                Arc::clone(&lease),
-                after,
+                Arc::clone(plane.deltas()),
                 stop.subscribe(),
             )),
+            tokio::spawn(Arc::clone(&plane).run(stop.subscribe())),
             tokio::spawn(usage::drain(Arc::clone(&gate), segments, config.usage.window, told)),
             tokio::spawn(expiry::sweep(Arc::clone(&gate), projections.clone(), stop.subscribe())),
         ];
@@ -137,13 +159,9 @@ impl Node {
             tasks.push(tokio::spawn(relay.stopped()));
         }
         // The table must show what the log held at the start before the first question is answered.
-        let asked = gate.clock().monotonic();
         let head = foundation.journal.head().await?;
-        nexus_api::node::visible(&validator, head, BUILT_WITHIN)
-            .await
-            .map_err(|_| StartFailure::not_caught_up())?;
-        // The feed may not have been quiet yet, and so have said nothing of the lease.
-        lease.extend(asked + lease::LENGTH);
+        visible(&validator, head, BUILT_WITHIN).await.map_err(|_| StartFailure::not_caught_up())?;
+        first_right(&lease, gate.clock()).await?;
 
         let verifier = Verifier {
             validator: Arc::clone(&validator),
@@ -158,6 +176,8 @@ impl Node {
         let state = web::Data::new(App {
             gate: Arc::clone(&gate),
             projections: projections.clone(),
+            plane: Arc::clone(&plane),
+            log,
             verifier: Arc::new(verifier),
             public_url: config.server.public_url.clone(),
             metrics,
@@ -180,6 +200,7 @@ impl Node {
             gate,
             address,
             validator,
+            plane,
             server: handle,
             serving,
             stop,
@@ -195,7 +216,7 @@ impl Node {
     pub(crate) async fn settle(&self) -> Result<(), StartFailure> {
         let position = self.foundation.journal.head().await?;
         self.projections.await_position(tenant_list::NAME, position, app::VISIBLE_WITHIN).await?;
-        nexus_api::node::visible(&self.validator, position, app::VISIBLE_WITHIN)
+        visible(&self.validator, position, app::VISIBLE_WITHIN)
             .await
             .map_err(|_| StartFailure::not_caught_up())
     }
@@ -208,6 +229,7 @@ impl Node {
 
     /// Ends in the reverse order of the start: requests first, then what they left to be written.
     pub(crate) async fn stop(self) {
+        self.plane.close();
         self.server.stop(true).await;
         if let Ok(Err(error)) = self.serving.await {
             tracing::error!(%error, "the server ended with an error");
@@ -218,6 +240,9 @@ impl Node {
             tracing::warn!("usage waits in the node's journal for the next start");
         }
         self.stop.send_replace(true);
+        if let Err(error) = self.plane.depart().await {
+            tracing::warn!(%error, "this node stays registered until others find it gone");
+        }
         for task in self.tasks {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a task of the node ended badly");
@@ -235,7 +260,7 @@ async fn load_snapshot(projections: &Projections, validator: &Validator) -> Resu
     let position = snapshot.position();
     let mut gathered = Vec::new();
     while let Some(entries) = snapshot.next().await? {
-        gathered.extend(entries);
+        gathered.extend(entries.into_iter().map(|held| held.entry));
         // Each call copies the parts of the table that it touches, and a page touches nearly all of them.
         if gathered.len() >= GATHERED {
             validator.apply(std::mem::take(&mut gathered), 0);
@@ -244,4 +269,41 @@ async fn load_snapshot(projections: &Projections, validator: &Validator) -> Resu
     validator.apply(gathered, 0);
     validator.apply([], position);
     Ok(())
+}
+
+/// The control plane, not registered yet.
+fn plane(
+    config: &NexusConfig,
+    foundation: &Foundation,
+    validator: &Validator,
+    lease: &Arc<Lease>,
+    stop: watch::Receiver<bool>,
+) -> Plane {
+    let gate = &foundation.gate;
+    let registry = Registry::new(foundation.database.clone());
+    let presentation = Presentation {
+        address: config.server.public_url.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: gate.clock().unix_micros(),
+    };
+    let watch = RegistryWatch::start(registry.clone(), stop);
+    let (entropy, clock) = (gate.entropy().clone(), gate.clock().clone());
+    Plane::new(
+        gate.clock().clone(),
+        move || entropy.uuid_v7(clock.now()),
+        Arc::new(StoredRegistry::new(registry, watch, presentation)),
+        Arc::new(Deltas::from(validator.applied())),
+        Arc::clone(lease),
+    )
+}
+
+/// Waits for the own table's first right to answer.
+async fn first_right(lease: &Lease, clock: &SharedClock) -> Result<(), StartFailure> {
+    for _ in 0..FIRST_RIGHT_LOOKS {
+        if lease.holds(clock.monotonic()).is_some() {
+            return Ok(());
+        }
+        tokio::time::sleep(FIRST_RIGHT_PAUSE).await;
+    }
+    Err(StartFailure::not_caught_up())
 }

@@ -15,3 +15,10 @@ CREATE TABLE api_node (
     beat       bigint   NOT NULL DEFAULT 0,
     status     text
 ) WITH (fillfactor = 50);
+
+-- The log's own name, so that a validating node does not lay one log's positions over another's.
+CREATE TABLE log_identity (
+    one smallint PRIMARY KEY CHECK (one = 1),
+    id  text     NOT NULL
+);
+INSERT INTO log_identity (one, id) VALUES (1, replace(gen_random_uuid()::text, '-', ''));

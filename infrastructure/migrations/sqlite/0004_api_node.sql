@@ -13,3 +13,10 @@ CREATE TABLE api_node (
     beat       integer NOT NULL DEFAULT 0,
     status     text
 ) STRICT;
+
+-- The log's own name, so that a validating node does not lay one log's positions over another's.
+CREATE TABLE log_identity (
+    one integer NOT NULL PRIMARY KEY CHECK (one = 1),
+    id  text    NOT NULL
+) STRICT;
+INSERT INTO log_identity (one, id) VALUES (1, lower(hex(randomblob(16))));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::{Stream, TryStreamExt};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
+use uuid::Uuid;
 
 use crate::database::{ANSWERS_WITHIN, Database, DatabaseError, Row, Value, in_time};
 
@@ -178,6 +179,15 @@ impl Journal {
         // Behind a batch that is not answered, a command would wait for that one's time and then for its own.
         let outcome = tokio::time::timeout(self.0.patience, work).await;
         outcome.unwrap_or_else(|_| Err(AppendError::Unavailable(DatabaseError::timed_out())))
+    }
+
+    /// The log's own id: positions of two logs mean nothing to each other. A restored copy of the store keeps it.
+    ///
+    /// Fails with [`DatabaseError::Malformed`] if it is not there.
+    pub async fn id(&self) -> Result<Uuid, DatabaseError> {
+        let rows = self.0.database.query("SELECT id FROM log_identity", &[]).await?;
+        let text = rows.first().ok_or(sqlx::Error::RowNotFound)?.text(0)?;
+        text.parse().map_err(|error: uuid::Error| DatabaseError::Malformed(Arc::new(error)))
     }
 
     /// The last committed position, 0 for an empty log, read from the database.

@@ -28,7 +28,7 @@ pub struct View {
     /// In the order in which their processes started; see [`Registry::list`].
     pub nodes: Arc<[ApiNode]>,
     /// Counts the reads of this watch: a higher one began later.
-    pub(super) read: u64,
+    pub read: u64,
 }
 
 /// The view that the process has of the registry. Cheap to clone.
@@ -112,12 +112,12 @@ impl RegistryWatch {
         }
     }
 
-    /// A view that was read later than `view`: as soon as there was an announcement that `view` may have missed, otherwise
+    /// A view that was read later than the one of this number: as soon as there was an announcement that it may have missed, otherwise
     /// within 250 ms, so it need not differ. While the store fails it waits; the caller knows for how long.
-    pub async fn changed_after(&self, view: &View) -> View {
+    pub async fn changed_after(&self, read: u64) -> View {
         let _waiting = Waiting::announce(&self.shared);
         let mut seen = self.seen.clone();
-        let newer = |seen: &Seen| seen.view.as_ref().is_some_and(|new| new.read > view.read);
+        let newer = |seen: &Seen| seen.view.as_ref().is_some_and(|new| new.read > read);
         let found = match seen.wait_for(newer).await {
             Ok(seen) => seen.view.clone(),
             Err(_) => None,

@@ -92,6 +92,11 @@ impl Groups {
 }
 
 impl Batch {
+    /// The tenants whose keys were used or refused. Some more than once.
+    pub fn tenants(&self) -> impl Iterator<Item = TenantId> {
+        self.groups.sizes.keys().filter_map(|(owner, _)| owner.map(|(_, tenant)| tenant))
+    }
+
     /// The tenants for which addresses have to be encrypted; absent: for nobody. Some more than once.
     pub fn tenants_with_addresses(&self) -> impl Iterator<Item = Option<TenantId>> {
         self.groups.callers.iter().map(|(tenant, _)| *tenant)

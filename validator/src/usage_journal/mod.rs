@@ -16,6 +16,8 @@ mod text;
 use std::io;
 use std::path::PathBuf;
 
+use uuid::Uuid;
+
 use self::aggregate::Groups;
 use self::frame::{Contents, Unreadable};
 pub use self::journal::{UsageJournal, UsageJournalOptions};
@@ -38,7 +40,20 @@ pub struct Batch {
     groups: Groups,
 }
 
+/// A segment that came from elsewhere is none of this version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the segment was written by another version of this program")]
+pub struct UnreadableSegment;
+
 impl Batch {
+    /// A batch that another node's journal handed out, from its [`Batch::bytes`].
+    ///
+    /// # Errors
+    /// [`UnreadableSegment`]
+    pub fn received(node: Uuid, number: BatchNumber, bytes: Vec<u8>) -> Result<Self, UnreadableSegment> {
+        Self::read(node.to_string(), number, bytes).map_err(|Unreadable| UnreadableSegment)
+    }
+
     fn read(node: String, number: BatchNumber, bytes: Vec<u8>) -> Result<Self, Unreadable> {
         let mut groups = Groups::of(bytes.len());
         let contents = Contents::read(bytes, |place, record| groups.add(place, &record))?;

@@ -22,7 +22,7 @@ async fn until_confirmed(watch: &RegistryWatch, id: Uuid, position: u64) {
     let waiting = async {
         let mut view = watch.fresh().await.unwrap();
         while confirmed(&view, id) != Some(position) {
-            view = watch.changed_after(&view).await;
+            view = watch.changed_after(view.read).await;
         }
     };
     timeout(PATIENCE, waiting).await.expect("the report is seen");
@@ -78,7 +78,7 @@ async fn an_announcement_is_faster_than_the_poll() {
         let sixty = async {
             for position in 4..64 {
                 let (view, report) = (watch.fresh().await.unwrap(), report(position));
-                let (_, outcome) = tokio::join!(watch.changed_after(&view), reporter.report(id, &report));
+                let (_, outcome) = tokio::join!(watch.changed_after(view.read), reporter.report(id, &report));
                 assert!(outcome.unwrap());
                 until_confirmed(&watch, id, position).await;
             }
@@ -185,10 +185,10 @@ async fn a_store_that_fails_is_told_and_waited_for() {
         let error = watch.fresh().await.unwrap_err();
         assert!(matches!(error, DatabaseError::Other(_)), "{error:?}");
         let newer = watch.latest().unwrap();
-        let still = timeout(Duration::from_millis(600), watch.changed_after(&newer)).await;
+        let still = timeout(Duration::from_millis(600), watch.changed_after(newer.read)).await;
         assert!(still.is_err(), "there is nothing newer");
         test.database.execute_batch("ALTER TABLE elsewhere RENAME TO api_node").await.unwrap();
-        let again = timeout(PATIENCE, watch.changed_after(&newer)).await.unwrap();
+        let again = timeout(PATIENCE, watch.changed_after(newer.read)).await.unwrap();
         assert_eq!(confirmed(&again, id), Some(3));
     }
 }
@@ -206,7 +206,7 @@ async fn a_watch_that_is_stopped_still_answers() {
         assert_eq!(confirmed(&view, id), Some(3));
         assert!(view.read > before.read);
         registry.report(id, &report(4)).await.unwrap();
-        let later = timeout(PATIENCE, watch.changed_after(&view)).await.unwrap();
+        let later = timeout(PATIENCE, watch.changed_after(view.read)).await.unwrap();
         assert_eq!(confirmed(&later, id), Some(4));
     }
 }

@@ -14,6 +14,8 @@ use nexus_validator::usage_journal::{Batch, Segments, UsageJournalError};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 
+use super::connection::Parcel;
+
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// How long a node waits between two batches when little happens.
 const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
@@ -88,24 +90,44 @@ async fn move_all(gate: &Gate, segments: &mut Option<Segments>) -> Result<usize,
         let Some(batch) = on_disk(segments, move |segments| segments.next_up_to(newest)).await? else {
             return Ok(keys.len());
         };
-        let (node, number, fingerprint) = (batch.node.clone(), batch.number, fingerprint(&batch));
-        let ciphers = ciphers(gate, &batch).await?;
-        let seal = |tenant: Option<TenantId>, ip: IpAddr| {
-            ciphers.get(&tenant.unwrap_or(PLATFORM_TENANT))?.seal(&ip.to_string()).ok()
-        };
-        let mut part = 0;
-        let mut events = batch.events(seal).peekable();
-        while events.peek().is_some() {
-            let at_once = events.by_ref().take(EVENTS_AT_ONCE).inspect(|(stream, _)| {
-                keys.insert(stream.clone());
-            });
-            gate.record_usage(&node, number, &format!("{fingerprint}.{part}"), at_once).await?;
-            part += 1;
-        }
-        drop(events);
-        metrics::counter!("nexus_usage_batches_total").increment(1);
+        append(gate, &batch, |stream| {
+            keys.insert(stream.to_owned());
+        })
+        .await?;
         on_disk(segments, move |segments| segments.done(batch)).await?;
     }
+}
+
+/// Takes a batch that a validating node sent into the log, once however often it comes. `sees` tells whether the node may know
+/// of a tenant: one that was broken into must not write the usage of others.
+///
+/// # Errors
+/// For people: the node keeps the batch, and sends it again.
+pub(super) async fn take(gate: &Gate, parcel: Parcel, sees: impl Fn(TenantId) -> bool) -> Result<(), String> {
+    let Parcel { node, number, segment } = parcel;
+    let batch = Batch::received(node, number, segment.into()).map_err(|error| error.to_string())?;
+    if let Some(foreign) = batch.tenants().find(|tenant| !sees(*tenant)) {
+        return Err(format!("the batch concerns tenant {foreign}, whose dialect the node does not serve"));
+    }
+    append(gate, &batch, |_| {}).await.map_err(|error| error.to_string())
+}
+
+/// Appends the events of a batch, in parts.
+async fn append(gate: &Gate, batch: &Batch, mut each: impl FnMut(&str)) -> Result<(), GateError> {
+    let fingerprint = fingerprint(batch);
+    let ciphers = ciphers(gate, batch).await?;
+    let seal = |tenant: Option<TenantId>, ip: IpAddr| {
+        ciphers.get(&tenant.unwrap_or(PLATFORM_TENANT))?.seal(&ip.to_string()).ok()
+    };
+    let mut part = 0;
+    let mut events = batch.events(seal).peekable();
+    while events.peek().is_some() {
+        let at_once = events.by_ref().take(EVENTS_AT_ONCE).inspect(|(stream, _)| each(stream));
+        gate.record_usage(&batch.node, batch.number, &format!("{fingerprint}.{part}"), at_once).await?;
+        part += 1;
+    }
+    metrics::counter!("nexus_usage_batches_total").increment(1);
+    Ok(())
 }
 
 /// Tells two batches of one number apart: SHA-256 of what was decided, and when.

@@ -1,0 +1,365 @@
+//! One node's stream, from the API node's side: everything that there is or what the node misses, then what changes, and the
+//! right to answer, each behind what it rests on.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web::Bytes;
+use nexus_domain::credential::Digest;
+use nexus_domain::validity::DialectEntry;
+use nexus_validator::control::message::{
+    BusKeys, Delta, FromNode, Hello, Refusal, Start, ToNode, VERSION, Welcome,
+};
+use serde::Serialize;
+use tokio::sync::{mpsc, watch};
+use uuid::Uuid;
+
+use super::deltas::{Missed, Served};
+use super::holders::HolderId;
+use super::plane::{Granted, Plane};
+use super::ports::{Log, StoreError};
+use super::roster::Present;
+
+/// How long a node may be silent. It asks for the right to answer more than once a second.
+const SPEAKS_WITHIN: Duration = Duration::from_secs(15);
+/// How long a node may take to read what it is sent.
+const READS_WITHIN: Duration = Duration::from_secs(30);
+/// A node that is farther behind gets everything anew: that is less than all that happened.
+const FARTHEST_BEHIND: u64 = 500_000;
+
+/// A batch of a node's usage journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parcel {
+    /// The node whose journal it is.
+    pub node: Uuid,
+    /// Its number.
+    pub number: u64,
+    /// The segment as it stood on the node's disk.
+    pub segment: Bytes,
+}
+
+/// What a node sent.
+#[derive(Debug)]
+pub enum Incoming {
+    /// A message.
+    Message(FromNode),
+    /// A batch of usage.
+    Usage(Parcel),
+    /// Something else; the text says what, for people.
+    Nonsense(String),
+}
+
+/// The stream broke off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gone;
+
+/// The node's end of the stream, as a port.
+pub trait Peer {
+    /// The next of what the node sends. Dropping the future loses none.
+    fn receive(&mut self) -> impl Future<Output = Result<Incoming, Gone>>;
+    /// Sends a message.
+    fn send(&mut self, text: Bytes) -> impl Future<Output = Result<(), Gone>>;
+}
+
+/// Whether a node's credential holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// It does.
+    Admitted,
+    /// It does not, or not for all that the node serves.
+    Refused,
+    /// This API node's own table may not be answered from.
+    CannotTell,
+}
+
+/// What an API node does for nodes besides the feed.
+pub trait Desk {
+    /// Whether the node's credential is still one, and may see these dialects.
+    fn admits(&self, dialects: &[String]) -> Admission;
+    /// What opens the bus for a node that serves these dialects.
+    fn bus_keys(&self, served: &Served) -> Option<BusKeys>;
+    /// A credential as of now.
+    fn credential(&self, digest: Digest) -> impl Future<Output = Result<Vec<DialectEntry>, StoreError>>;
+    /// Takes a batch of usage into the log. Errors are for people.
+    fn take_usage(&self, parcel: Parcel) -> impl Future<Output = Result<(), String>>;
+}
+
+/// Why a stream ends.
+#[derive(Debug)]
+enum End {
+    Gone,
+    Refused(Refusal, String),
+}
+
+impl From<Gone> for End {
+    fn from(_: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+impl From<StoreError> for End {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(Refusal::Unavailable, error.to_string())
+    }
+}
+
+impl From<serde_json::Error> for End {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Refused(Refusal::Unavailable, error.to_string())
+    }
+}
+
+/// A node's stream.
+pub struct Connection<P, D> {
+    /// The control plane.
+    pub plane: Arc<Plane>,
+    /// The log.
+    pub log: Arc<dyn Log>,
+    /// The node's end.
+    pub peer: P,
+    /// What else is done for it.
+    pub desk: D,
+}
+
+/// What is known of a node that follows.
+struct Following {
+    id: HolderId,
+    served: Arc<Served>,
+    dialects: Vec<String>,
+    /// The node was sent everything up to here.
+    place: u64,
+    /// Rights that wait until the log has been read as far as they need.
+    granted: VecDeque<Granted>,
+    answers: (mpsc::UnboundedSender<Granted>, mpsc::UnboundedReceiver<Granted>),
+    present: Present,
+}
+
+impl<P: Peer, D: Desk> Connection<P, D> {
+    /// Serves the stream to its end.
+    pub async fn serve(mut self) {
+        let End::Refused(refusal, detail) = self.run().await else { return };
+        tracing::info!(?refusal, detail, "a node's stream is ended");
+        let _gone = self.say(&ToNode::Refused { refusal, detail }).await;
+    }
+
+    async fn run(&mut self) -> End {
+        let outcome = async {
+            loop {
+                match self.hear().await? {
+                    Incoming::Message(FromNode::Hello(hello)) => return self.follow(hello).await,
+                    other => self.attend(other).await?,
+                }
+            }
+        };
+        let ended: Result<std::convert::Infallible, End> = outcome.await;
+        let Err(end) = ended;
+        end
+    }
+
+    async fn hear(&mut self) -> Result<Incoming, End> {
+        match tokio::time::timeout(SPEAKS_WITHIN, self.peer.receive()).await {
+            Ok(incoming) => Ok(incoming?),
+            Err(_) => Err(End::Gone),
+        }
+    }
+
+    /// What can be asked at any time.
+    async fn attend(&mut self, incoming: Incoming) -> Result<(), End> {
+        match incoming {
+            Incoming::Message(FromNode::Lookup { id, digest }) => {
+                let answer = match self.desk.credential(digest).await {
+                    Ok(entries) => {
+                        let entries = entries.into_iter().map(|held| held.entry).collect();
+                        ToNode::Found { id, entries }
+                    }
+                    Err(error) => {
+                        tracing::debug!(%error, "a credential cannot be looked up for a node just now");
+                        ToNode::NotFound { id }
+                    }
+                };
+                self.say(&answer).await
+            }
+            Incoming::Usage(parcel) => {
+                let number = parcel.number;
+                let answer = match self.desk.take_usage(parcel).await {
+                    Ok(()) => ToNode::Taken { number },
+                    Err(error) => {
+                        tracing::warn!(error, number, "a node's usage waits on the node");
+                        ToNode::NotTaken { number }
+                    }
+                };
+                self.say(&answer).await
+            }
+            Incoming::Message(message) => {
+                Err(End::Refused(Refusal::Protocol, format!("{message:?} came before a hello")))
+            }
+            Incoming::Nonsense(what) => Err(End::Refused(Refusal::Protocol, what)),
+        }
+    }
+
+    async fn follow(&mut self, hello: Hello) -> Result<std::convert::Infallible, End> {
+        if hello.version != VERSION {
+            let detail = format!("this API node speaks version {VERSION} of the protocol");
+            return Err(End::Refused(Refusal::Version, detail));
+        }
+        self.admit(&hello.dialects)?;
+        let mut closing = self.plane.closing();
+        let mut epochs = self.plane.epoch();
+        let epoch = *epochs.borrow_and_update();
+        let served = Arc::new(Served::new(hello.dialects.iter().cloned()));
+        // Behind on the newest, not on the read one: that much may have been read meanwhile.
+        let mut newest = self.plane.deltas().newest();
+        let mut read = self.plane.deltas().read();
+        let have = hello.have.filter(|have| {
+            let ends = self.plane.deltas().ends();
+            have.log == self.log.id()
+                && have.position <= ends.read
+                && ends.oldest.saturating_sub(have.position) <= FARTHEST_BEHIND
+        });
+        let start = if have.is_some() { Start::Resume } else { Start::Snapshot };
+        let bus = self.desk.bus_keys(&served);
+        self.say(&ToNode::Welcome(Welcome { log: self.log.id(), epoch, start, bus })).await?;
+        let place = match have {
+            Some(have) => have.position,
+            None => self.send_snapshot(&served).await?,
+        };
+        let id = HolderId { node: hello.node, incarnation: hello.incarnation };
+        let present = self.plane.roster().enter(id, &hello);
+        let mut following = Following {
+            id,
+            served,
+            dialects: hello.dialects,
+            place,
+            granted: VecDeque::new(),
+            answers: mpsc::unbounded_channel(),
+            present,
+        };
+        self.send_missed(&mut following).await?;
+        loop {
+            tokio::select! {
+                biased;
+                Ok(()) = newest.changed() => self.send_missed(&mut following).await?,
+                Some(granted) = following.answers.1.recv() => {
+                    following.granted.push_back(granted);
+                    self.send_missed(&mut following).await?;
+                }
+                Ok(()) = read.changed(), if !following.granted.is_empty() => {
+                    self.send_missed(&mut following).await?;
+                }
+                Ok(()) = changed(&mut epochs, epoch) => {
+                    let detail = "this API node registered anew".to_owned();
+                    return Err(End::Refused(Refusal::Unavailable, detail));
+                }
+                _ = closing.wait_for(|closing| *closing) => {
+                    let detail = "this API node stops".to_owned();
+                    return Err(End::Refused(Refusal::Unavailable, detail));
+                }
+                incoming = tokio::time::timeout(SPEAKS_WITHIN, self.peer.receive()) => {
+                    let incoming = incoming.unwrap_or(Err(Gone))?;
+                    self.take(incoming, &mut following).await?;
+                }
+            }
+        }
+    }
+
+    fn admit(&self, dialects: &[String]) -> Result<(), End> {
+        let (refusal, detail) = match self.desk.admits(dialects) {
+            Admission::Admitted => return Ok(()),
+            Admission::Refused => (
+                Refusal::Forbidden,
+                "the node's credential is not valid (any more), or not for every dialect that the node serves",
+            ),
+            Admission::CannotTell => (Refusal::Unavailable, "this API node cannot follow the log just now"),
+        };
+        Err(End::Refused(refusal, detail.to_owned()))
+    }
+
+    /// Takes what a node says that follows.
+    async fn take(&mut self, incoming: Incoming, following: &mut Following) -> Result<(), End> {
+        match incoming {
+            Incoming::Message(FromNode::Renew { t0, applied }) => {
+                self.admit(&following.dialects)?;
+                following.present.applied(applied);
+                self.plane.ask(following.id, t0, applied, following.answers.0.clone());
+                Ok(())
+            }
+            Incoming::Message(FromNode::Ack { applied }) => {
+                following.present.applied(applied);
+                self.plane.acknowledge(following.id, applied);
+                Ok(())
+            }
+            Incoming::Message(FromNode::Bye) => {
+                self.plane.leave(following.id);
+                Err(End::Gone)
+            }
+            other => self.attend(other).await,
+        }
+    }
+
+    /// Sends what the node misses, and the rights that may go out behind it.
+    async fn send_missed(&mut self, following: &mut Following) -> Result<(), End> {
+        let ends = loop {
+            let Missed { stretches, ends } = self.plane.deltas().after(following.place);
+            let Some(stretches) = stretches else {
+                following.place = self.catch_up(&following.served, following.place, ends.oldest).await?;
+                continue;
+            };
+            for stretch in &stretches {
+                self.write(stretch.message(&following.served)?).await?;
+                following.place = stretch.to;
+            }
+            break ends;
+        };
+        while let Some(granted) = following.granted.front().copied().filter(|first| first.tail <= ends.read) {
+            following.granted.pop_front();
+            self.say(&ToNode::Grant(granted.message(following.place))).await?;
+            following.present.granted(&self.plane);
+        }
+        Ok(())
+    }
+
+    /// Sends what the log holds up to where the list begins, and tells how far that is.
+    async fn catch_up(&mut self, served: &Served, mut place: u64, oldest: u64) -> Result<u64, End> {
+        while place < oldest {
+            let read = self.log.read(place).await?;
+            let entries = read.changed.map(|(_, entries)| entries).unwrap_or_default();
+            let entries =
+                entries.into_iter().filter(|held| served.has(&held.dialect)).map(|held| held.entry).collect();
+            self.say(&ToNode::Delta(Delta { from: place, to: read.to, entries })).await?;
+            place = read.to;
+        }
+        Ok(place)
+    }
+
+    async fn send_snapshot(&mut self, served: &Served) -> Result<u64, End> {
+        let plane = Arc::clone(&self.plane);
+        let _turn = plane.snapshot_turn().await;
+        let mut snapshot = self.log.snapshot().await?;
+        let position = snapshot.position();
+        while let Some(entries) = snapshot.next().await? {
+            let entries =
+                entries.into_iter().filter(|held| served.has(&held.dialect)).map(|held| held.entry).collect();
+            self.say(&ToNode::Snapshot { entries, complete: None }).await?;
+        }
+        self.say(&ToNode::Snapshot { entries: Vec::new(), complete: Some(position) }).await?;
+        Ok(position)
+    }
+
+    async fn say(&mut self, message: &impl Serialize) -> Result<(), End> {
+        self.write(Bytes::from(serde_json::to_vec(message)?)).await
+    }
+
+    async fn write(&mut self, text: Bytes) -> Result<(), End> {
+        match tokio::time::timeout(READS_WITHIN, self.peer.send(text)).await {
+            Ok(sent) => Ok(sent?),
+            Err(_) => Err(End::Gone),
+        }
+    }
+}
+
+/// Returns when the registration is another one.
+async fn changed(epochs: &mut watch::Receiver<Uuid>, epoch: Uuid) -> Result<(), watch::error::RecvError> {
+    epochs.wait_for(|now| *now != epoch).await.map(|_| ())
+}

@@ -1,0 +1,23 @@
+//! Validating nodes: their streams, the rights that they are given, and the barrier that waits for them. The API node's own
+//! table is one of them.
+
+pub mod barrier;
+pub mod connection;
+pub mod deltas;
+pub mod feed;
+pub mod holders;
+pub mod log;
+pub mod plane;
+pub mod ports;
+pub mod registry;
+pub mod roster;
+pub mod settle;
+mod stream;
+pub mod usage;
+mod warden;
+
+use actix_web::web;
+
+pub(crate) fn routes(config: &mut web::ServiceConfig) {
+    config.service(stream::stream);
+}

@@ -1,0 +1,124 @@
+//! `GET /v1/nodes/stream`: a validating node's stream, a WebSocket (RFC 6455). What is said on it stands in
+//! `nexus_validator::control::message`.
+
+use std::sync::Arc;
+
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse, get, rt, web};
+use actix_ws::{AggregatedMessage, AggregatedMessageStream, Session};
+use nexus_domain::credential::Digest;
+use nexus_domain::validity::DialectEntry;
+use nexus_validator::control::message::{BusKeys, FromNode, LONGEST_FRAME};
+use uuid::Uuid;
+
+use super::connection::{Admission, Connection, Desk, Gone, Incoming, Parcel, Peer};
+use super::deltas::Served;
+use super::ports::StoreError;
+use super::usage;
+use crate::app::App;
+use crate::principal::NodeCaller;
+use crate::problem::{self, Problem};
+
+/// Follows the log as a validating node. Upgrades to a WebSocket.
+#[utoipa::path(
+    operation_id = "follow_as_node",
+    tag = "nodes",
+    responses((status = 101, description = "The stream begins"), (status = 400, body = problem::Document), (status = 401, body = problem::Document), (status = 403, body = problem::Document)),
+)]
+#[get("/v1/nodes/stream")]
+pub(crate) async fn stream(
+    app: web::Data<App>,
+    request: HttpRequest,
+    body: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let node = NodeCaller::of(&request, &app)?;
+    let (response, session, messages) = actix_ws::handle(&request, body)
+        .map_err(|error| Problem::new(&problem::INVALID_REQUEST, format!("no WebSocket: {error}")))?;
+    let messages =
+        messages.max_frame_size(LONGEST_FRAME).aggregate_continuations().max_continuation_size(LONGEST_FRAME);
+    let connection = Connection {
+        plane: Arc::clone(&app.plane),
+        log: Arc::clone(&app.log),
+        peer: Socket { session, messages },
+        desk: Counter { app, node },
+    };
+    rt::spawn(connection.serve());
+    Ok(response)
+}
+
+struct Socket {
+    session: Session,
+    messages: AggregatedMessageStream,
+}
+
+impl Peer for Socket {
+    async fn receive(&mut self) -> Result<Incoming, Gone> {
+        loop {
+            let incoming = match self.messages.recv().await {
+                Some(Ok(AggregatedMessage::Text(text))) => message(&text),
+                Some(Ok(AggregatedMessage::Binary(bytes))) => parcel(bytes),
+                Some(Ok(AggregatedMessage::Ping(bytes))) => {
+                    self.session.pong(&bytes).await.map_err(|_| Gone)?;
+                    continue;
+                }
+                Some(Ok(AggregatedMessage::Pong(_))) => continue,
+                Some(Ok(AggregatedMessage::Close(_)) | Err(_)) | None => return Err(Gone),
+            };
+            return Ok(incoming);
+        }
+    }
+
+    async fn send(&mut self, text: Bytes) -> Result<(), Gone> {
+        let text = bytestring::ByteString::try_from(text).map_err(|_| Gone)?;
+        self.session.text(text).await.map_err(|_| Gone)
+    }
+}
+
+fn message(text: &str) -> Incoming {
+    serde_json::from_str::<FromNode>(text)
+        .map_or_else(|error| Incoming::Nonsense(error.to_string()), Incoming::Message)
+}
+
+/// A parcel begins with the node's id in 16 bytes and the batch's number in 8.
+fn parcel(mut bytes: Bytes) -> Incoming {
+    let head = bytes.split_first_chunk::<16>().and_then(|(node, rest)| {
+        let number = rest.first_chunk::<8>()?;
+        Some((Uuid::from_bytes(*node), u64::from_be_bytes(*number)))
+    });
+    match head {
+        Some((node, number)) => Incoming::Usage(Parcel { node, number, segment: bytes.split_off(24) }),
+        None => Incoming::Nonsense("a batch of usage without node and number".to_owned()),
+    }
+}
+
+/// What a node is served besides the feed.
+struct Counter {
+    app: web::Data<App>,
+    node: NodeCaller,
+}
+
+impl Desk for Counter {
+    fn admits(&self, dialects: &[String]) -> Admission {
+        self.node.admits(&self.app.verifier, dialects)
+    }
+
+    fn bus_keys(&self, _: &Served) -> Option<BusKeys> {
+        None
+    }
+
+    async fn credential(&self, digest: Digest) -> Result<Vec<DialectEntry>, StoreError> {
+        // A table that may be behind does not know what is new.
+        if !self.app.verifier.can_tell() {
+            return Err(StoreError("this API node cannot follow the log just now".to_owned()));
+        }
+        self.app.log.credential(digest).await
+    }
+
+    async fn take_usage(&self, parcel: Parcel) -> Result<(), String> {
+        let validator = &self.app.verifier.validator;
+        let sees = |tenant| {
+            validator.dialect_of_tenant(tenant).is_some_and(|dialect| self.node.sees_dialect(&dialect.name))
+        };
+        usage::take(&self.app.gate, parcel, sees).await
+    }
+}
