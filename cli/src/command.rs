@@ -41,6 +41,7 @@ pub(crate) struct Cli {
 enum Command {
     Dev(DevArgs),
     Serve(ServeArgs),
+    Validator(ValidatorArgs),
     Tenants(tenants::TenantsArgs),
     Keys(keys::KeysArgs),
     Verify(verify::VerifyArgs),
@@ -82,6 +83,7 @@ impl Cli {
         match self.command {
             Command::Dev(args) => served(server::dev(args.options())),
             Command::Serve(args) => served(server::serve(args.config.path())),
+            Command::Validator(args) => served(server::validator(args.config.path())),
             Command::Tenants(args) => tenants::run(&args),
             Command::Keys(args) => keys::run(&args),
             Command::Verify(args) => verify::run(&args),
@@ -235,6 +237,21 @@ Examples:
   nexus serve --config nexus.toml
   NEXUS__SERVER__LISTEN=0.0.0.0:8080 nexus serve --config nexus.toml")]
 struct ServeArgs {
+    #[command(flatten)]
+    config: Configured,
+}
+
+/// Run a validating node: it answers whether credentials may do something, from memory
+///
+/// It follows the API nodes that its configuration names and needs no database. It answers only while it has the right to,
+/// which it is given for three seconds at a time: a node that is cut off refuses with UNAVAILABLE instead of accepting what was
+/// revoked meanwhile.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  nexus validator --config validator.toml
+  NEXUS__CONTROL__CREDENTIAL=$(cat credential) nexus validator --config validator.toml")]
+struct ValidatorArgs {
     #[command(flatten)]
     config: Configured,
 }

@@ -107,6 +107,8 @@ pub struct ValidatorConfig {
     pub bus: BusConfig,
     /// `[node]`
     pub node: NodeConfig,
+    /// `[dialects] path`: the folder of their files, as on the API nodes; `None` is the built-in ones.
+    pub dialects_path: Option<PathBuf>,
     /// `[node] dialects`: the names of those that it answers for; `None` is all.
     pub dialects: Option<Vec<String>>,
     /// `[log]`

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod control;
 mod intake;
 pub mod lease;
+pub mod node;
 mod rows;
 mod shard;
 mod table;

@@ -89,6 +89,7 @@ from!(
     nexus_infrastructure::vault::VaultError,
     nexus_projections::Lagging,
     nexus_projections::QueryError,
+    nexus_validator::node::NodeError,
     nexus_validator::usage_journal::UsageJournalError,
 );
 

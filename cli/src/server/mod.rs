@@ -8,12 +8,14 @@ mod node;
 mod process;
 mod serve;
 mod tls;
+mod validator;
 
 pub(crate) use self::admin::credential as admin_credential;
 pub(crate) use self::database::{migrate, status};
 pub(crate) use self::dev::{DevOptions, run as dev};
 pub(crate) use self::failure::StartFailure;
 pub(crate) use self::serve::run as serve;
+pub(crate) use self::validator::run as validator;
 
 use std::future::Future;
 

@@ -4,24 +4,28 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
+use actix_http::{Request, Response};
+use actix_service::{IntoServiceFactory, ServiceFactory};
+use actix_web::body::MessageBody;
+use actix_web::dev::{AppConfig, Server, ServerHandle};
 use actix_web::{HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use nexus_api::app::{self, App};
 use nexus_api::expiry;
 use nexus_api::nodes::deltas::Deltas;
+use nexus_api::nodes::feed;
 use nexus_api::nodes::log::JournalLog;
 use nexus_api::nodes::plane::Plane;
 use nexus_api::nodes::ports::Log;
 use nexus_api::nodes::registry::{Presentation, StoredRegistry};
 use nexus_api::nodes::settle::visible;
-use nexus_api::nodes::{feed, usage};
+use nexus_api::nodes::usage::IntoLog;
 use nexus_api::verification::Verifier;
 use nexus_api::verification::hot::HotDurations;
 use nexus_domain::ids::TenantId;
 use nexus_infrastructure::bus::{Relay, RelayOptions};
 use nexus_infrastructure::clock::{SharedClock, SystemClock};
-use nexus_infrastructure::config::NexusConfig;
+use nexus_infrastructure::config::{NexusConfig, ServerConfig};
 use nexus_infrastructure::database::{Database, DatabaseOptions};
 use nexus_infrastructure::dialects;
 use nexus_infrastructure::entropy::SystemEntropy;
@@ -33,7 +37,7 @@ use nexus_infrastructure::vault::Vault;
 use nexus_projections::{LONGEST_PAGE, Projections, tenant_list};
 use nexus_validator::Validator;
 use nexus_validator::lease::Lease;
-use nexus_validator::usage_journal::{UsageJournal, UsageJournalOptions};
+use nexus_validator::usage_journal::{UsageJournal, UsageJournalOptions, drain};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -130,7 +134,7 @@ impl Node {
         load_snapshot(&projections, &validator).await?;
 
         let stop = watch::Sender::new(false);
-        let (drain, told) = mpsc::channel(1);
+        let (draining, told) = mpsc::channel(1);
         let log: Arc<dyn Log> = Arc::new(JournalLog::new(
             foundation.journal.id().await?,
             Arc::clone(&gate),
@@ -150,7 +154,7 @@ impl Node {
                 stop.subscribe(),
             )),
             tokio::spawn(Arc::clone(&plane).run(stop.subscribe())),
-            tokio::spawn(usage::drain(Arc::clone(&gate), segments, config.usage.window, told)),
+            tokio::spawn(drain(segments, IntoLog(Arc::clone(&gate)), config.usage.window, told)),
             tokio::spawn(expiry::sweep(Arc::clone(&gate), projections.clone(), stop.subscribe())),
         ];
         if let Some(url) = &config.bus.url {
@@ -182,18 +186,8 @@ impl Node {
             public_url: config.server.public_url.clone(),
             metrics,
         });
-        let mut server = HttpServer::new(move || app::service(&state))
-            .client_request_timeout(HEAD_WITHIN)
-            .shutdown_timeout(DRAIN_SECONDS)
-            .disable_signals();
-        if let Some(workers) = config.server.workers {
-            server = server.workers(workers as usize);
-        }
-        let server = match &config.server.tls {
-            None => server.listen(listener),
-            Some(files) => server.listen_rustls_0_23(listener, tls::server_config(files)?),
-        };
-        let server = server.map_err(|error| StartFailure::port(address, &error))?.run();
+        let server = HttpServer::new(move || app::service(&state));
+        let server = http_server(server, &config.server, listener, address)?;
         let handle = server.handle();
         let serving = tokio::spawn(server);
         Ok(Self {
@@ -204,7 +198,7 @@ impl Node {
             server: handle,
             serving,
             stop,
-            drain,
+            drain: draining,
             tasks,
             projections,
             usage,
@@ -291,7 +285,7 @@ fn plane(
     Plane::new(
         gate.clock().clone(),
         move || entropy.uuid_v7(clock.now()),
-        Arc::new(StoredRegistry::new(registry, watch, presentation)),
+        Arc::new(StoredRegistry::new(registry, watch, presentation, !foundation.database.is_postgres())),
         Arc::new(Deltas::from(validator.applied())),
         Arc::clone(lease),
     )
@@ -306,4 +300,32 @@ async fn first_right(lease: &Lease, clock: &SharedClock) -> Result<(), StartFail
         tokio::time::sleep(FIRST_RIGHT_PAUSE).await;
     }
     Err(StartFailure::not_caught_up())
+}
+
+/// A server that runs once it is awaited.
+pub(crate) fn http_server<F, I, S, B>(
+    server: HttpServer<F, I, S, B>,
+    config: &ServerConfig,
+    listener: TcpListener,
+    address: SocketAddr,
+) -> Result<Server, StartFailure>
+where
+    F: Fn() -> I + Send + Clone + 'static,
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig> + 'static,
+    S::Error: Into<actix_web::Error>,
+    S::InitError: std::fmt::Debug,
+    S::Response: Into<Response<B>>,
+    B: MessageBody + 'static,
+{
+    let mut server =
+        server.client_request_timeout(HEAD_WITHIN).shutdown_timeout(DRAIN_SECONDS).disable_signals();
+    if let Some(workers) = config.workers {
+        server = server.workers(workers as usize);
+    }
+    let server = match &config.tls {
+        None => server.listen(listener),
+        Some(files) => server.listen_rustls_0_23(listener, tls::server_config(files)?),
+    };
+    Ok(server.map_err(|error| StartFailure::port(address, &error))?.run())
 }

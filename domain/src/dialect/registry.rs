@@ -63,6 +63,13 @@ impl Dialects {
         self.by_name.get(name)
     }
 
+    /// Those of them that a process serves, the same definitions.
+    #[must_use]
+    pub fn only(&self, serves: impl Fn(&Dialect) -> bool) -> Self {
+        let kept = self.by_name.iter().filter(|(_, dialect)| serves(dialect));
+        Self { by_name: kept.map(|(name, dialect)| (name.clone(), Arc::clone(dialect))).collect() }
+    }
+
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Dialect>> {
         self.by_name.values()

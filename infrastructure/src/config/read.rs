@@ -45,6 +45,7 @@ pub(super) const VALIDATOR_KEYS: &[&str] = &[
     "control.urls",
     "control.credential",
     "bus.url",
+    "dialects.path",
     "node.data",
     "node.dialects",
     "log.format",
@@ -109,6 +110,7 @@ impl ValidatorConfig {
             control: control(source),
             bus: bus(source),
             node: NodeConfig { data: folder(source, "node.data", "nexus-node") },
+            dialects_path: source.text("dialects.path").map(PathBuf::from),
             dialects: source.list("node.dialects"),
             log: log(source),
         }

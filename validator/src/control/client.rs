@@ -94,7 +94,7 @@ impl<D: Dial> ControlClient<D> {
         let pause = FIRST_PAUSE.saturating_mul(1 << failures.min(5)).min(LONGEST_PAUSE);
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            _ = self.stop.wait_for(|stop| *stop) => {}
+            () = told(&mut self.stop) => {}
         }
     }
 
@@ -110,7 +110,7 @@ impl<D: Dial> ControlClient<D> {
         };
         let opened = tokio::select! {
             opened = tokio::time::timeout(OPENS_WITHIN, opening) => opened,
-            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            () = told(&mut stop) => return Ok(()),
         };
         let (mut link, greeting) =
             opened.unwrap_or(Err(LinkError::Silent)).map_err(|error| (false, error.into()))?;
@@ -161,7 +161,7 @@ impl<D: Dial> ControlClient<D> {
                     }
                 }
                 () = tokio::time::sleep_until(patience.until()) => return Err(LinkError::Silent.into()),
-                _ = stop.wait_for(|stop| *stop) => {
+                () = told(&mut stop) => {
                     // The lease has ended before anybody is told so.
                     self.with(|follower| follower.retire());
                     send(link, &FromNode::Bye).await?;
@@ -201,6 +201,11 @@ impl Patience {
     fn until(&self) -> Instant {
         self.unanswered.map_or(self.heard + SNAPSHOT_WITHIN, |asked| asked + ANSWERS_WITHIN)
     }
+}
+
+/// Returns when the node is to stop, or nobody can say so any more.
+async fn told(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await.is_ok();
 }
 
 fn read(frame: Frame) -> Result<ToNode, LinkError> {

@@ -1,6 +1,7 @@
 //! The way to API nodes as a port: a real one is a WebSocket, a simulated one whatever loses, delays and repeats.
 
 use std::future::Future;
+use std::sync::Arc;
 
 /// One frame of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +50,22 @@ pub trait Dial: Send + Sync + 'static {
 
     /// Opens a stream to one of them.
     fn dial(&self, api: usize) -> impl Future<Output = Result<Self::Link, LinkError>> + Send;
+}
+
+impl<D: Dial> Dial for Arc<D> {
+    type Link = D::Link;
+
+    fn count(&self) -> usize {
+        D::count(self)
+    }
+
+    fn name(&self, api: usize) -> String {
+        D::name(self, api)
+    }
+
+    fn dial(&self, api: usize) -> impl Future<Output = Result<Self::Link, LinkError>> + Send {
+        D::dial(self, api)
+    }
 }
 
 /// A stream to an API node. Frames come in the order in which they were sent, or the stream breaks.

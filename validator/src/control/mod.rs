@@ -8,4 +8,5 @@ pub mod follower;
 pub mod link;
 pub mod message;
 pub mod observer;
+pub mod shipper;
 pub mod websocket;

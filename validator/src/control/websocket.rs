@@ -24,6 +24,7 @@ use super::message::LONGEST_FRAME;
 pub const PATH: &str = "/v1/nodes/stream";
 
 /// How to reach the API nodes.
+#[derive(Clone, Default)]
 pub struct WebSocketOptions {
     /// Their addresses, `http://` or `https://`, at least one.
     pub urls: Vec<String>,

@@ -92,6 +92,12 @@ impl Groups {
 }
 
 impl Batch {
+    /// How many keys and minutes it concerns.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        self.groups.sizes.len()
+    }
+
     /// The tenants whose keys were used or refused. Some more than once.
     pub fn tenants(&self) -> impl Iterator<Item = TenantId> {
         self.groups.sizes.keys().filter_map(|(owner, _)| owner.map(|(_, tenant)| tenant))

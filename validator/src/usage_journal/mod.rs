@@ -7,6 +7,7 @@
 
 mod aggregate;
 mod buffers;
+mod drain;
 mod frame;
 mod journal;
 mod record;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 use uuid::Uuid;
 
 use self::aggregate::Groups;
+pub use self::drain::{Taker, drain};
 use self::frame::{Contents, Unreadable};
 pub use self::journal::{UsageJournal, UsageJournalOptions};
 #[cfg(test)]
@@ -58,6 +60,13 @@ impl Batch {
         let mut groups = Groups::of(bytes.len());
         let contents = Contents::read(bytes, |place, record| groups.add(place, &record))?;
         Ok(Self { node, number, contents, groups })
+    }
+
+    /// The node's id.
+    #[must_use]
+    pub fn node_id(&self) -> Uuid {
+        // A journal's id is one.
+        Uuid::parse_str(&self.node).unwrap_or_default()
     }
 
     /// What was decided and when, as it stands on disk: the same bytes each time the batch is handed out.

@@ -1,0 +1,91 @@
+//! `nexus validator`: a validating node, a process without a store.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::HttpServer;
+use nexus_api::app;
+use nexus_api::verification::Verifier;
+use nexus_api::verification::hot::HotDurations;
+use nexus_domain::dialect::Dialects;
+use nexus_infrastructure::clock::{SharedClock, SystemClock};
+use nexus_infrastructure::config::{UsageDetail, ValidatorConfig};
+use nexus_infrastructure::dialects::{self, MANAGEMENT};
+use nexus_infrastructure::entropy::SystemEntropy;
+use nexus_validator::node::{Node, NodeOptions};
+
+use crate::server::failure::StartFailure;
+use crate::server::node::http_server;
+use crate::server::{StopSignals, process};
+
+/// The clock of the process, as the lease reads it: the same for whoever renews it and whoever answers from it.
+#[derive(Debug)]
+struct LeaseClock(SystemClock);
+
+impl nexus_validator::clock::Clock for LeaseClock {
+    fn boottime(&self) -> Duration {
+        nexus_infrastructure::clock::Clock::monotonic(&self.0)
+    }
+
+    fn unix_micros(&self) -> i64 {
+        nexus_infrastructure::clock::Clock::unix_micros(&self.0)
+    }
+}
+
+/// Runs until told to stop.
+pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartFailure> {
+    let config = ValidatorConfig::load(config, process::variables())?;
+    let metrics = process::observe(&config.log)?;
+    let mut stop = StopSignals::catch()?;
+    let listener = TcpListener::bind(config.server.listen)
+        .map_err(|error| StartFailure::port(config.server.listen, &error))?;
+    let address = listener.local_addr().map_err(|error| StartFailure::port(config.server.listen, &error))?;
+    let (clock, entropy): (SharedClock, _) = (SystemClock::shared(), SystemEntropy::shared());
+    let mut options = NodeOptions::new(served(&config)?, &config.node.data, entropy.uuid_v7(clock.now()));
+    options.control.urls = config.control.urls.clone();
+    options.control.credential = config.control.credential.expose().to_owned();
+    options.clock = Arc::new(LeaseClock(SystemClock));
+    let node = Node::start(options)?;
+    let verifier = Arc::new(Verifier {
+        validator: Arc::clone(node.validator()),
+        lease: Arc::clone(node.lease()),
+        clock,
+        entropy,
+        usage: node.usage().clone(),
+        usage_detail: UsageDetail::Requests,
+        trusted_proxies: config.server.trusted_proxies.as_slice().into(),
+        hot_durations: HotDurations::installed(),
+    });
+    let server = HttpServer::new(move || app::validating_service(&verifier, &metrics));
+    let server = http_server(server, &config.server, listener, address)?;
+    let handle = server.handle();
+    let serving = tokio::spawn(server);
+    if stop.unless_received(node.ready()).await.is_some() {
+        tracing::info!(url = config.server.public_url, %address, "ready");
+        stop.received().await;
+    }
+    handle.stop(true).await;
+    if let Ok(Err(error)) = serving.await {
+        tracing::error!(%error, "the server ended with an error");
+    }
+    node.stop().await;
+    Ok(())
+}
+
+/// The dialects that the configuration names, and always the platform's own: its credentials are what callers of
+/// `POST /v1/verify` show.
+fn served(config: &ValidatorConfig) -> Result<Arc<Dialects>, StartFailure> {
+    let all = dialects::load(config.dialects_path.as_deref())?;
+    let Some(wanted) = &config.dialects else { return Ok(Arc::new(all)) };
+    if let Some(unknown) = wanted.iter().find(|name| all.get(name).is_none()) {
+        let known: Vec<&str> =
+            all.iter().map(|dialect| dialect.name.as_str()).filter(|name| *name != MANAGEMENT).collect();
+        let known = known.join(", ");
+        return Err(StartFailure::new(format!(
+            "`node.dialects` names `{unknown}`, which is none: choose from {known}"
+        )));
+    }
+    Ok(Arc::new(all.only(|dialect| dialect.name == MANAGEMENT || wanted.contains(&dialect.name))))
+}

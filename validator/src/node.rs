@@ -1,0 +1,155 @@
+//! A validating node in a process: everything that it takes to answer on one's own, started and stopped together.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use nexus_domain::dialect::Dialects;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::Validator;
+use crate::clock::{Clock, SystemClock};
+use crate::control::client::{Connection, ControlClient};
+use crate::control::follower::{Follower, Identity};
+use crate::control::observer::Unobserved;
+use crate::control::shipper::Shipper;
+use crate::control::websocket::{WebSocketDial, WebSocketOptions, WebSocketOptionsError};
+use crate::lease::Lease;
+use crate::usage_journal::{UsageJournal, UsageJournalError, UsageJournalOptions, drain};
+
+/// How a node is run.
+pub struct NodeOptions {
+    /// The dialects that it serves, the platform's own among them.
+    pub dialects: Arc<Dialects>,
+    /// The folder of the usage journal and of the node's id, of one process alone.
+    pub data: PathBuf,
+    /// How it reaches the API nodes.
+    pub control: WebSocketOptions,
+    /// The longest time until a use is on its way to the log.
+    pub usage_window: Duration,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// This run of the process: 16 random bytes.
+    pub incarnation: Uuid,
+}
+
+/// A node cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The usage journal cannot be opened.
+    #[error(transparent)]
+    UsageJournal(#[from] UsageJournalError),
+    /// The API nodes cannot be dialled.
+    #[error(transparent)]
+    Control(#[from] WebSocketOptionsError),
+}
+
+/// A running node.
+pub struct Node {
+    validator: Arc<Validator>,
+    lease: Arc<Lease>,
+    clock: Arc<dyn Clock>,
+    usage: UsageJournal,
+    connection: watch::Receiver<Connection>,
+    stop: watch::Sender<bool>,
+    drain: mpsc::Sender<oneshot::Sender<()>>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl NodeOptions {
+    /// The usual ones, with no API node yet.
+    pub fn new(dialects: Arc<Dialects>, data: impl Into<PathBuf>, incarnation: Uuid) -> Self {
+        Self {
+            dialects,
+            data: data.into(),
+            control: WebSocketOptions::default(),
+            usage_window: Duration::from_secs(60),
+            clock: Arc::new(SystemClock),
+            incarnation,
+        }
+    }
+}
+
+impl Node {
+    /// Starts a node, on the runtime that this is called from. It may answer once it has the right to: see [`Node::lease`].
+    ///
+    /// # Errors
+    /// [`NodeError`]. That no API node can be reached is none: it goes on trying.
+    pub fn start(options: NodeOptions) -> Result<Self, NodeError> {
+        let NodeOptions { dialects, data, control, usage_window, clock, incarnation } = options;
+        let (usage, segments) = UsageJournal::open(&data, &UsageJournalOptions::new(incarnation))?;
+        let validator = Arc::new(Validator::new(dialects));
+        let lease = Arc::new(Lease::new());
+        let node = Uuid::parse_str(&segments.node()).unwrap_or(incarnation);
+        let program = env!("CARGO_PKG_VERSION").to_owned();
+        let identity = Identity { node, incarnation, program };
+        let follower =
+            Follower::new(identity, Arc::clone(&validator), Arc::clone(&lease), None, Box::new(Unobserved));
+        let dial = Arc::new(WebSocketDial::new(control)?);
+        let stop = watch::Sender::new(false);
+        let client = ControlClient::new(
+            Arc::clone(&dial),
+            Arc::new(Mutex::new(follower)),
+            Arc::clone(&clock),
+            stop.subscribe(),
+        );
+        let connection = client.connection();
+        let (draining, told) = mpsc::channel(1);
+        let tasks = vec![
+            tokio::spawn(client.run()),
+            tokio::spawn(drain(segments, Shipper::new(dial), usage_window, told)),
+        ];
+        Ok(Self { validator, lease, clock, usage, connection, stop, drain: draining, tasks })
+    }
+
+    /// The table.
+    #[must_use]
+    pub const fn validator(&self) -> &Arc<Validator> {
+        &self.validator
+    }
+
+    /// The right to answer from it.
+    #[must_use]
+    pub const fn lease(&self) -> &Arc<Lease> {
+        &self.lease
+    }
+
+    /// Where decisions are recorded.
+    #[must_use]
+    pub const fn usage(&self) -> &UsageJournal {
+        &self.usage
+    }
+
+    /// How the control stream is.
+    #[must_use]
+    pub fn connection(&self) -> watch::Receiver<Connection> {
+        self.connection.clone()
+    }
+
+    /// Waits until the node may answer.
+    pub async fn ready(&self) {
+        while self.lease.holds(self.clock.boottime()).is_none() {
+            tokio::time::sleep(READY_PAUSE).await;
+        }
+    }
+
+    /// Gives up the right to answer, says goodbye, and sends what is left of usage. Requests must have ended before.
+    pub async fn stop(self) {
+        self.usage.close();
+        self.stop.send_replace(true);
+        let (done, drained) = oneshot::channel();
+        if self.drain.send(done).await.is_ok() && drained.await.is_err() {
+            tracing::warn!("usage waits in the node's journal for the next start");
+        }
+        for task in self.tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a task of the node ended badly");
+            }
+        }
+    }
+}
+
+/// How long apart the lease is looked at until it holds.
+const READY_PAUSE: Duration = Duration::from_millis(5);
