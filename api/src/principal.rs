@@ -8,11 +8,11 @@ use actix_web::{FromRequest, HttpRequest, web};
 use nexus_domain::credential;
 use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::scope::EffectiveScopes;
-use nexus_domain::verification::{Code, Question};
+use nexus_domain::verification::{Code, Question, Refused};
 use nexus_infrastructure::dialects::MANAGEMENT;
 use nexus_infrastructure::gate::{Call, IdempotencyKey, Principal};
 use nexus_validator::usage_journal::UsageRecord;
-use nexus_validator::{Decision, Subject};
+use nexus_validator::{Decision, Sight, Subject};
 use sha2::{Digest as _, Sha256};
 
 use crate::app::App;
@@ -51,9 +51,10 @@ impl Asker {
     ///
     /// # Errors
     /// `unauthorized`, `forbidden`, `unavailable`
-    pub(crate) fn of(hot: &HotRequest<'_>, verifier: &Verifier) -> Result<Self, Problem> {
+    pub(crate) async fn of(hot: &HotRequest<'_>, verifier: &Verifier) -> Result<Self, Problem> {
         let ip = hot.client_ip(&verifier.trusted_proxies);
-        let decision = decide(hot.head, verifier, &hot.headers, ip, hot.began)?;
+        let sight = verifier.sight(hot.began, || digest(verifier, &hot.headers)).await;
+        let decision = decide(hot.head, verifier, &hot.headers, ip, hot.began, sight)?;
         if admitted(&decision) {
             let subject = let_in(decision)?;
             no_node(&subject)?;
@@ -95,7 +96,7 @@ impl NodeCaller {
         let (now, head) = (Moment::now(verifier), request.head());
         let headers = Headers::of(head);
         let ip = client_ip(head, &headers.forwarded_for, &verifier.trusted_proxies);
-        let decision = decide(head, verifier, &headers, ip, now)?;
+        let decision = decide(head, verifier, &headers, ip, now, verifier.own_sight(now))?;
         if !admitted(&decision) {
             record(head, verifier, &decision, ip, &RequestId::of(request), now);
         }
@@ -120,13 +121,13 @@ impl NodeCaller {
     /// Whether the credential holds now, and may see these dialects.
     pub(crate) fn admits(&self, verifier: &Verifier, dialects: &[String]) -> Admission {
         let now = Moment::now(verifier);
-        let (Ok(permit), Ok(management)) = (verifier.permit(now), verifier.validator.dialect(MANAGEMENT))
+        let (Ok(sight), Ok(management)) = (verifier.own_sight(now), verifier.validator.dialect(MANAGEMENT))
         else {
             return Admission::CannotTell;
         };
         let question = Question { ip: self.ip, method: Some("GET"), ..Question::default() };
         let decision =
-            verifier.validator.verify_digest(permit, management, &self.digest, &question, now.unix_micros);
+            verifier.validator.verify_digest(&sight, management, &self.digest, &question, now.unix_micros);
         let admitted = admitted(&decision);
         match decision.subject {
             Some(subject) if admitted && subject.rights().scopes.allow(CONNECT) => {
@@ -182,15 +183,22 @@ fn decide<'v>(
     headers: &Headers<'_>,
     ip: Option<IpAddr>,
     now: Moment,
+    sight: Result<Sight, Refused>,
 ) -> Result<Decision<'v>, Problem> {
     let question = Question { ip, method: Some(head.method.as_str()), ..Question::default() };
     let management = verifier.validator.dialect(MANAGEMENT).map_err(Problem::internal)?;
-    let permit = match verifier.permit(now) {
-        Ok(permit) => permit,
+    let sight = match sight {
+        Ok(sight) => sight,
         Err(refused) => return Ok(Decision::refused(refused, management)),
     };
     let headers = headers.texts.iter().copied();
-    Ok(verifier.validator.verify_headers(permit, management, headers, &question, now.unix_micros))
+    Ok(verifier.validator.verify_headers(&sight, management, headers, &question, now.unix_micros))
+}
+
+/// The digest of the management credential of a request.
+fn digest(verifier: &Verifier, headers: &Headers<'_>) -> Option<credential::Digest> {
+    let management = verifier.validator.dialect(MANAGEMENT).ok()?;
+    verifier.validator.digest_in_headers(management, headers.texts.iter().copied())
 }
 
 /// Which tenants a credential is confined to is the last thing a verdict looks at, and here the tenant is not known yet:
@@ -243,7 +251,7 @@ impl Caller {
         let (now, request_id) = (Moment::now(verifier), RequestId::of(request));
         let headers = Headers::of(request.head());
         let ip = client_ip(request.head(), &headers.forwarded_for, &verifier.trusted_proxies);
-        let decision = decide(request.head(), verifier, &headers, ip, now)?;
+        let decision = decide(request.head(), verifier, &headers, ip, now, verifier.own_sight(now))?;
         record(request.head(), verifier, &decision, ip, &request_id, now);
         let subject = let_in(decision)?;
         no_node(&subject)?;

@@ -117,9 +117,9 @@ impl Table {
         let (mut asked, mut accepted) = (0u32, 0u32);
         let watch = ThreadStopwatch::start();
         for secret in keys::each(texts) {
-            let permit = lease.holds(black_box(Duration::ZERO)).ok_or("the lease does not hold")?;
+            let sight = lease.holds(black_box(Duration::ZERO)).ok_or("the lease does not hold")?.into();
             let decision =
-                self.validator.verify_credential(permit, None, secret, &question, keys::BEGINNING)?;
+                self.validator.verify_credential(&sight, None, secret, &question, keys::BEGINNING)?;
             asked += 1;
             accepted += u32::from(decision.outcome.is_ok());
             black_box(&decision);

@@ -10,10 +10,11 @@ pub mod control;
 mod intake;
 pub mod lease;
 pub mod node;
+pub mod read_through;
 mod rows;
 mod shard;
 mod table;
 pub mod usage_journal;
 mod verify;
 
-pub use self::verify::{Decision, Subject, UnknownDialect, Validator};
+pub use self::verify::{Decision, Fetched, Sight, Subject, UnknownDialect, Validator};

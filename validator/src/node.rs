@@ -17,6 +17,7 @@ use crate::control::observer::Unobserved;
 use crate::control::shipper::Shipper;
 use crate::control::websocket::{WebSocketDial, WebSocketOptions, WebSocketOptionsError};
 use crate::lease::Lease;
+use crate::read_through::ReadThrough;
 use crate::usage_journal::{UsageJournal, UsageJournalError, UsageJournalOptions, drain};
 
 /// How a node is run.
@@ -51,6 +52,7 @@ pub struct Node {
     validator: Arc<Validator>,
     lease: Arc<Lease>,
     clock: Arc<dyn Clock>,
+    read_through: ReadThrough,
     usage: UsageJournal,
     connection: watch::Receiver<Connection>,
     stop: watch::Sender<bool>,
@@ -96,12 +98,13 @@ impl Node {
             stop.subscribe(),
         );
         let connection = client.connection();
+        let read_through = ReadThrough::start(Arc::clone(&dial), stop.subscribe());
         let (draining, told) = mpsc::channel(1);
         let tasks = vec![
             tokio::spawn(client.run()),
             tokio::spawn(drain(segments, Shipper::new(dial), usage_window, told)),
         ];
-        Ok(Self { validator, lease, clock, usage, connection, stop, drain: draining, tasks })
+        Ok(Self { validator, lease, clock, read_through, usage, connection, stop, drain: draining, tasks })
     }
 
     /// The table.
@@ -114,6 +117,12 @@ impl Node {
     #[must_use]
     pub const fn lease(&self) -> &Arc<Lease> {
         &self.lease
+    }
+
+    /// Who is asked for single credentials while it does not hold.
+    #[must_use]
+    pub const fn read_through(&self) -> &ReadThrough {
+        &self.read_through
     }
 
     /// Where decisions are recorded.

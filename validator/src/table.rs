@@ -20,6 +20,8 @@ const SHARD_BITS: u32 = 9;
 #[derive(Debug)]
 pub(crate) struct Table {
     shards: Box<[ArcSwap<Shard>]>,
+    /// The number of the shard that a digest belongs to stands in its highest bits, behind so many others.
+    shift: u32,
     len: AtomicUsize,
 }
 
@@ -54,16 +56,26 @@ impl Found {
     }
 }
 
-/// The number of the shard that a digest belongs to.
-fn home(digest: &Digest) -> usize {
-    usize::try_from(spread(digest) >> (u64::BITS - SHARD_BITS)).unwrap_or(0)
-}
-
 impl Table {
+    /// A table for all that there is.
     pub(crate) fn new() -> Self {
+        Self::of(SHARD_BITS)
+    }
+
+    /// A table for very few.
+    pub(crate) fn small() -> Self {
+        Self::of(1)
+    }
+
+    fn of(bits: u32) -> Self {
         let empty = Arc::new(Shard::default());
-        let shards = (0..1usize << SHARD_BITS).map(|_| ArcSwap::new(Arc::clone(&empty))).collect();
-        Self { shards, len: AtomicUsize::new(0) }
+        let shards = (0..1usize << bits).map(|_| ArcSwap::new(Arc::clone(&empty))).collect();
+        Self { shards, shift: u64::BITS - bits, len: AtomicUsize::new(0) }
+    }
+
+    /// The number of the shard that a digest belongs to.
+    fn home(&self, digest: &Digest) -> usize {
+        usize::try_from(spread(digest) >> self.shift).unwrap_or(0)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -71,7 +83,7 @@ impl Table {
     }
 
     pub(crate) fn find(&self, digest: &Digest) -> Option<Found> {
-        let shard = self.shards.get(home(digest))?.load();
+        let shard = self.shards.get(self.home(digest))?.load();
         let place = shard.find(digest)?;
         Some(Found { shard, place })
     }
@@ -89,7 +101,7 @@ impl Table {
     pub(crate) fn put(&self, incoming: Vec<Incoming>) {
         let mut by_shard: BTreeMap<usize, Vec<Incoming>> = BTreeMap::new();
         for incoming in incoming {
-            by_shard.entry(home(&incoming.secret.digest)).or_default().push(incoming);
+            by_shard.entry(self.home(&incoming.secret.digest)).or_default().push(incoming);
         }
         for (shard, changes) in by_shard {
             if let Some(cell) = self.shards.get(shard) {

@@ -28,6 +28,25 @@ pub struct Validator {
     position: watch::Sender<u64>,
 }
 
+/// What a request may be decided by.
+#[derive(Debug)]
+pub enum Sight {
+    /// The node's own table, for the lease held when the request began.
+    Table(Permit),
+    /// What an API node read of the log after the request began, for a node whose lease does not hold.
+    Fetched(Fetched),
+}
+
+/// A few entries, apart from the node's table.
+#[derive(Debug)]
+pub struct Fetched(Table);
+
+impl From<Permit> for Sight {
+    fn from(permit: Permit) -> Self {
+        Self::Table(permit)
+    }
+}
+
 /// No dialect has the name that was given.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no dialect is named `{0}`")]
@@ -163,14 +182,46 @@ impl Validator {
     /// Decides on a secret of a dialect of which the digest alone was kept. `now` is Unix time in microseconds.
     pub fn verify_digest<'v>(
         &'v self,
-        _permit: Permit,
+        sight: &Sight,
         dialect: &'v Arc<Dialect>,
         digest: &Digest,
         question: &Question<'_>,
         now: i64,
     ) -> Decision<'v> {
         let presented = Presented { secret: "", client_id: None, tenant: None };
-        decide(dialect, Ok(presented), self.table.find(digest), question, now)
+        decide(dialect, Ok(presented), self.seen(sight).find(digest), question, now)
+    }
+
+    /// The digest of the secret in a request's headers, where there is one in the form that the dialect expects.
+    pub fn digest_in_headers<'h>(
+        &self,
+        dialect: &Dialect,
+        headers: impl Iterator<Item = (&'h str, &'h str)> + Clone,
+    ) -> Option<Digest> {
+        dialect.extract(headers).ok().map(|presented| Digest::of(presented.secret))
+    }
+
+    /// The digest of the secret of a bare credential, where its form and checksum are right.
+    #[must_use]
+    pub fn digest_in_credential(&self, dialect: Option<&str>, credential: &str) -> Option<Digest> {
+        let dialect = self.dialect_for(dialect, credential).ok().flatten()?;
+        let unchecked = dialect.read_credential(credential).ok()?;
+        unchecked.checked().ok().map(|presented| Digest::of(presented.secret))
+    }
+
+    /// A few entries that were asked for one request, to decide on it by them alone. See [`Sight::Fetched`].
+    #[must_use]
+    pub fn fetched(&self, entries: impl IntoIterator<Item = Entry>) -> Fetched {
+        let table = Table::small();
+        Intake::new(Arc::clone(&self.dialects)).take(entries, &table);
+        Fetched(table)
+    }
+
+    fn seen<'t>(&'t self, sight: &'t Sight) -> &'t Table {
+        match sight {
+            Sight::Table(_) => &self.table,
+            Sight::Fetched(Fetched(table)) => table,
+        }
     }
 
     /// The dialect of a tenant that is known.
@@ -217,13 +268,13 @@ impl Validator {
 
     /// Decides on a bare credential: a secret, or `client-id:secret` where the dialect has that.
     /// Without a dialect's name, the prefix of the secret tells which one it is. `now` is Unix time
-    /// in microseconds, and the permit is one of this request. Does not allocate when it accepts.
+    /// in microseconds, and what is seen is for this request. Does not allocate when it accepts.
     ///
     /// # Errors
     /// [`UnknownDialect`] when the name given is none.
     pub fn verify_credential(
         &self,
-        _permit: Permit,
+        sight: &Sight,
         dialect: Option<&str>,
         credential: &str,
         question: &Question<'_>,
@@ -240,16 +291,16 @@ impl Validator {
             }
         };
         // The look-up first: it waits for memory, and the processor works out the checksum meanwhile.
-        let found = self.table.find(&Digest::of(unchecked.secret()));
+        let found = self.seen(sight).find(&Digest::of(unchecked.secret()));
         Ok(decide(dialect, unchecked.checked(), found, question, now))
     }
 
     /// Decides on a request of a dialect, one of [`Validator::dialects`], by its headers, given as pairs with names in
-    /// lower case. What the headers claim must agree with what `question` claims. `now` is Unix time in microseconds, and the
-    /// permit is one of this request.
+    /// lower case. What the headers claim must agree with what `question` claims. `now` is Unix time in microseconds, and
+    /// what is seen is for this request.
     pub fn verify_headers<'v, 'h>(
         &'v self,
-        _permit: Permit,
+        sight: &Sight,
         dialect: &'v Arc<Dialect>,
         headers: impl Iterator<Item = (&'h str, &'h str)> + Clone,
         question: &Question<'_>,
@@ -257,7 +308,7 @@ impl Validator {
     ) -> Decision<'v> {
         let presented = dialect.extract(headers);
         let secret = presented.as_ref().ok().map(|presented| presented.secret);
-        let found = secret.and_then(|secret| self.table.find(&Digest::of(secret)));
+        let found = secret.and_then(|secret| self.seen(sight).find(&Digest::of(secret)));
         decide(dialect, presented, found, question, now)
     }
 

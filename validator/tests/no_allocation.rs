@@ -71,11 +71,11 @@ fn accepting_allocates_nothing() {
     let lease = Lease::new();
     lease.extend(LENGTH);
     let round = || {
-        let permit = lease.holds(Duration::ZERO).unwrap();
-        let by_prefix = validator.verify_credential(permit, None, &nexus, &scoped, NOW).unwrap();
-        let by_client = validator.verify_credential(permit, Some("nexpay"), &basic, &question, NOW).unwrap();
+        let sight = lease.holds(Duration::ZERO).unwrap().into();
+        let by_prefix = validator.verify_credential(&sight, None, &nexus, &scoped, NOW).unwrap();
+        let by_client = validator.verify_credential(&sight, Some("nexpay"), &basic, &question, NOW).unwrap();
         let nexus_dialect = validator.dialect("nexus").unwrap();
-        let by_headers = validator.verify_headers(permit, nexus_dialect, headers.into_iter(), &scoped, NOW);
+        let by_headers = validator.verify_headers(&sight, nexus_dialect, headers.into_iter(), &scoped, NOW);
         for decision in [by_prefix, by_client, by_headers] {
             assert!(decision.outcome.is_ok(), "{:?}", decision.outcome);
             assert_eq!(decision.subject.as_ref().unwrap().name(), "backend");

@@ -43,6 +43,7 @@ impl ValidatingNode {
         let verifier = Verifier {
             validator: Arc::new(Validator::new(Arc::new(dialects::load(None).unwrap()))),
             lease: Arc::new(Lease::new()),
+            read_through: None,
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(1)),
             usage: UsageJournal::open(data.path(), &options).unwrap().0,

@@ -169,6 +169,7 @@ impl<P: Peer, D: Desk> Connection<P, D> {
     async fn attend(&mut self, incoming: Incoming) -> Result<(), End> {
         match incoming {
             Incoming::Message(FromNode::Lookup { id, digest }) => {
+                self.admit(&[])?;
                 let answer = match self.desk.credential(digest).await {
                     Ok(entries) => {
                         let entries = entries.into_iter().map(|held| held.entry).collect();
@@ -182,6 +183,7 @@ impl<P: Peer, D: Desk> Connection<P, D> {
                 self.say(&answer).await
             }
             Incoming::Usage(parcel) => {
+                self.admit(&[])?;
                 let number = parcel.number;
                 let answer = match self.desk.take_usage(parcel).await {
                     Ok(()) => ToNode::Taken { number },

@@ -111,7 +111,9 @@ impl Desk for Counter {
         if !self.app.verifier.can_tell() {
             return Err(StoreError("this API node cannot follow the log just now".to_owned()));
         }
-        self.app.log.credential(digest).await
+        let mut entries = self.app.log.credential(digest).await?;
+        entries.retain(|held| self.node.sees_dialect(&held.dialect));
+        Ok(entries)
     }
 
     async fn take_usage(&self, parcel: Parcel) -> Result<(), String> {

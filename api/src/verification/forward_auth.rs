@@ -7,17 +7,18 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_http::{RequestHead, Response};
+use actix_http::Response;
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use foldhash::fast::RandomState;
+use nexus_domain::credential::Digest;
 use nexus_domain::dialect::Dialect;
 use nexus_domain::ids::LONGEST_ID;
-use nexus_domain::verification::Question;
+use nexus_domain::verification::{Question, Refused};
 use nexus_validator::usage_journal::UsageRecord;
-use nexus_validator::{Decision, Subject};
+use nexus_validator::{Decision, Sight, Subject};
 
 use super::Verifier;
 use super::hot::{HotRequest, HotRoute};
@@ -59,16 +60,32 @@ impl Door {
         Self { verifier, dialect: Arc::clone(dialect), needs: RefCell::default(), warned: Cell::new(None) }
     }
 
+    pub(super) fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.dialect.name
     }
 
-    /// Answers a request. `rest` is what its path has behind the dialect's name.
-    pub(super) fn answer(&self, head: &RequestHead, rest: &str) -> Response<BoxBody> {
-        let hot = HotRequest::of(head, &self.verifier);
-        let answered =
-            if rest.is_empty() { forward_auth(self, &hot) } else { Ok(appended(self, &hot, rest)) };
+    /// Answers a request. `rest` is what its path has behind the dialect's name. `sight` is what it may be decided by.
+    pub(super) fn answer(
+        &self,
+        hot: HotRequest<'_>,
+        rest: &str,
+        sight: Result<Sight, Refused>,
+    ) -> Response<BoxBody> {
+        let answered = if rest.is_empty() {
+            forward_auth(self, &hot, sight)
+        } else {
+            Ok(appended(self, &hot, rest, sight))
+        };
         hot.finish(&self.verifier, HotRoute::ForwardAuth, answered)
+    }
+
+    /// The digest of the request's credential.
+    pub(super) fn digest(&self, hot: &HotRequest<'_>) -> Option<Digest> {
+        self.verifier.validator.digest_in_headers(&self.dialect, hot.headers.texts.iter().copied())
     }
 
     /// Tells the log that a query was refused, now and then: anybody may send any. Not what it said, which may be a secret in
@@ -141,7 +158,11 @@ struct Needs {
     ),
     responses((status = 200, description = "Accepted; `X-Nexus-Tenant`, `X-Nexus-Key` and `X-Nexus-Scopes` tell whose the credential is"), (status = 400, description = "The query asks for what the dialect does not have", body = problem::Document), (status = 401, description = "The dialect's own refusal"), (status = 403, description = "The dialect's own refusal"), (status = 404, body = problem::Document)),
 )]
-fn forward_auth(door: &Door, hot: &HotRequest<'_>) -> Result<Response<BoxBody>, Problem> {
+fn forward_auth(
+    door: &Door,
+    hot: &HotRequest<'_>,
+    sight: Result<Sight, Refused>,
+) -> Result<Response<BoxBody>, Problem> {
     let query = hot.head.uri.query().unwrap_or_default();
     let needs = door.needs(query).inspect_err(|_| door.warn(hot))?;
     let said = if from_trusted_proxy(hot.head, &door.verifier.trusted_proxies) {
@@ -149,16 +170,21 @@ fn forward_auth(door: &Door, hot: &HotRequest<'_>) -> Result<Response<BoxBody>, 
     } else {
         Said { method: None, path: None }
     };
-    Ok(decide(door, hot, &needs, said))
+    Ok(decide(door, hot, &needs, said, sight))
 }
 
 /// For gateways that repeat the caller's method and append its path and query, as Envoy's `ext_authz` does over HTTP. What the
 /// request needs cannot stand in the query then, so this tells whose the credential is and whether it may be used here.
-fn appended(door: &Door, hot: &HotRequest<'_>, path: &str) -> Response<BoxBody> {
+fn appended(
+    door: &Door,
+    hot: &HotRequest<'_>,
+    path: &str,
+    sight: Result<Sight, Refused>,
+) -> Response<BoxBody> {
     let needs = Needs { environment: None, scopes: Vec::new(), restrictions: BTreeMap::new() };
     let believed = from_trusted_proxy(hot.head, &door.verifier.trusted_proxies);
     let said = Said { method: believed.then(|| hot.head.method.as_str()), path: believed.then_some(path) };
-    decide(door, hot, &needs, said)
+    decide(door, hot, &needs, said, sight)
 }
 
 /// What a trusted proxy says of the caller's request.
@@ -167,7 +193,13 @@ struct Said<'a> {
     path: Option<&'a str>,
 }
 
-fn decide(door: &Door, hot: &HotRequest<'_>, needs: &Needs, said: Said<'_>) -> Response<BoxBody> {
+fn decide(
+    door: &Door,
+    hot: &HotRequest<'_>,
+    needs: &Needs,
+    said: Said<'_>,
+    sight: Result<Sight, Refused>,
+) -> Response<BoxBody> {
     let (verifier, dialect) = (&door.verifier, &door.dialect);
     let ip = hot.client_ip(&verifier.trusted_proxies);
     let question = Question {
@@ -179,9 +211,9 @@ fn decide(door: &Door, hot: &HotRequest<'_>, needs: &Needs, said: Said<'_>) -> R
         ..Question::default()
     };
     let headers = hot.headers.texts.iter().copied();
-    let decision = match verifier.permit(hot.began) {
-        Ok(permit) => {
-            verifier.validator.verify_headers(permit, dialect, headers, &question, hot.began.unix_micros)
+    let decision = match sight {
+        Ok(sight) => {
+            verifier.validator.verify_headers(&sight, dialect, headers, &question, hot.began.unix_micros)
         }
         Err(refused) => Decision::refused(refused, dialect),
     };

@@ -19,6 +19,7 @@ use actix_web::{Error, web};
 use futures::future::{Either, LocalBoxFuture, MapOk, TryFutureExt as _};
 
 use self::forward_auth::Door;
+use self::hot::HotRequest;
 pub use self::verifier::Verifier;
 
 /// What answers requests for verification, and hands all others to what stands `behind` it. One for each worker.
@@ -66,7 +67,8 @@ impl<S: Behind> ServiceFactory<Request> for Front<S> {
         let behind = self.behind.new_service(config);
         Box::pin(async move {
             let dialects = verifier.validator.dialects();
-            let doors = dialects.iter().map(|dialect| Door::to(Rc::clone(&verifier), dialect)).collect();
+            let doors =
+                dialects.iter().map(|dialect| Rc::new(Door::to(Rc::clone(&verifier), dialect))).collect();
             Ok(FrontService { verifier, doors, behind: behind.await? })
         })
     }
@@ -76,7 +78,7 @@ impl<S: Behind> ServiceFactory<Request> for Front<S> {
 pub struct FrontService<S> {
     /// Counted by `Rc` for each worker by itself: one count for all would be passed between processors with each request.
     verifier: Rc<web::Data<Verifier>>,
-    doors: Box<[Door]>,
+    doors: Box<[Rc<Door>]>,
     behind: S,
 }
 
@@ -98,7 +100,14 @@ where
     fn call(&self, request: Request) -> Self::Future {
         let path = request.path();
         if let Some((door, rest)) = self.door(path) {
-            return Either::Left(ready(Ok(door.answer(request.head(), rest))));
+            let hot = HotRequest::of(request.head(), &self.verifier);
+            if !self.verifier.reads_through(hot.began) {
+                let sight = self.verifier.own_sight(hot.began);
+                return Either::Left(ready(Ok(door.answer(hot, rest, sight))));
+            }
+            let (door, rest) = (Rc::clone(door), rest.to_owned());
+            drop(hot);
+            return Either::Right(Either::Left(Box::pin(read_through(door, request, rest))));
         }
         if path == verify::PATH && request.method() == Method::POST {
             return Either::Right(Either::Left(Box::pin(verify::answer(Rc::clone(&self.verifier), request))));
@@ -109,9 +118,17 @@ where
 
 impl<S> FrontService<S> {
     /// The way in to a dialect that a path names, and what stands behind the name, which is empty or begins with a slash.
-    fn door<'p>(&self, path: &'p str) -> Option<(&Door, &'p str)> {
+    fn door<'p>(&self, path: &'p str) -> Option<(&Rc<Door>, &'p str)> {
         let named = path.strip_prefix(forward_auth::PREFIX)?;
         let (name, rest) = named.split_at(named.find('/').unwrap_or(named.len()));
         Some((self.doors.iter().find(|door| door.name() == name)?, rest))
     }
+}
+
+/// Forward auth by what an API node reads, while the own table may not be answered from.
+async fn read_through(door: Rc<Door>, request: Request, rest: String) -> Answered {
+    let verifier = door.verifier();
+    let hot = HotRequest::of(request.head(), verifier);
+    let sight = verifier.sight(hot.began, || door.digest(&hot)).await;
+    Ok(door.answer(hot, &rest, sight))
 }

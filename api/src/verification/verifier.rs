@@ -4,13 +4,15 @@
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use nexus_domain::credential::Digest;
 use nexus_domain::verification::{Code, Refused};
 use nexus_infrastructure::clock::SharedClock;
 use nexus_infrastructure::config::UsageDetail;
 use nexus_infrastructure::entropy::SharedEntropy;
-use nexus_validator::Validator;
-use nexus_validator::lease::{Lease, Permit};
+use nexus_validator::lease::Lease;
+use nexus_validator::read_through::{ReadThrough, Unanswered};
 use nexus_validator::usage_journal::{UsageJournal, UsageRecord};
+use nexus_validator::{Sight, Validator};
 
 use super::hot::{HotDurations, Moment};
 
@@ -20,6 +22,8 @@ pub struct Verifier {
     pub validator: Arc<Validator>,
     /// Whether the table may be answered from; its times are the monotonic readings of `clock`.
     pub lease: Arc<Lease>,
+    /// Who is asked when it may not be; absent: nobody.
+    pub read_through: Option<ReadThrough>,
     /// What time it is.
     pub clock: SharedClock,
     /// Where ids of requests come from.
@@ -35,17 +39,39 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Leave to decide on a request of this moment.
+    /// What a request of this moment may be decided by: the table, where the lease holds, otherwise what an API node reads for
+    /// it, in processes that can ask one. `digest` is that of the credential, where it has the form of one.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` where nobody can tell.
+    pub(crate) async fn sight(
+        &self,
+        now: Moment,
+        digest: impl FnOnce() -> Option<Digest>,
+    ) -> Result<Sight, Refused> {
+        if let Some(permit) = self.lease.holds(now.monotonic) {
+            return Ok(permit.into());
+        }
+        let Some(read_through) = &self.read_through else { return Err(cannot_tell()) };
+        // What has no form of a credential is refused without asking anybody.
+        let Some(digest) = digest() else { return Ok(Sight::Fetched(self.validator.fetched([]))) };
+        match read_through.entries(digest).await {
+            Ok(entries) => Ok(Sight::Fetched(self.validator.fetched(entries.iter().cloned()))),
+            Err(Unanswered) => Err(cannot_tell()),
+        }
+    }
+
+    /// As [`Verifier::sight`], by the table alone.
     ///
     /// # Errors
     /// `UNAVAILABLE` where the table may be behind the log for too long.
-    pub(crate) fn permit(&self, now: Moment) -> Result<Permit, Refused> {
-        self.lease.holds(now.monotonic).ok_or_else(|| {
-            Refused::new(
-                Code::Unavailable,
-                "this node cannot follow the log, so it cannot tell; try another one",
-            )
-        })
+    pub(crate) fn own_sight(&self, now: Moment) -> Result<Sight, Refused> {
+        self.lease.holds(now.monotonic).map(Sight::from).ok_or_else(cannot_tell)
+    }
+
+    /// Whether a request of this moment has to wait for an API node.
+    pub(crate) fn reads_through(&self, now: Moment) -> bool {
+        self.lease.holds(now.monotonic).is_none() && self.read_through.is_some()
     }
 
     /// Whether a request of this instant would be decided on.
@@ -61,4 +87,8 @@ impl Verifier {
             UsageDetail::Counts => self.usage.count(&record),
         }
     }
+}
+
+fn cannot_tell() -> Refused {
+    Refused::new(Code::Unavailable, "this node cannot follow the log, so it cannot tell; try another one")
 }

@@ -116,7 +116,7 @@ async fn verify(
     hot: &HotRequest<'_>,
     body: Payload,
 ) -> Result<Response<BoxBody>, Problem> {
-    let asker = Asker::of(hot, verifier)?;
+    let asker = Asker::of(hot, verifier).await?;
     asker.require("verify")?;
     require_json(hot.head)?;
     let (body, now) = read(verifier, hot, body).await?;
@@ -130,7 +130,7 @@ async fn verify(
         restrictions: Some(&asked.restrictions),
         ..Question::default()
     };
-    let decision = decide(verifier, &asked, &question, now)?;
+    let decision = decide(verifier, &asked, &question, now).await?;
     known_names(&decision, &asked)?;
     let decision = hide_foreign(decision, &asker);
     verifier.record(UsageRecord {
@@ -220,35 +220,39 @@ fn upper_case<'a>(method: &'a str) -> Cow<'a, str> {
     }
 }
 
-fn decide<'v>(
+async fn decide<'v>(
     verifier: &'v Verifier,
     asked: &VerifyBody<'_>,
     question: &Question<'_>,
     now: Moment,
 ) -> Result<Decision<'v>, Problem> {
-    // Before anything is looked up.
-    let permit = verifier.permit(now);
-    let now = now.unix_micros;
+    let validator = &verifier.validator;
+    let unix_micros = now.unix_micros;
     let decided = match (&asked.credential, &asked.dialect, &asked.headers) {
-        (Some(credential), dialect, None) => match permit {
-            Ok(permit) => {
-                verifier.validator.verify_credential(permit, dialect.as_deref(), credential, question, now)
+        (Some(credential), named, None) => {
+            let named = named.as_deref();
+            // What is seen before anything is looked up.
+            match verifier.sight(now, || validator.digest_in_credential(named, credential)).await {
+                Ok(sight) => validator.verify_credential(&sight, named, credential, question, unix_micros),
+                Err(refused) => validator.dialect_for(named, credential).map(|dialect| Decision {
+                    outcome: Err(refused),
+                    dialect,
+                    subject: None,
+                }),
             }
-            Err(refused) => verifier
-                .validator
-                .dialect_for(dialect.as_deref(), credential)
-                .map(|dialect| Decision { outcome: Err(refused), dialect, subject: None }),
+        }
+        (None, Some(dialect), Some(headers)) => match validator.dialect(dialect) {
+            Ok(dialect) => {
+                let lower: Vec<(String, &str)> =
+                    headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.as_str())).collect();
+                let lower = lower.iter().map(|(name, value)| (name.as_str(), *value));
+                Ok(match verifier.sight(now, || validator.digest_in_headers(dialect, lower.clone())).await {
+                    Ok(sight) => validator.verify_headers(&sight, dialect, lower, question, unix_micros),
+                    Err(refused) => Decision::refused(refused, dialect),
+                })
+            }
+            Err(unknown) => Err(unknown),
         },
-        (None, Some(dialect), Some(headers)) => verifier.validator.dialect(dialect).map(|dialect| {
-            let permit = match permit {
-                Ok(permit) => permit,
-                Err(refused) => return Decision::refused(refused, dialect),
-            };
-            let lower: Vec<(String, &str)> =
-                headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.as_str())).collect();
-            let lower = lower.iter().map(|(name, value)| (name.as_str(), *value));
-            verifier.validator.verify_headers(permit, dialect, lower, question, now)
-        }),
         (Some(_), _, Some(_)) => {
             return Err(Problem::invalid_field(
                 "body.headers",

@@ -47,11 +47,11 @@ fn count() -> Result<(), Failure> {
     let texts = keys::presented(keys);
     let lease = Lease::new();
     lease.extend(LENGTH);
-    let permit = lease.holds(Duration::ZERO).ok_or("the lease does not hold")?;
+    let sight = lease.holds(Duration::ZERO).ok_or("the lease does not hold")?.into();
     let accept = || {
         keys::each(&texts)
             .filter(|secret| {
-                let decided = validator.verify_credential(permit, None, secret, &question, keys::BEGINNING);
+                let decided = validator.verify_credential(&sight, None, secret, &question, keys::BEGINNING);
                 decided.is_ok_and(|decision| decision.outcome.is_ok())
             })
             .count()

@@ -170,6 +170,7 @@ impl Node {
         let verifier = Verifier {
             validator: Arc::clone(&validator),
             lease,
+            read_through: None,
             clock: gate.clock().clone(),
             entropy: gate.entropy().clone(),
             usage: usage.clone(),

@@ -51,6 +51,7 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartFailure> {
     let verifier = Arc::new(Verifier {
         validator: Arc::clone(node.validator()),
         lease: Arc::clone(node.lease()),
+        read_through: Some(node.read_through().clone()),
         clock,
         entropy,
         usage: node.usage().clone(),

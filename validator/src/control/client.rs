@@ -218,12 +218,12 @@ fn read(frame: Frame) -> Result<ToNode, LinkError> {
 }
 
 /// The next message of a stream.
-pub(super) async fn receive<L: Link>(link: &mut L) -> Result<ToNode, LinkError> {
+pub(crate) async fn receive<L: Link>(link: &mut L) -> Result<ToNode, LinkError> {
     read(link.receive().await?)
 }
 
 /// Sends a message, in the time that an answer may take: whoever does not read does not answer either.
-pub(super) async fn send<L: Link>(link: &mut L, message: &impl Serialize) -> Result<(), LinkError> {
+pub(crate) async fn send<L: Link>(link: &mut L, message: &impl Serialize) -> Result<(), LinkError> {
     let text = serde_json::to_string(message).map_err(|error| LinkError::Unreadable(error.to_string()))?;
     match tokio::time::timeout(ANSWERS_WITHIN, link.send(Frame::Text(text))).await {
         Ok(sent) => sent,

@@ -284,6 +284,7 @@ impl Follower {
                 let until = Duration::from_nanos(grant.t0).saturating_add(LENGTH);
                 lease.extend(until);
                 observer.granted(until);
+                metrics::counter!("nexus_lease_renewals_total").increment(1);
             }
             !visible
         });

@@ -63,14 +63,14 @@ fn current(secret: &str) -> Vec<SecretEntry> {
     vec![version(secret, 1, SecretStatus::Current, i64::MAX)]
 }
 
-fn permit() -> Permit {
+fn sight() -> Sight {
     let lease = Lease::new();
     lease.extend(LENGTH);
-    lease.holds(Duration::ZERO).unwrap()
+    lease.holds(Duration::ZERO).unwrap().into()
 }
 
 fn ask(validator: &Validator, credential: &str) -> Code {
-    validator.verify_credential(permit(), None, credential, &Question::default(), NOW).unwrap().code()
+    validator.verify_credential(&sight(), None, credential, &Question::default(), NOW).unwrap().code()
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_key_is_accepted_and_described() {
     validator.apply([tenant(1, "nexus", false), key(7, 1, current(&text))], 2);
     assert_eq!((validator.applied(), *validator.watch().borrow(), validator.len()), (2, 2, 1));
 
-    let decision = validator.verify_credential(permit(), None, &text, &Question::default(), NOW).unwrap();
+    let decision = validator.verify_credential(&sight(), None, &text, &Question::default(), NOW).unwrap();
     assert_eq!(decision.outcome, Ok(()));
     assert_eq!(decision.dialect.unwrap().name, "nexus");
     let subject = decision.subject.unwrap();
@@ -100,7 +100,7 @@ fn headers_are_read_as_the_dialect_says() {
     let bearer = format!("Bearer {text}");
     let ask = |headers: &[(&str, &str)]| {
         let dialect = validator.dialect("nexus").unwrap();
-        validator.verify_headers(permit(), dialect, headers.iter().copied(), &Question::default(), NOW).code()
+        validator.verify_headers(&sight(), dialect, headers.iter().copied(), &Question::default(), NOW).code()
     };
     assert_eq!(ask(&[("authorization", &bearer)]), Code::Valid);
     assert_eq!(ask(&[("authorization", &text)]), Code::Malformed);
@@ -122,7 +122,7 @@ fn a_client_id_leads_to_its_dialect_and_must_belong_to_the_secret() {
     assert_eq!(ask(&validator, &format!("npc_2:{text}")), Code::Unknown);
     assert_eq!(ask(&validator, &format!("npc_1:{}", secret("nx_live_", 1))), Code::Malformed);
     let question = Question { client_id: Some("npc_2"), ..Question::default() };
-    let both = validator.verify_credential(permit(), None, &format!("npc_1:{text}"), &question, NOW).unwrap();
+    let both = validator.verify_credential(&sight(), None, &format!("npc_1:{text}"), &question, NOW).unwrap();
     assert_eq!(both.code(), Code::Unknown);
     assert!(both.subject.is_some());
 }
@@ -132,7 +132,7 @@ fn strangers_are_refused_without_a_subject() {
     let validator = validator();
     validator.apply([tenant(1, "nexus", false), tenant(2, "nexpay", false)], 2);
     let decision =
-        validator.verify_credential(permit(), None, "something", &Question::default(), NOW).unwrap();
+        validator.verify_credential(&sight(), None, "something", &Question::default(), NOW).unwrap();
     assert_eq!((decision.code(), decision.dialect.is_none()), (Code::Malformed, true));
     assert_eq!(ask(&validator, &secret("nx_live_", 1)), Code::Unknown);
 
@@ -140,10 +140,10 @@ fn strangers_are_refused_without_a_subject() {
     let forged = secret("nx_live_", 3);
     validator.apply([key(7, 2, current(&forged))], 3);
     let decision =
-        validator.verify_credential(permit(), Some("nexus"), &forged, &Question::default(), NOW).unwrap();
+        validator.verify_credential(&sight(), Some("nexus"), &forged, &Question::default(), NOW).unwrap();
     assert_eq!((decision.code(), decision.subject.is_none()), (Code::Unknown, true));
     let decision =
-        validator.verify_credential(permit(), Some("nexpay"), &forged, &Question::default(), NOW).unwrap();
+        validator.verify_credential(&sight(), Some("nexpay"), &forged, &Question::default(), NOW).unwrap();
     assert_eq!(decision.code(), Code::Malformed);
 }
 
@@ -200,7 +200,7 @@ fn a_rotation_keeps_both_secrets_and_a_revocation_ends_both() {
     ];
     validator.apply([tenant(1, "nexus", false), key(7, 1, current(&old)), key(7, 1, rotated.clone())], 3);
     assert_eq!((ask(&validator, &old), ask(&validator, &new)), (Code::Valid, Code::Valid));
-    let later = validator.verify_credential(permit(), None, &old, &Question::default(), NOW + 1).unwrap();
+    let later = validator.verify_credential(&sight(), None, &old, &Question::default(), NOW + 1).unwrap();
     assert_eq!(later.code(), Code::Revoked);
     let revoked = rotated.iter().map(|secret| SecretEntry { status: SecretStatus::Revoked, ..*secret });
     validator.apply([key(7, 1, revoked.collect())], 4);
@@ -233,7 +233,7 @@ fn what_headers_and_caller_claim_must_agree() {
         let headers = [("authorization", bearer.as_str()), ("x-tenant-id", header.as_str())];
         let question = Question { tenant: question.map(tenant_id), ..Question::default() };
         validator
-            .verify_headers(permit(), validator.dialect("t").unwrap(), headers.into_iter(), &question, NOW)
+            .verify_headers(&sight(), validator.dialect("t").unwrap(), headers.into_iter(), &question, NOW)
             .code()
     };
     assert_eq!(ask(1, None), Code::Valid);
@@ -353,7 +353,7 @@ proptest! {
                     _ if suspended[usize::try_from(tenant.uuid().as_u128()).unwrap()] => Code::TenantSuspended,
                     _ => Code::Valid,
                 };
-                let decision = validator.verify_credential(permit(), None, text, &Question::default(), NOW).unwrap();
+                let decision = validator.verify_credential(&sight(), None, text, &Question::default(), NOW).unwrap();
                 prop_assert_eq!(decision.code(), expected);
                 let subject = decision.subject.unwrap();
                 prop_assert_eq!(subject.name(), name);

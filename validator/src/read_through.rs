@@ -1,0 +1,198 @@
+//! Asking an API node for single credentials, for a node whose right to answer has ended: what an API node reads of the log after
+//! a request began may be answered from for that request, and for no later one.
+//!
+//! Requests for one credential share a question, but never one that was under way when they began.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexus_domain::credential::Digest;
+use nexus_domain::validity::Entry;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+use crate::control::client::{receive, send};
+use crate::control::link::{Dial, LinkError};
+use crate::control::message::{FromNode, ToNode};
+
+/// How long a request waits for its answer, in all.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+/// How long an API node may take to open a stream, or to say anything, before another one is asked.
+const SPEAKS_WITHIN: Duration = Duration::from_millis(400);
+/// Requests that wait at most. A node that cannot answer is not to bury the API nodes as well.
+const MOST_WAITING: usize = 1024;
+/// How long a stream is kept that is not used.
+const KEPT: Duration = Duration::from_secs(30);
+
+/// A credential as an API node read it; nothing: no key has the secret.
+type Found = Arc<Vec<Entry>>;
+
+struct Wish {
+    digest: Digest,
+    answer: oneshot::Sender<Found>,
+}
+
+/// Asks API nodes for credentials.
+#[derive(Debug, Clone)]
+pub struct ReadThrough {
+    wishes: mpsc::Sender<Wish>,
+}
+
+/// Nobody could tell in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no API node answers")]
+pub struct Unanswered;
+
+impl std::fmt::Debug for Wish {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wish").finish_non_exhaustive()
+    }
+}
+
+impl ReadThrough {
+    /// Starts to ask, on the runtime that this is called from, until `stop` turns true.
+    pub fn start<D: Dial>(dial: D, stop: watch::Receiver<bool>) -> Self {
+        let (wishes, wished) = mpsc::channel(MOST_WAITING);
+        tokio::spawn(Asker { dial, api: 0, next_id: 0, flights: HashMap::new(), wished, stop }.run());
+        Self { wishes }
+    }
+
+    /// The key that has a secret with its tenant before it, as it is at some instant after this call.
+    ///
+    /// # Errors
+    /// [`Unanswered`], after a second at the latest.
+    pub async fn entries(&self, digest: Digest) -> Result<Found, Unanswered> {
+        metrics::counter!("nexus_read_throughs_total").increment(1);
+        let (answer, found) = oneshot::channel();
+        self.wishes.try_send(Wish { digest, answer }).map_err(|_| Unanswered)?;
+        match tokio::time::timeout(ANSWERS_WITHIN, found).await {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(_)) | Err(_) => Err(Unanswered),
+        }
+    }
+}
+
+/// A question under way, and who waits for it and for the one after it.
+#[derive(Debug)]
+struct Flight {
+    id: u64,
+    waiting: Vec<oneshot::Sender<Found>>,
+    /// They began when the question was under way already.
+    next: Vec<oneshot::Sender<Found>>,
+}
+
+struct Asker<D> {
+    dial: D,
+    api: usize,
+    next_id: u64,
+    flights: HashMap<Digest, Flight>,
+    wished: mpsc::Receiver<Wish>,
+    stop: watch::Receiver<bool>,
+}
+
+impl<D: Dial> Asker<D> {
+    async fn run(mut self) {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            () = self.ask_for_ever() => {}
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
+    }
+
+    async fn ask_for_ever(&mut self) {
+        loop {
+            // A stream is opened for somebody who wants to know something.
+            if self.flights.is_empty() {
+                let Some(wish) = self.wished.recv().await else { return };
+                self.take(wish);
+            }
+            if let Err(error) = self.talk().await {
+                tracing::debug!(%error, api = self.dial.name(self.api), "a credential cannot be asked for here");
+                self.api = (self.api + 1) % self.dial.count().max(1);
+                self.give_up_on_the_gone();
+            }
+        }
+    }
+
+    /// Asks one API node until it fails, or nobody has asked for long.
+    async fn talk(&mut self) -> Result<(), LinkError> {
+        let dialled = tokio::time::timeout(SPEAKS_WITHIN, self.dial.dial(self.api)).await;
+        let mut link = dialled.unwrap_or(Err(LinkError::Silent))?;
+        let open: Vec<(u64, Digest)> =
+            self.flights.iter().map(|(digest, flight)| (flight.id, *digest)).collect();
+        for (id, digest) in open {
+            send(&mut link, &FromNode::Lookup { id, digest }).await?;
+        }
+        let mut heard = Instant::now();
+        loop {
+            let patience = if self.flights.is_empty() { KEPT } else { SPEAKS_WITHIN };
+            tokio::select! {
+                wish = self.wished.recv() => {
+                    let Some(wish) = wish else { return Ok(()) };
+                    if self.flights.is_empty() {
+                        heard = Instant::now();
+                    }
+                    if let Some((id, digest)) = self.take(wish) {
+                        send(&mut link, &FromNode::Lookup { id, digest }).await?;
+                    }
+                }
+                message = receive(&mut link) => {
+                    heard = Instant::now();
+                    match message? {
+                        ToNode::Found { id, entries } => {
+                            if let Some((id, digest)) = self.found(id, entries) {
+                                send(&mut link, &FromNode::Lookup { id, digest }).await?;
+                            }
+                        }
+                        ToNode::NotFound { .. } => return Err(LinkError::Lost("it cannot tell".to_owned())),
+                        ToNode::Refused { detail, .. } => return Err(LinkError::Lost(detail)),
+                        _ => {}
+                    }
+                }
+                () = tokio::time::sleep_until(heard + patience) => {
+                    return if self.flights.is_empty() { Ok(()) } else { Err(LinkError::Silent) };
+                }
+            }
+        }
+    }
+
+    /// Notes a wish, and tells what to ask for it now.
+    fn take(&mut self, wish: Wish) -> Option<(u64, Digest)> {
+        match self.flights.get_mut(&wish.digest) {
+            // What is under way may have been read before this request began.
+            Some(flight) => {
+                flight.next.push(wish.answer);
+                None
+            }
+            None => Some((self.begin(wish.digest, vec![wish.answer]), wish.digest)),
+        }
+    }
+
+    fn begin(&mut self, digest: Digest, waiting: Vec<oneshot::Sender<Found>>) -> u64 {
+        self.next_id += 1;
+        self.flights.insert(digest, Flight { id: self.next_id, waiting, next: Vec::new() });
+        self.next_id
+    }
+
+    /// Answers those who waited, and tells what to ask for those who came meanwhile.
+    fn found(&mut self, id: u64, entries: Vec<Entry>) -> Option<(u64, Digest)> {
+        let digest = *self.flights.iter().find(|(_, flight)| flight.id == id)?.0;
+        let flight = self.flights.remove(&digest)?;
+        let found = Arc::new(entries);
+        for waiting in flight.waiting {
+            // Whoever waited too long has gone.
+            let _gone = waiting.send(Arc::clone(&found));
+        }
+        (!flight.next.is_empty()).then(|| (self.begin(digest, flight.next), digest))
+    }
+
+    /// Forgets questions for which nobody waits any more.
+    fn give_up_on_the_gone(&mut self) {
+        for flight in self.flights.values_mut() {
+            flight.waiting.append(&mut flight.next);
+            flight.waiting.retain(|waiting| !waiting.is_closed());
+        }
+        self.flights.retain(|_, flight| !flight.waiting.is_empty());
+    }
+}
