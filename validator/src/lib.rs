@@ -5,6 +5,7 @@
 //! [`Validator::verify_credential`] and [`Validator::verify_headers`] answer, and
 //! [`usage_journal::UsageJournal::record`] remembers.
 
+pub mod cache;
 pub mod clock;
 pub mod control;
 mod intake;

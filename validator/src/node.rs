@@ -10,10 +10,10 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::Validator;
+use crate::cache::DiskCache;
 use crate::clock::{Clock, SystemClock};
 use crate::control::client::{Connection, ControlClient};
 use crate::control::follower::{Follower, Identity};
-use crate::control::observer::Unobserved;
 use crate::control::shipper::Shipper;
 use crate::control::websocket::{WebSocketDial, WebSocketOptions, WebSocketOptionsError};
 use crate::lease::Lease;
@@ -24,7 +24,7 @@ use crate::usage_journal::{UsageJournal, UsageJournalError, UsageJournalOptions,
 pub struct NodeOptions {
     /// The dialects that it serves, the platform's own among them.
     pub dialects: Arc<Dialects>,
-    /// The folder of the usage journal and of the node's id, of one process alone.
+    /// The folder of the usage journal, the node's id and the disk cache, of one process alone.
     pub data: PathBuf,
     /// How it reaches the API nodes.
     pub control: WebSocketOptions,
@@ -83,12 +83,13 @@ impl Node {
         let NodeOptions { dialects, data, control, usage_window, clock, incarnation } = options;
         let (usage, segments) = UsageJournal::open(&data, &UsageJournalOptions::new(incarnation))?;
         let validator = Arc::new(Validator::new(dialects));
+        let (cache, have) = DiskCache::open(&data, &validator);
         let lease = Arc::new(Lease::new());
         let node = Uuid::parse_str(&segments.node()).unwrap_or(incarnation);
         let program = env!("CARGO_PKG_VERSION").to_owned();
         let identity = Identity { node, incarnation, program };
         let follower =
-            Follower::new(identity, Arc::clone(&validator), Arc::clone(&lease), None, Box::new(Unobserved));
+            Follower::new(identity, Arc::clone(&validator), Arc::clone(&lease), have, Box::new(cache));
         let dial = Arc::new(WebSocketDial::new(control)?);
         let stop = watch::Sender::new(false);
         let client = ControlClient::new(

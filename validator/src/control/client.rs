@@ -105,20 +105,21 @@ impl<D: Dial> ControlClient<D> {
             let mut link = self.dial.dial(api).await?;
             let hello = self.with(Follower::begin);
             send(&mut link, &hello).await?;
-            let greeting = receive(&mut link).await?;
+            let greeting = hear(&mut link).await?;
             Ok::<_, LinkError>((link, greeting))
         };
         let opened = tokio::select! {
             opened = tokio::time::timeout(OPENS_WITHIN, opening) => opened,
             () = told(&mut stop) => return Ok(()),
         };
-        let (mut link, greeting) =
+        let (mut link, (greeting, text)) =
             opened.unwrap_or(Err(LinkError::Silent)).map_err(|error| (false, error.into()))?;
         if let ToNode::Welcome(welcome) = &greeting {
             let bus = welcome.bus.clone();
             self.connection.send_replace(Connection { api: Some(name.to_owned()), bus });
         }
-        self.with(|follower| follower.receive(greeting)).map_err(|violation| (false, violation.into()))?;
+        self.with(|follower| follower.receive(greeting, &text))
+            .map_err(|violation| (false, violation.into()))?;
         tracing::info!(api = name, "following the log");
         let outcome = self.serve(&mut link).await;
         outcome.map_err(|ended| (self.with(|follower| follower.is_following()), ended))
@@ -135,11 +136,11 @@ impl<D: Dial> ControlClient<D> {
         loop {
             tokio::select! {
                 frame = link.receive() => {
-                    let message = read(frame?)?;
+                    let (message, text) = read(frame?)?;
                     let granted = matches!(message, ToNode::Grant(_));
                     let loading = self.with(|follower| {
                         let was_loading = !follower.is_following();
-                        follower.receive(message).map(|()| was_loading && follower.is_following())
+                        follower.receive(message, &text).map(|()| was_loading && follower.is_following())
                     })?;
                     patience.heard(granted);
                     if loading {
@@ -208,17 +209,23 @@ async fn told(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await.is_ok();
 }
 
-fn read(frame: Frame) -> Result<ToNode, LinkError> {
+/// A message with its text.
+fn read(frame: Frame) -> Result<(ToNode, String), LinkError> {
     match frame {
-        Frame::Text(text) => {
-            serde_json::from_str(&text).map_err(|error| LinkError::Unreadable(error.to_string()))
-        }
+        Frame::Text(text) => match serde_json::from_str(&text) {
+            Ok(message) => Ok((message, text)),
+            Err(error) => Err(LinkError::Unreadable(error.to_string())),
+        },
         Frame::Bytes(_) => Err(LinkError::Unreadable("bytes".to_owned())),
     }
 }
 
 /// The next message of a stream.
 pub(crate) async fn receive<L: Link>(link: &mut L) -> Result<ToNode, LinkError> {
+    hear(link).await.map(|(message, _)| message)
+}
+
+async fn hear<L: Link>(link: &mut L) -> Result<(ToNode, String), LinkError> {
     read(link.receive().await?)
 }
 

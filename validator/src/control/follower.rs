@@ -157,15 +157,15 @@ impl Follower {
         self.confirmed.subscribe()
     }
 
-    /// Takes a message of the stream. Answers to questions are not for the follower.
+    /// Takes a message of the stream, with its text as it came. Answers to questions are not for the follower.
     ///
     /// # Errors
     /// [`Violation`]: the stream must be begun anew. What is applied stays, and the lease runs on.
-    pub fn receive(&mut self, message: ToNode) -> Result<(), Violation> {
+    pub fn receive(&mut self, message: ToNode, text: &str) -> Result<(), Violation> {
         match message {
             ToNode::Welcome(welcome) => self.welcome(welcome),
-            ToNode::Snapshot { entries, complete } => self.snapshot(entries, complete),
-            ToNode::Delta(delta) => self.delta(delta),
+            ToNode::Snapshot { entries, complete } => self.snapshot(entries, complete, text),
+            ToNode::Delta(delta) => self.delta(delta, text),
             ToNode::Grant(grant) => {
                 self.grant(grant);
                 Ok(())
@@ -199,22 +199,22 @@ impl Follower {
         Ok(())
     }
 
-    fn snapshot(&mut self, entries: Vec<Entry>, complete: Option<u64>) -> Result<(), Violation> {
+    fn snapshot(&mut self, entries: Vec<Entry>, complete: Option<u64>, text: &str) -> Result<(), Violation> {
         let Stream::Loading { log, epoch } = self.stream else {
             return Err(Violation::OutOfTurn("a snapshot"));
         };
-        self.observer.snapshot(&entries);
         self.validator.apply(entries, complete.unwrap_or(0));
+        self.observer.message(text, complete.unwrap_or(0));
         if let Some(position) = complete {
             self.table = Table::Complete(log);
             self.stream = Stream::Following { epoch };
-            self.observer.loaded(position);
             self.confirm(position);
+            self.observer.loaded();
         }
         Ok(())
     }
 
-    fn delta(&mut self, delta: Delta) -> Result<(), Violation> {
+    fn delta(&mut self, delta: Delta, text: &str) -> Result<(), Violation> {
         if !self.is_following() {
             return Err(Violation::OutOfTurn("a delta"));
         }
@@ -222,27 +222,33 @@ impl Follower {
         if delta.from > applied {
             return Err(Violation::Gap { from: delta.from, applied });
         }
-        self.apply(delta);
+        self.apply(delta, text);
         Ok(())
     }
 
     /// Takes a delta of the bus. One that does not continue what is there is left to the stream.
     pub fn overhear(&mut self, delta: Delta) {
         let applied = self.validator.applied();
-        if matches!(self.table, Table::Complete(_)) && delta.from <= applied {
-            self.apply(delta);
+        if !matches!(self.table, Table::Complete(_)) || delta.from > applied {
+            return;
+        }
+        let message = ToNode::Delta(delta);
+        // As the stream would have said it.
+        let text = serde_json::to_string(&message).unwrap_or_default();
+        if let ToNode::Delta(delta) = message {
+            self.apply(delta, &text);
         }
     }
 
     /// Applies a delta that continues what is there. What is known already is left alone: entries may be older than others
     /// that came since.
-    fn apply(&mut self, delta: Delta) {
+    fn apply(&mut self, delta: Delta, text: &str) {
         if delta.to > self.validator.applied() {
-            self.observer.delta(&delta);
             let to = delta.to;
             self.validator.apply(delta.entries, to);
             self.begin_rights();
             self.confirm(to);
+            self.observer.message(text, to);
         } else {
             // Whoever sent it waits for the word that it is visible, which it is.
             self.confirm(delta.to);
@@ -266,6 +272,7 @@ impl Follower {
         }
         if grant.from <= self.validator.applied() {
             self.validator.apply([], grant.tail);
+            self.observer.reached(grant.tail);
         }
         if self.waiting.len() == MOST_WAITING {
             self.waiting.pop_front();
@@ -277,13 +284,12 @@ impl Follower {
     /// Uses the grants whose tail is visible.
     fn begin_rights(&mut self) {
         let applied = self.validator.applied();
-        let (lease, observer) = (&self.lease, &mut self.observer);
+        let lease = &self.lease;
         self.waiting.retain(|grant| {
             let visible = grant.tail <= applied;
             if visible {
                 let until = Duration::from_nanos(grant.t0).saturating_add(LENGTH);
                 lease.extend(until);
-                observer.granted(until);
                 metrics::counter!("nexus_lease_renewals_total").increment(1);
             }
             !visible

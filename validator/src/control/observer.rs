@@ -1,24 +1,18 @@
-//! Who is told of what a follower takes in: the disk cache, and metrics.
+//! Who is told of what a follower takes in: the disk cache.
 
-use std::time::Duration;
-
-use nexus_domain::validity::Entry;
 use uuid::Uuid;
 
-use super::message::Delta;
-
-/// Sees everything before it is applied. Must not block for long: it is called on the way of revocations.
+/// Hears of everything after it is applied. Must not block for long: it is called on the way of revocations.
 pub trait Observer: Send + std::fmt::Debug {
     /// Everything so far is forgotten, and a snapshot of this log comes.
     fn loading(&mut self, log: Uuid);
-    /// A piece of the snapshot.
-    fn snapshot(&mut self, entries: &[Entry]);
-    /// The snapshot is whole, and exact for this position.
-    fn loaded(&mut self, position: u64);
-    /// A delta that continues what is there.
-    fn delta(&mut self, delta: &Delta);
-    /// The right to answer lasts until then, by the clock of the lease.
-    fn granted(&mut self, until: Duration);
+    /// A piece of the snapshot, or a delta that continues what is there, as the stream had it. With it, the log has come as far
+    /// as this; 0: not yet.
+    fn message(&mut self, text: &str, reached: u64);
+    /// The snapshot is whole.
+    fn loaded(&mut self);
+    /// Nothing changed up to this position but what came.
+    fn reached(&mut self, position: u64);
 }
 
 /// Nobody.
@@ -27,8 +21,7 @@ pub struct Unobserved;
 
 impl Observer for Unobserved {
     fn loading(&mut self, _: Uuid) {}
-    fn snapshot(&mut self, _: &[Entry]) {}
-    fn loaded(&mut self, _: u64) {}
-    fn delta(&mut self, _: &Delta) {}
-    fn granted(&mut self, _: Duration) {}
+    fn message(&mut self, _: &str, _: u64) {}
+    fn loaded(&mut self) {}
+    fn reached(&mut self, _: u64) {}
 }
