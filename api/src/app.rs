@@ -38,6 +38,8 @@ pub struct App {
     pub plane: Arc<Plane>,
     /// What nodes get of the log.
     pub log: Arc<dyn Log>,
+    /// Whether validating nodes must show a certificate besides their credential.
+    pub nodes_are_certified: bool,
     /// What the process decides on credentials with.
     pub verifier: Arc<Verifier>,
     /// Where the outside reaches this server.

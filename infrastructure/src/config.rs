@@ -137,6 +137,8 @@ pub struct TlsConfig {
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
+    /// The authorities whose certificates validating nodes must show; `None`: their credential is enough.
+    pub node_ca: Option<PathBuf>,
 }
 
 /// `[database]`: the event store.
@@ -185,6 +187,10 @@ pub struct ControlConfig {
     pub urls: Vec<String>,
     /// The node's credential, from `nexus nodes create`.
     pub credential: Secret,
+    /// The authorities to trust instead of the public ones: a PEM file.
+    pub ca: Option<PathBuf>,
+    /// The node's own certificate and its private key, where the API nodes want one: PEM files.
+    pub certificate: Option<(PathBuf, PathBuf)>,
 }
 
 /// `[usage]`

@@ -18,6 +18,10 @@ mod warden;
 
 use actix_web::web;
 
+/// On a connection whose client showed a certificate that nodes must show.
+#[derive(Debug, Clone, Copy)]
+pub struct Certified;
+
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config.service(stream::stream);
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::connection::{Admission, Connection, Desk, Gone, Incoming, Parcel, Peer};
 use super::deltas::Served;
 use super::ports::StoreError;
-use super::usage;
+use super::{Certified, usage};
 use crate::app::App;
 use crate::principal::NodeCaller;
 use crate::problem::{self, Problem};
@@ -32,6 +32,11 @@ pub(crate) async fn stream(
     body: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let node = NodeCaller::of(&request, &app)?;
+    if app.nodes_are_certified && request.conn_data::<Certified>().is_none() {
+        let detail =
+            "validating nodes must show a certificate here: set `control.certificate` and `control.key`";
+        return Err(Problem::new(&problem::FORBIDDEN, detail));
+    }
     let (response, session, messages) = actix_ws::handle(&request, body)
         .map_err(|error| Problem::new(&problem::INVALID_REQUEST, format!("no WebSocket: {error}")))?;
     let messages =

@@ -183,6 +183,7 @@ impl Node {
             projections: projections.clone(),
             plane: Arc::clone(&plane),
             log,
+            nodes_are_certified: config.server.tls.as_ref().is_some_and(|tls| tls.node_ca.is_some()),
             verifier: Arc::new(verifier),
             public_url: config.server.public_url.clone(),
             metrics,
@@ -319,8 +320,11 @@ where
     S::Response: Into<Response<B>>,
     B: MessageBody + 'static,
 {
-    let mut server =
-        server.client_request_timeout(HEAD_WITHIN).shutdown_timeout(DRAIN_SECONDS).disable_signals();
+    let mut server = server
+        .on_connect(tls::note_certificate)
+        .client_request_timeout(HEAD_WITHIN)
+        .shutdown_timeout(DRAIN_SECONDS)
+        .disable_signals();
     if let Some(workers) = config.workers {
         server = server.workers(workers as usize);
     }

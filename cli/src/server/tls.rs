@@ -1,12 +1,18 @@
 //! TLS for the server, from PEM files.
 
+use std::any::Any;
 use std::path::Path;
 use std::sync::Arc;
 
+use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_web::dev::Extensions;
+use actix_web::rt::net::TcpStream;
+use nexus_api::nodes::Certified;
 use nexus_infrastructure::config::TlsConfig;
-use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 
 use crate::server::failure::StartFailure;
 
@@ -21,8 +27,36 @@ pub(crate) fn server_config(files: &TlsConfig) -> Result<ServerConfig, StartFail
     let key =
         PrivateKeyDer::from_pem_file(&files.key).map_err(|error| unusable(&files.key, error.to_string()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    ServerConfig::builder_with_provider(provider)
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-        .map_err(|error| unusable(&files.certificate, error.to_string()))
+        .map_err(|error| unusable(&files.certificate, error.to_string()))?;
+    let builder = match &files.node_ca {
+        None => builder.with_no_client_auth(),
+        Some(file) => {
+            let mut roots = RootCertStore::empty();
+            let certificates = CertificateDer::pem_file_iter(file)
+                .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+                .map_err(|error| unusable(file, error.to_string()))?;
+            for certificate in certificates {
+                roots.add(certificate).map_err(|error| unusable(file, error.to_string()))?;
+            }
+            // Everybody else has none, and comes with a credential.
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+                .allow_unauthenticated()
+                .build()
+                .map_err(|error| unusable(file, error.to_string()))?;
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    builder.with_single_cert(chain, key).map_err(|error| unusable(&files.certificate, error.to_string()))
+}
+
+/// Notes on a connection whether its client showed a certificate of [`TlsConfig::node_ca`].
+pub(crate) fn note_certificate(connection: &dyn Any, data: &mut Extensions) {
+    if let Some(stream) = connection.downcast_ref::<TlsStream<TcpStream>>() {
+        let (_, session) = stream.get_ref();
+        if session.peer_certificates().is_some_and(|chain| !chain.is_empty()) {
+            data.insert(Certified);
+        }
+    }
 }

@@ -46,6 +46,8 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartFailure> {
     let mut options = NodeOptions::new(served(&config)?, &config.node.data, entropy.uuid_v7(clock.now()));
     options.control.urls = config.control.urls.clone();
     options.control.credential = config.control.credential.expose().to_owned();
+    options.control.ca = config.control.ca.clone();
+    options.control.certificate = config.control.certificate.clone();
     options.clock = Arc::new(LeaseClock(SystemClock));
     let node = Node::start(options)?;
     let verifier = Arc::new(Verifier {

@@ -20,6 +20,7 @@ pub(super) const NEXUS_KEYS: &[&str] = &[
     "server.trusted_proxies",
     "server.tls.certificate",
     "server.tls.key",
+    "server.tls.node_ca",
     "server.workers",
     "database.url",
     "database.migrate",
@@ -44,6 +45,9 @@ pub(super) const VALIDATOR_KEYS: &[&str] = &[
     "server.workers",
     "control.urls",
     "control.credential",
+    "control.ca",
+    "control.certificate",
+    "control.key",
     "bus.url",
     "dialects.path",
     "node.data",
@@ -134,9 +138,17 @@ fn server(source: &mut Source, listen: SocketAddr) -> ServerConfig {
         });
     let certificate = source.text("server.tls.certificate").map(PathBuf::from);
     let key = source.text("server.tls.key").map(PathBuf::from);
+    let node_ca = source.text("server.tls.node_ca").map(PathBuf::from);
     let tls = match (certificate, key) {
-        (Some(certificate), Some(key)) => Some(TlsConfig { certificate, key }),
-        (None, None) => None,
+        (Some(certificate), Some(key)) => Some(TlsConfig { certificate, key, node_ca }),
+        (None, None) => {
+            if node_ca.is_some() {
+                let needed =
+                    "certificates of nodes can be asked for with TLS alone: set it, and server.tls.key";
+                source.reject("server.tls.certificate", needed.to_owned());
+            }
+            None
+        }
         (Some(_), None) => {
             source.reject("server.tls.key", "the certificate's private key, a PEM file".to_owned());
             None
@@ -195,7 +207,22 @@ fn control(source: &mut Source) -> ControlConfig {
     if credential.is_empty() {
         source.reject("control.credential", "what `nexus nodes create` gave".to_owned());
     }
-    ControlConfig { urls, credential: Secret::new(credential) }
+    let certificate = source.text("control.certificate").map(PathBuf::from);
+    let key = source.text("control.key").map(PathBuf::from);
+    let certificate = match (certificate, key) {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (None, None) => None,
+        (Some(_), None) => {
+            source.reject("control.key", "the certificate's private key, a PEM file".to_owned());
+            None
+        }
+        (None, Some(_)) => {
+            source.reject("control.certificate", "the private key's certificate, a PEM file".to_owned());
+            None
+        }
+    };
+    let ca = source.text("control.ca").map(PathBuf::from);
+    ControlConfig { urls, credential: Secret::new(credential), ca, certificate }
 }
 
 fn usage(source: &mut Source) -> UsageConfig {
