@@ -1,9 +1,11 @@
 //! Requests that happen once: with an `Idempotency-Key`, a repetition gets the first answer, byte for byte.
 
 use std::future::Future;
+use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
 use nexus_infrastructure::gate::{Answer, Begun, Call, GateError};
 use serde::Serialize;
 
@@ -17,18 +19,27 @@ pub struct Reply<B> {
     status: StatusCode,
     body: B,
     follows: bool,
+    held: Option<Duration>,
 }
 
 impl<B: Serialize> Reply<B> {
     /// An answer that holds what was seen afterwards, such as a time or a row of a list. It is kept for repetitions.
     pub const fn observed(status: StatusCode, body: B) -> Self {
-        Self { status, body, follows: false }
+        Self { status, body, follows: false, held: None }
     }
 
     /// An answer that follows from the command's stored outcome alone: a repetition makes the same one again, so that
     /// keeping it would be a second write for nothing.
     pub const fn following(status: StatusCode, body: B) -> Self {
-        Self { status, body, follows: true }
+        Self { status, body, follows: true, held: None }
+    }
+
+    /// With the time from the commit until it held everywhere, which the first answer tells in `Server-Timing` (W3C). A
+    /// repetition took no time.
+    #[must_use]
+    pub fn held_after(mut self, time: Duration) -> Self {
+        self.held = Some(time);
+        self
     }
 
     fn answer(&self) -> Result<Answer, Problem> {
@@ -60,8 +71,18 @@ pub async fn once<B: Serialize>(
     };
     let reply = work.await?;
     let answer = reply.answer()?;
-    if reply.follows { respond(&answer) } else { respond(&app.gate.keep_answer(call, answer).await?) }
+    let mut response =
+        if reply.follows { respond(&answer)? } else { respond(&app.gate.keep_answer(call, answer).await?)? };
+    if let Some(held) = reply.held {
+        let timing = format!("barrier;dur={:.3}", held.as_secs_f64() * 1e3);
+        if let Ok(timing) = HeaderValue::from_str(&timing) {
+            response.headers_mut().insert(SERVER_TIMING, timing);
+        }
+    }
+    Ok(response)
 }
+
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 fn respond(answer: &Answer) -> Result<HttpResponse, Problem> {
     let status = StatusCode::from_u16(answer.status).map_err(Problem::internal)?;

@@ -7,7 +7,7 @@ use clap::Parser;
 use crate::http::Route;
 use crate::report::{self, Row};
 use crate::sizes::Sizes;
-use crate::{Failure, append, http, memory, output, rebuild, start, store, verify};
+use crate::{Failure, append, barrier, http, memory, output, rebuild, start, store, verify};
 
 /// Measures Nexus against baselines on this machine and prints one table.
 #[derive(Debug, Parser)]
@@ -32,10 +32,11 @@ enum Measurement {
     Http(Route),
     Rebuild { postgres: bool },
     Start,
+    Barrier,
 }
 
 impl Measurement {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Append,
         Self::Verify,
         Self::Memory,
@@ -44,6 +45,7 @@ impl Measurement {
         Self::Rebuild { postgres: true },
         Self::Rebuild { postgres: false },
         Self::Start,
+        Self::Barrier,
     ];
 
     const fn name(self) -> &'static str {
@@ -56,6 +58,7 @@ impl Measurement {
             Self::Rebuild { postgres: true } => "rebuild-postgresql",
             Self::Rebuild { postgres: false } => "rebuild-sqlite",
             Self::Start => "start",
+            Self::Barrier => "barrier",
         }
     }
 
@@ -71,6 +74,7 @@ impl Measurement {
             Self::Http(route) => http::measure(sizes, route).await,
             Self::Rebuild { postgres } => rebuild::measure(sizes, postgres).await,
             Self::Start => start::measure(sizes).await,
+            Self::Barrier => barrier::measure(sizes).await,
         }
     }
 }
@@ -78,10 +82,15 @@ impl Measurement {
 /// The program.
 #[must_use]
 pub fn run() -> ExitCode {
-    let outcome = if std::env::args().nth(1).as_deref() == Some(http::BARE_SERVER) {
-        actix_web::rt::System::new().block_on(http::serve_bare())
-    } else {
-        measure(&Arguments::parse())
+    let mut arguments = std::env::args().skip(1);
+    let (first, second) = (arguments.next(), arguments.next());
+    let outcome = match first.as_deref() {
+        Some(http::BARE_SERVER) => actix_web::rt::System::new().block_on(http::serve_bare()),
+        Some(barrier::BARE_FAN_OUT) => {
+            let workers = second.and_then(|workers| workers.parse().ok()).unwrap_or(1);
+            actix_web::rt::System::new().block_on(barrier::serve_bare(workers))
+        }
+        _ => measure(&Arguments::parse()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,6 +6,7 @@
 use std::error::Error;
 
 mod append;
+mod barrier;
 mod command;
 mod http;
 pub mod keys;

@@ -17,6 +17,10 @@ pub(crate) struct Sizes {
     pub(crate) long_rounds: usize,
     /// How long a rate is counted.
     pub(crate) span: Duration,
+    /// Validating nodes.
+    pub(crate) nodes: [u32; 2],
+    /// Revocations in a round.
+    pub(crate) revocations: u32,
     /// Workers of a web server.
     pub(crate) workers: u32,
 }
@@ -30,6 +34,8 @@ impl Sizes {
             rounds: 7,
             long_rounds: 3,
             span: Duration::from_secs(5),
+            nodes: [100, 1_000],
+            revocations: 200,
             workers,
         }
     }
@@ -42,6 +48,8 @@ impl Sizes {
             rounds: 3,
             long_rounds: 1,
             span: Duration::from_secs(3),
+            nodes: [20, 100],
+            revocations: 40,
             workers,
         }
     }

@@ -150,7 +150,7 @@ pub struct Receipt {
 
 impl Receipt {
     pub(super) fn of(settled: &Settled, elapsed: Duration) -> Self {
-        let Confirmation { nodes, confirmed, lapsed } = settled.confirmation;
+        let Confirmation { nodes, confirmed, lapsed, .. } = settled.confirmation;
         let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         Self { position: settled.position, nodes, confirmed, lapsed, elapsed_ms }
     }

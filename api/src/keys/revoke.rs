@@ -44,7 +44,8 @@ pub(crate) async fn revoke(
         metrics::histogram!("nexus_revoke_duration_seconds").record(elapsed);
         let key = KeyObject::load(&app, tenant, key, settled.position).await?;
         let receipt = Receipt::of(&settled, elapsed);
-        Ok(Reply::observed(StatusCode::OK, RevokedKey { key, receipt }))
+        let held = settled.confirmation.held_after;
+        Ok(Reply::observed(StatusCode::OK, RevokedKey { key, receipt }).held_after(held))
     };
     once(&app, &call, ready(Ok(())), work).await
 }

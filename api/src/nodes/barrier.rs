@@ -34,6 +34,8 @@ pub struct Confirmation {
     pub confirmed: u32,
     /// Those whose right to answer had ended before they did.
     pub lapsed: u32,
+    /// The time from the commit until the last of them.
+    pub held_after: Duration,
 }
 
 /// What a change did to the log.
@@ -67,11 +69,11 @@ impl Plane {
         let here = self.count(position, committed);
         let lost = here.lapsed + here.pending + others.silent();
         let confirmed = 1 + here.confirmed + others.confirmed;
+        let held_after = self.clock().monotonic().saturating_sub(committed);
         if effect == Effect::Reduces {
-            let took = self.clock().monotonic().saturating_sub(committed);
-            metrics::histogram!("nexus_revoke_to_deny_seconds").record(took);
+            metrics::histogram!("nexus_revoke_to_deny_seconds").record(held_after);
         }
-        Confirmation { nodes: confirmed + lost, confirmed, lapsed: lost }
+        Confirmation { nodes: confirmed + lost, confirmed, lapsed: lost, held_after }
     }
 
     /// The last position at or before this one that changed validity: nodes confirm no others.

@@ -145,6 +145,11 @@ impl Connection {
         }
         Answer::parse(&self.buffer).ok_or_else(|| "the answer was lost".into())
     }
+
+    /// The last answer again.
+    pub(crate) fn answer(&self) -> Option<Answer<'_>> {
+        Answer::parse(&self.buffer)
+    }
 }
 
 /// A request as a gateway writes it.

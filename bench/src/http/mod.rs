@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 pub(crate) use self::bare::{COMMAND as BARE_SERVER, serve as serve_bare};
 
 use self::bare::Bare;
-use self::load::{Connection, Load, request};
+use self::load::Load;
+pub(crate) use self::load::{Connection, request};
 use crate::process::Server;
 use crate::report::{Row, count};
 use crate::rounds::{Rounds, median};
