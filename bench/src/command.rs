@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::http::Route;
+use crate::http::{Asked, Route};
 use crate::report::{self, Row};
 use crate::sizes::Sizes;
-use crate::{Failure, append, barrier, http, memory, output, rebuild, start, store, verify};
+use crate::{Failure, append, barrier, http, memory, node, output, rebuild, start, store, verify};
 
 /// Measures Nexus against baselines on this machine and prints one table.
 #[derive(Debug, Parser)]
@@ -29,23 +29,29 @@ enum Measurement {
     Append,
     Verify,
     Memory,
-    Http(Route),
+    Http(Asked, Route),
     Rebuild { postgres: bool },
     Start,
     Barrier,
+    Revocations,
+    NodeStart,
 }
 
 impl Measurement {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 13] = [
         Self::Append,
         Self::Verify,
         Self::Memory,
-        Self::Http(Route::Verify),
-        Self::Http(Route::ForwardAuth),
+        Self::Http(Asked::ApiNode, Route::Verify),
+        Self::Http(Asked::ApiNode, Route::ForwardAuth),
         Self::Rebuild { postgres: true },
         Self::Rebuild { postgres: false },
         Self::Start,
         Self::Barrier,
+        Self::Http(Asked::ValidatingNode, Route::Verify),
+        Self::Http(Asked::ValidatingNode, Route::ForwardAuth),
+        Self::Revocations,
+        Self::NodeStart,
     ];
 
     const fn name(self) -> &'static str {
@@ -53,12 +59,16 @@ impl Measurement {
             Self::Append => "append",
             Self::Verify => "in-process-verify",
             Self::Memory => "memory",
-            Self::Http(Route::Verify) => "http-verify",
-            Self::Http(Route::ForwardAuth) => "http-forward-auth",
+            Self::Http(Asked::ApiNode, Route::Verify) => "http-verify",
+            Self::Http(Asked::ApiNode, Route::ForwardAuth) => "http-forward-auth",
+            Self::Http(Asked::ValidatingNode, Route::Verify) => "node-verify",
+            Self::Http(Asked::ValidatingNode, Route::ForwardAuth) => "node-forward-auth",
             Self::Rebuild { postgres: true } => "rebuild-postgresql",
             Self::Rebuild { postgres: false } => "rebuild-sqlite",
             Self::Start => "start",
             Self::Barrier => "barrier",
+            Self::Revocations => "node-revocations",
+            Self::NodeStart => "node-start",
         }
     }
 
@@ -71,10 +81,12 @@ impl Measurement {
             Self::Append => append::measure(sizes).await,
             Self::Verify => verify::measure(sizes).await,
             Self::Memory => memory::measure(sizes),
-            Self::Http(route) => http::measure(sizes, route).await,
+            Self::Http(asked, route) => http::measure(sizes, asked, route).await,
             Self::Rebuild { postgres } => rebuild::measure(sizes, postgres).await,
             Self::Start => start::measure(sizes).await,
             Self::Barrier => barrier::measure(sizes).await,
+            Self::Revocations => node::under_revocations(sizes).await,
+            Self::NodeStart => node::start(sizes).await,
         }
     }
 }

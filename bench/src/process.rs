@@ -39,6 +39,12 @@ struct Ready {
     url: String,
 }
 
+#[derive(Deserialize)]
+struct Logged {
+    message: String,
+    address: Option<SocketAddr>,
+}
+
 impl Server {
     /// Starts `nexus dev` on any port, with so many workers, keeping its data in `data` or nowhere.
     pub(crate) fn nexus(data: Option<&Path>, workers: u32) -> Result<Self, Failure> {
@@ -52,6 +58,53 @@ impl Server {
         command.env("NEXUS__SERVER__TRUSTED_PROXIES", r#"["127.0.0.1/32"]"#);
         command.env("NEXUS__SERVER__WORKERS", workers.to_string());
         Self::start(command, "")
+    }
+
+    /// Starts `nexus validator` on any port, with so many workers, following `control` and keeping its data in `data`. It may
+    /// answer when this returns.
+    pub(crate) fn validator(
+        control: SocketAddr,
+        credential: &str,
+        data: &Path,
+        workers: u32,
+    ) -> Result<Self, Failure> {
+        let mut command = Command::new(beside("nexus")?);
+        command
+            .arg("validator")
+            .env("NEXUS__SERVER__LISTEN", "127.0.0.1:0")
+            .env("NEXUS__SERVER__TRUSTED_PROXIES", r#"["127.0.0.1/32"]"#)
+            .env("NEXUS__SERVER__WORKERS", workers.to_string())
+            .env("NEXUS__CONTROL__URLS", format!(r#"["http://{control}"]"#))
+            .env("NEXUS__CONTROL__CREDENTIAL", credential)
+            .env("NEXUS__NODE__DATA", data)
+            .env("NEXUS__LOG__FORMAT", "json")
+            .env("NEXUS__LOG__LEVEL", "nexus=info");
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let mut log = child.stderr.take().map(BufReader::new).ok_or("no log")?;
+        let mut ready = String::new();
+        let address = loop {
+            ready.clear();
+            if log.read_line(&mut ready)? == 0 {
+                child.wait()?;
+                return Err("the validating node ended before it was ready".into());
+            }
+            if let Ok(Logged { message, address: Some(address) }) = serde_json::from_str(&ready)
+                && message == "ready"
+            {
+                break address;
+            }
+        };
+        // A log that nobody reads would stop it.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Ok(Self { child, address, ready })
+    }
+
+    /// Bytes of memory that it has now.
+    pub(crate) fn resident(&self) -> Result<f64, Failure> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+        let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kilobytes * 1024.0)
     }
 
     /// Starts a program that prints a line with its `url` when it is ready, and gives it `input`.

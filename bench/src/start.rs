@@ -54,7 +54,7 @@ async fn start(data: Option<&Path>, sizes: &Sizes) -> Result<f64, Failure> {
 }
 
 /// Writes the keys through the journal, and has the projections built from them.
-async fn fill(folder: &Path, keys: u32) -> Result<(), Failure> {
+pub(crate) async fn fill(folder: &Path, keys: u32) -> Result<(), Failure> {
     let database = store::open(&store::sqlite_url(folder)).await?;
     let journal = Journal::open(database.clone(), JournalOptions::default()).await?;
     log::write(&journal, log::keys_alone(&Population::new(keys)?)).await?;

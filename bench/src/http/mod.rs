@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 pub(crate) use self::bare::{COMMAND as BARE_SERVER, serve as serve_bare};
 
 use self::bare::Bare;
-use self::load::Load;
+pub(crate) use self::load::Load;
 pub(crate) use self::load::{Connection, request};
 use crate::process::Server;
 use crate::report::{Row, count};
@@ -46,7 +46,7 @@ impl Route {
         }
     }
 
-    fn request(self, token: &str, secret: &str, number: usize) -> Vec<u8> {
+    pub(crate) fn request(self, token: &str, secret: &str, number: usize) -> Vec<u8> {
         let path = format!("/v1/users/{number:03}");
         match self {
             Self::Verify => {
@@ -71,12 +71,29 @@ impl Route {
     }
 }
 
-pub(crate) async fn measure(sizes: &Sizes, route: Route) -> Result<Vec<Row>, Failure> {
+/// Who is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    ApiNode,
+    ValidatingNode,
+}
+
+pub(crate) async fn measure(sizes: &Sizes, asked: Asked, route: Route) -> Result<Vec<Row>, Failure> {
     output::progress(&format!("{}: {} workers on either side", route.title(), sizes.workers));
-    let nexus = Server::nexus(None, sizes.workers)?;
-    let token = serde_json::from_str::<Ready>(&nexus.ready)?.admin_token;
-    let mut connection = Connection::open(nexus.address).await?;
+    let api = Server::nexus(None, sizes.workers)?;
+    let token = serde_json::from_str::<Ready>(&api.ready)?.admin_token;
+    let mut connection = Connection::open(api.address).await?;
     let secrets = issue_keys(&mut connection, &token).await?;
+    let folder = tempfile::Builder::new().prefix("nexus-bench-").tempdir()?;
+    // The API node has to take the usage of the validating node, and so must stay.
+    let (nexus, _api) = match asked {
+        Asked::ApiNode => (api, None),
+        Asked::ValidatingNode => {
+            let node = Server::validator(api.address, &token, folder.path(), sizes.workers)?;
+            (node, Some(api))
+        }
+    };
+    let mut connection = Connection::open(nexus.address).await?;
     let requests: Vec<Vec<u8>> =
         (0..).zip(&secrets).map(|(number, secret)| route.request(&token, secret, number)).collect();
     let first = requests.first().ok_or("there is no request")?;
@@ -101,7 +118,7 @@ pub(crate) async fn measure(sizes: &Sizes, route: Route) -> Result<Vec<Row>, Fai
     let micros = |spent: &[f64]| median(spent) * 1e6;
     let (ours, baseline) = (micros(&spent.ours), micros(&spent.baseline));
     Ok(vec![Row {
-        what: format!("{}: {usual} connections", route.title()),
+        what: format!("{}{}: {usual} connections", route.title(), asked.title()),
         ours: format!("{}/s, {ours:.1} µs of processor each", count(rounds.ours())),
         baseline: format!("{}/s, {baseline:.1} µs", count(rounds.baseline())),
         ratio: Some(rounds.ratio()),
@@ -116,9 +133,18 @@ pub(crate) async fn measure(sizes: &Sizes, route: Route) -> Result<Vec<Row>, Fai
     }])
 }
 
+impl Asked {
+    const fn title(self) -> &'static str {
+        match self {
+            Self::ApiNode => "",
+            Self::ValidatingNode => " on a validating node",
+        }
+    }
+}
+
 #[derive(Deserialize)]
-struct Ready {
-    admin_token: String,
+pub(crate) struct Ready {
+    pub(crate) admin_token: String,
 }
 
 /// Both servers, and the client.
@@ -165,7 +191,7 @@ impl Pair {
 }
 
 /// Makes tenants with keys through the interface, and gives the keys' secrets.
-async fn issue_keys(connection: &mut Connection, token: &str) -> Result<Vec<String>, Failure> {
+pub(crate) async fn issue_keys(connection: &mut Connection, token: &str) -> Result<Vec<String>, Failure> {
     let bearer = format!("Bearer {token}");
     let mut secrets = Vec::new();
     for tenant in 0..TENANTS {
