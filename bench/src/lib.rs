@@ -12,7 +12,7 @@ mod http;
 pub mod keys;
 mod log;
 pub mod memory;
-pub mod node;
+mod node;
 pub mod output;
 mod process;
 mod random;
