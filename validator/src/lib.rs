@@ -4,6 +4,7 @@
 //! [`Validator::apply`] takes what the feed brings, [`Validator::verify_credential`] and
 //! [`Validator::verify_headers`] answer, and [`usage_journal::UsageJournal::record`] remembers.
 
+pub mod budget;
 mod intake;
 mod rows;
 mod shard;
