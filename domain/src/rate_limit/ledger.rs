@@ -10,7 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::rate_limit::division::Division;
+use crate::rate_limit::division::{divide, is_contended};
 use crate::rate_limit::message::{Ask, Declined, Holder, Shares, WindowAsk, WindowShare};
 use crate::rate_limit::{MOST_WINDOWS, RateLimit};
 
@@ -87,10 +87,9 @@ impl Ledger {
         for asked in &ask.windows {
             let held = self.confirmed(at, asked);
             let room = asked.limit.limit().saturating_sub(self.blocked_by_others(at, asked.limit));
-            let division = self.division(at, asked);
-            let wanted = if ask.leaves() { 0 } else { steady(held, division.part()) };
-            let share = wanted.min(room);
-            shares.contended |= share < wanted || division.is_contended();
+            let (wanted, contended) = self.wanted(at, asked, held);
+            let share = if ask.leaves() { 0 } else { wanted.min(room) };
+            shares.contended |= share < wanted || contended;
             shares.windows.push(WindowShare { window_ms: asked.limit.window_ms(), share });
             windows.push(Held {
                 window_ms: asked.limit.window_ms(),
@@ -159,42 +158,37 @@ impl Ledger {
         others.fold(0, |sum, (_, other)| sum.saturating_add(other.blocks(limit.window_ms(), self.clock_ms)))
     }
 
-    fn division(&self, at: usize, asked: &WindowAsk) -> Division {
+    /// What the holder should hold, and whether there is little to go round.
+    fn wanted(&self, at: usize, asked: &WindowAsk, held: u32) -> (u32, bool) {
+        let limit = asked.limit.limit();
         let window_ms = asked.limit.window_ms();
-        let mut division = Division {
-            limit: asked.limit.limit(),
-            before: 0,
-            own: u64::from(asked.needed),
-            after: 0,
-            nodes: 1,
-            // Seldom enough that what moves with it is nothing beside the window.
-            turn: self.clock_ms / (u64::from(window_ms) * 4),
-        };
-        for (other, holding) in self.holdings.iter().enumerate() {
-            // Who has lapsed takes no part; what it holds is cooling down.
-            let Some(window) = holding.window(window_ms).filter(|_| self.clock_ms < holding.until_ms) else {
-                continue;
-            };
-            if other == at || (window.held == 0 && window.needed == 0) {
-                continue;
+        let mut needs = Vec::new();
+        let mut holds = Vec::new();
+        let mut own = 0;
+        for (place, holding) in self.holdings.iter().enumerate() {
+            if place == at {
+                own = needs.len();
+                needs.push(u64::from(asked.needed));
+                holds.push(held);
+            } else if self.clock_ms < holding.until_ms // Who has lapsed takes no part.
+                && let Some(window) = holding.window(window_ms)
+                && (window.held > 0 || window.needed > 0)
+            {
+                needs.push(u64::from(window.needed));
+                holds.push(window.held);
             }
-            let needed = u64::from(window.needed);
-            if other < at {
-                division.before += needed;
-            } else {
-                division.after += needed;
-            }
-            division.nodes += 1;
         }
-        division
+        // Seldom enough that what moves with it is nothing beside the window.
+        let turn = self.clock_ms / (u64::from(window_ms) * 4);
+        let parts = divide(limit, &needs, turn);
+        let part = parts.get(own).copied().unwrap_or(0);
+        // A holder that uses what it holds keeps what differs little from its part, unless another
+        // one has next to nothing: demand never stands still, and what moves is idle on its way.
+        let little = part < held && held - part <= held / 4 && asked.needed > held;
+        let starved = parts.iter().zip(&holds).any(|(part, held)| *held < part.div_ceil(2));
+        let wanted = if little && !starved { held } else { part };
+        (wanted, is_contended(limit, &needs))
     }
-}
-
-/// A holder keeps what differs little from its part: demand never stands still, and what moves is of
-/// no use to anybody on its way.
-fn steady(held: u32, part: u32) -> u32 {
-    let little = held / 16;
-    if part < held && held - part <= little { held } else { part }
 }
 
 fn check(ask: &Ask) -> Result<(), Declined> {

@@ -27,7 +27,8 @@ pub(super) struct Subject {
     patience: u64,
     /// When the latest answer came.
     answered: Option<u64>,
-    contended: bool,
+    /// How long until shares are asked for again without need.
+    interval: u64,
     /// Whether more is wanted than is there.
     short: bool,
     /// When a request was last tried.
@@ -45,7 +46,7 @@ impl Subject {
             asked: None,
             patience: PATIENCE,
             answered: None,
-            contended: false,
+            interval: u64::MAX,
             short: false,
             tried: now,
             due: now,
@@ -66,12 +67,17 @@ impl Subject {
         self.adopt(limits);
         let now = self.advance(now);
         self.tried = now;
-        for window in &mut self.windows {
-            window.tried(cost, now);
-        }
         let outcome = self.decide(cost, now);
-        if outcome.is_ok() {
-            for window in &mut self.windows {
+        // A window that another one keeps from being used needs no more than it has.
+        let blocking = match outcome {
+            Err(Refusal::Exceeded { limit, .. }) => Some(limit),
+            Ok(()) | Err(Refusal::NoShare { .. }) => None,
+        };
+        for window in &mut self.windows {
+            if blocking.is_none_or(|limit| limit == window.limit) {
+                window.tried(cost, now);
+            }
+            if outcome.is_ok() {
                 window.count(cost, now);
             }
         }
@@ -131,7 +137,7 @@ impl Subject {
     /// nodes is of no use to anybody for so long.
     fn gap(&self) -> u64 {
         let shortest = self.windows.iter().map(Window::length).min().unwrap_or(0);
-        (shortest / 64).clamp(25_000, 250_000)
+        (shortest / 128).clamp(25_000, 250_000)
     }
 
     /// Whether nothing is counted, and nobody came for as long as the longest window.
@@ -184,14 +190,12 @@ impl Subject {
         self.until = asked_at.saturating_add(lease);
         self.asked = None;
         self.answered = Some(now);
-        self.contended = shares.contended;
+        // After contention a node looks again a few times: its need often falls just before another's rises.
+        self.interval = if shares.contended { self.gap() } else { self.interval.saturating_mul(2) };
+        self.interval = self.interval.min(lease / RENEWALS_PER_LEASE);
         self.short = false;
         let holds = self.windows.iter().any(|window| window.share > 0 || window.used > 0);
-        self.due = if self.contended && holds {
-            now.saturating_add(self.gap())
-        } else {
-            asked_at.saturating_add(lease / RENEWALS_PER_LEASE)
-        };
+        self.due = if holds { now.saturating_add(self.interval) } else { self.until };
         if self.tried >= asked_at {
             self.want(false, now);
         }
@@ -214,6 +218,11 @@ impl Subject {
         }
         self.answered = None;
         self.due = self.earliest();
+    }
+
+    #[cfg(test)]
+    pub(super) fn trace(&mut self, now: u64) -> Vec<(u32, u32, u32)> {
+        self.windows.iter_mut().map(|w| (w.used, w.share, w.needed(now))).collect()
     }
 
     /// Lets time pass up to `now`, and says what time it is here.

@@ -7,17 +7,20 @@ use nexus_domain::rate_limit::RateLimit;
 
 /// The most sub-windows that a window's count is kept in. The finer, the sooner a request slides out:
 /// each counts until the last one of its sub-window has.
-const MOST_RUNS: u64 = 64;
+const MOST_RUNS: u64 = 128;
 
-/// Over how many slots, and how much of a window, demand is measured: a quarter of it.
+/// Over how many slots of time demand is measured, and how long each is: together a quarter of a window,
+/// or longer where chance would make too much of so short a time.
 const SLOTS: usize = 8;
 const SLOTS_PER_WINDOW: u64 = 32;
+const SHORTEST_SLOT: u64 = 150_000;
 
 /// Requests that were admitted one after another.
 #[derive(Debug, Clone, Copy)]
 struct Run {
-    first: u64,
     last: u64,
+    /// How long before the last one the first was.
+    span: u32,
     count: u32,
 }
 
@@ -68,29 +71,34 @@ impl Window {
     pub(super) fn count(&mut self, cost: u32, now: u64) {
         self.used += cost;
         let run_length = self.length / (MOST_RUNS - 2);
-        match self.runs.back_mut() {
-            Some(run) if now < run.first.saturating_add(run_length) => {
-                run.last = now;
-                run.count += cost;
-            }
-            _ => self.runs.push_back(Run { first: now, last: now, count: cost }),
+        if let Some(run) = self.runs.back_mut()
+            && let Ok(span) = u32::try_from(now.saturating_sub(run.last) + u64::from(run.span))
+            && u64::from(span) < run_length
+        {
+            *run = Run { last: now, span, count: run.count + cost };
+        } else {
+            self.runs.push_back(Run { last: now, span: 0, count: cost });
         }
     }
 
-    /// Remembers that a request was tried, admitted or not.
+    /// Remembers that a request was tried, admitted or refused for this window's sake.
     pub(super) fn tried(&mut self, cost: u32, now: u64) {
-        self.demand.add(cost, self.slot(now));
+        self.demand.add(cost, now / self.slot());
     }
 
-    /// How many requests would be admitted in a window at the present rate.
+    /// How many requests would be admitted in a window at the present rate. Where fewer came of late,
+    /// no more than are counted and may come soon: what is not used is of use elsewhere.
     pub(super) fn needed(&mut self, now: u64) -> u32 {
-        self.demand.slide(self.slot(now));
-        let tried: u64 = self.demand.slots.iter().copied().map(u64::from).sum();
-        u32::try_from(tried * SLOTS_PER_WINDOW / SLOTS as u64).unwrap_or(u32::MAX)
+        let slot = self.slot();
+        self.demand.slide(now / slot);
+        let in_window = |tried: u64, slots: u64| tried * self.length / (slots * slot);
+        let rate = in_window(self.demand.latest(SLOTS), SLOTS as u64);
+        let soon = in_window(self.demand.latest(2), 2) / 2;
+        u32::try_from(rate.min(u64::from(self.used) + soon)).unwrap_or(u32::MAX)
     }
 
-    fn slot(&self, now: u64) -> u64 {
-        now / (self.length / SLOTS_PER_WINDOW)
+    fn slot(&self) -> u64 {
+        (self.length / SLOTS_PER_WINDOW).max(SHORTEST_SLOT)
     }
 
     /// How long until so many more fit into the share, if nothing else is admitted. A share that is
@@ -145,6 +153,12 @@ impl Demand {
         if let Some(count) = self.slots.get_mut(place(slot)) {
             *count = 0;
         }
+    }
+
+    /// The sum of so many slots up to now.
+    fn latest(&self, slots: usize) -> u64 {
+        let of = |back: u64| self.slots.get(place(self.at.wrapping_sub(back))).copied().map_or(0, u64::from);
+        (0..slots as u64).map(of).sum()
     }
 
     fn add(&mut self, cost: u32, at: u64) {

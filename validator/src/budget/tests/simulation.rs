@@ -167,6 +167,11 @@ impl Run<'_> {
             Event::Tick { node } => {
                 self.send_asks(node, now);
                 self.schedule(now + TICK.as_micros() as u64, Event::Tick { node });
+                if node == 0 && std::env::var("TRACE").is_ok() && now / 500_000 != (now + 25_000) / 500_000 {
+                    let states: Vec<_> = self.nodes.iter().map(|n| n.budgets.trace(tenant(0), n.clock(now))).collect();
+                    let held: Vec<_> = self.world.limits.iter().map(|l| self.ledger.held(l.window_ms())).collect();
+                    println!("{:7.1} held {held:?} {states:?}", now as f64 / 1e6);
+                }
             }
             Event::Crash { node } => {
                 self.nodes[node].up = false;
