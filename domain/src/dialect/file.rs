@@ -7,11 +7,11 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::dialect::rate_limits::{RateLimitEntry, rate_limits};
 use crate::dialect::{
     Dialect, Environment, InvalidDialect, KeyType, Lifetime, OutwardRefusal, Prefix, Presentation, Refusals,
     Rotation, TenantHeader,
 };
-use crate::dialect::rate_limits::{RateLimitEntry, rate_limits};
 use crate::duration;
 use crate::scope::{Scope, ScopeRules, ScopeSet};
 use crate::verification::Code;

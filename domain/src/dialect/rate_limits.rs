@@ -36,10 +36,7 @@ pub(super) fn rate_limits(entries: &[Spanned<RateLimitEntry>]) -> Result<Vec<Rat
             InvalidRateLimit::Window => (window.span(), error.to_string()),
         })?;
         if limits.iter().any(|other| other.window() == read.window()) {
-            return Err((
-                window.span(),
-                format!("two rate limits have the window `{}`", window.get_ref()),
-            ));
+            return Err((window.span(), format!("two rate limits have the window `{}`", window.get_ref())));
         }
         limits.push(read);
     }

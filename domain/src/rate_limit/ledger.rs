@@ -182,11 +182,16 @@ impl Ledger {
         let turn = self.clock_ms / (u64::from(window_ms) * 4);
         let parts = divide(limit, &needs, turn);
         let part = parts.get(own).copied().unwrap_or(0);
-        // A holder that uses what it holds keeps what differs little from its part, unless another
-        // one has next to nothing: demand never stands still, and what moves is idle on its way.
+        // A holder that uses what it holds keeps what differs little from its part, as far as nobody has
+        // next to nothing: demand never stands still, and what moves is of no use on its way.
         let little = part < held && held - part <= held / 4 && asked.needed > held;
-        let starved = parts.iter().zip(&holds).any(|(part, held)| *held < part.div_ceil(2));
-        let wanted = if little && !starved { held } else { part };
+        let lacking = |(part, held): (&u32, &u32)| if *held < part.div_ceil(2) { part - held } else { 0 };
+        let wanted = if little {
+            let lacked = parts.iter().zip(&holds).fold(0, |sum: u32, pair| sum.saturating_add(lacking(pair)));
+            held - lacked.min(held - part)
+        } else {
+            part
+        };
         (wanted, is_contended(limit, &needs))
     }
 }
@@ -196,5 +201,9 @@ fn check(ask: &Ask) -> Result<(), Declined> {
     let mut lengths: Vec<u32> = ask.windows.iter().map(|window| window.limit.window_ms()).collect();
     lengths.sort_unstable();
     lengths.dedup();
-    if (1..=MOST_WINDOWS).contains(&count) && lengths.len() == count { Ok(()) } else { Err(Declined::Malformed) }
+    if (1..=MOST_WINDOWS).contains(&count) && lengths.len() == count {
+        Ok(())
+    } else {
+        Err(Declined::Malformed)
+    }
 }

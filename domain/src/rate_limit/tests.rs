@@ -32,7 +32,9 @@ fn limits_and_windows_have_bounds() {
     assert!(new(1, 1).is_ok() && new(1_000_000, 3_600).is_ok());
     assert_eq!(new(0, 60), Err(InvalidRateLimit::Limit));
     assert_eq!(new(1_000_001, 60), Err(InvalidRateLimit::Limit));
-    for window in [Duration::ZERO, Duration::from_micros(1_000_500), Duration::from_secs(3_601), Duration::MAX] {
+    for window in
+        [Duration::ZERO, Duration::from_micros(1_000_500), Duration::from_secs(3_601), Duration::MAX]
+    {
         assert_eq!(RateLimit::new(1, window), Err(InvalidRateLimit::Window), "{window:?}");
     }
     let limit = per_minute(600);

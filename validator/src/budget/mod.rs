@@ -227,11 +227,6 @@ impl Budgets {
         self.shards.iter().map(|shard| shard.lock().subjects.len()).sum()
     }
 
-    #[cfg(test)]
-    pub fn trace(&self, tenant: TenantId, now: Duration) -> Vec<(u32, u32, u32)> {
-        self.shard(tenant).lock().subjects.get_mut(&tenant).map(|s| s.trace(micros(now))).unwrap_or_default()
-    }
-
     /// Whether no tenant is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {

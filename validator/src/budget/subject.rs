@@ -220,11 +220,6 @@ impl Subject {
         self.due = self.earliest();
     }
 
-    #[cfg(test)]
-    pub(super) fn trace(&mut self, now: u64) -> Vec<(u32, u32, u32)> {
-        self.windows.iter_mut().map(|w| (w.used, w.share, w.needed(now))).collect()
-    }
-
     /// Lets time pass up to `now`, and says what time it is here.
     fn advance(&mut self, now: u64) -> u64 {
         self.clock = self.clock.max(now);

@@ -14,6 +14,8 @@ const MOST_RUNS: u64 = 128;
 const SLOTS: usize = 8;
 const SLOTS_PER_WINDOW: u64 = 32;
 const SHORTEST_SLOT: u64 = 150_000;
+/// Fewer requests than this say nothing about how many come in two slots.
+const TELLING: u64 = 32;
 
 /// Requests that were admitted one after another.
 #[derive(Debug, Clone, Copy)]
@@ -92,9 +94,12 @@ impl Window {
         let slot = self.slot();
         self.demand.slide(now / slot);
         let in_window = |tried: u64, slots: u64| tried * self.length / (slots * slot);
-        let rate = in_window(self.demand.latest(SLOTS), SLOTS as u64);
-        let soon = in_window(self.demand.latest(2), 2) / 2;
-        u32::try_from(rate.min(u64::from(self.used) + soon)).unwrap_or(u32::MAX)
+        let lately = self.demand.latest(SLOTS);
+        let mut needed = in_window(lately, SLOTS as u64);
+        if lately >= TELLING {
+            needed = needed.min(u64::from(self.used) + in_window(self.demand.latest(2), 2) / 2);
+        }
+        u32::try_from(needed).unwrap_or(u32::MAX)
     }
 
     fn slot(&self) -> u64 {
@@ -189,8 +194,8 @@ mod tests {
     fn a_request_slides_out_a_window_after_the_last_of_its_run() {
         let mut window = window();
         window.count(3, 5 * SECOND);
-        window.count(2, 5 * SECOND + 100_000);
-        let out = 5 * SECOND + 100_000 + window.length();
+        window.count(2, 5 * SECOND + 50_000);
+        let out = 5 * SECOND + 50_000 + window.length();
         assert!(window.length() > 10 * SECOND && window.length() < 10 * SECOND + 20_000);
         window.slide(out - 1);
         assert_eq!(window.used, 5);

@@ -75,7 +75,8 @@ fn a_request_is_admitted_by_all_limits_or_counts_against_none() {
     assert!(budgets.admit(tenant(1), &limits, 1, at(0)).is_err());
     let number = budgets.requests(at(0))[0].1.number;
     budgets.granted(tenant(1), &shares(number, &[(60_000, 5), (10_000, 2)]), at(1));
-    let remaining = |millis| budgets.admit(tenant(1), &limits, 1, at(millis)).map(|left| left.iter().collect());
+    let remaining =
+        |millis| budgets.admit(tenant(1), &limits, 1, at(millis)).map(|left| left.iter().collect());
     assert_eq!(remaining(2), Ok(vec![4, 1]));
     assert_eq!(remaining(3), Ok(vec![3, 0]));
     assert!((4..9_000).all(|millis| remaining(millis).is_err()));
@@ -126,10 +127,10 @@ fn a_smaller_share_is_given_back_as_requests_slide_out() {
     assert_eq!(ask.windows[0].held, 50);
     budgets.granted(tenant(1), &shares(ask.number, &[(10_000, 10)]), at(5_001));
     assert!(admit(&budgets, 5_002).is_err());
-    let (_, ask) = budgets.requests(at(10_000)).remove(0);
+    let (_, ask) = budgets.requests(at(10_050)).remove(0);
     assert_eq!(ask.windows[0].held, 40, "what is counted, and not the share of before");
-    budgets.granted(tenant(1), &shares(ask.number, &[(10_000, 10)]), at(10_001));
-    let (_, ask) = budgets.requests(at(15_000)).remove(0);
+    budgets.granted(tenant(1), &shares(ask.number, &[(10_000, 10)]), at(10_051));
+    let (_, ask) = budgets.requests(at(15_100)).remove(0);
     assert_eq!(ask.windows[0].held, 10);
 }
 

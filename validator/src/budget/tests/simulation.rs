@@ -37,12 +37,29 @@ pub(super) struct World<'d> {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     /// A look at a node's demand, with a request or without.
-    Request { node: usize, comes: bool },
-    Tick { node: usize },
-    Crash { node: usize },
-    Start { node: usize },
-    Ask { node: usize, life: u64, at: usize },
-    Answer { node: usize, life: u64, at: usize },
+    Request {
+        node: usize,
+        comes: bool,
+    },
+    Tick {
+        node: usize,
+    },
+    Crash {
+        node: usize,
+    },
+    Start {
+        node: usize,
+    },
+    Ask {
+        node: usize,
+        life: u64,
+        at: usize,
+    },
+    Answer {
+        node: usize,
+        life: u64,
+        at: usize,
+    },
 }
 
 struct Node {
@@ -167,11 +184,6 @@ impl Run<'_> {
             Event::Tick { node } => {
                 self.send_asks(node, now);
                 self.schedule(now + TICK.as_micros() as u64, Event::Tick { node });
-                if node == 0 && std::env::var("TRACE").is_ok() && now / 500_000 != (now + 25_000) / 500_000 {
-                    let states: Vec<_> = self.nodes.iter().map(|n| n.budgets.trace(tenant(0), n.clock(now))).collect();
-                    let held: Vec<_> = self.world.limits.iter().map(|l| self.ledger.held(l.window_ms())).collect();
-                    println!("{:7.1} held {held:?} {states:?}", now as f64 / 1e6);
-                }
             }
             Event::Crash { node } => {
                 self.nodes[node].up = false;
@@ -282,9 +294,11 @@ pub(super) fn check(world: &World<'_>, outcome: &Outcome) -> Result<(), String> 
 
 /// How much of what the limits allow was admitted between two times in seconds, in ten-thousandths.
 pub(super) fn used(world: &World<'_>, outcome: &Outcome, from: u64, to: u64) -> u64 {
-    let admitted = outcome.admitted.iter().filter(|at| (from * SECOND..to * SECOND).contains(at)).count() as u64;
-    let allowed = world.limits.iter().map(|limit| {
-        u64::from(limit.limit()) * (to - from) * 1_000 / u64::from(limit.window_ms())
-    });
+    let admitted =
+        outcome.admitted.iter().filter(|at| (from * SECOND..to * SECOND).contains(at)).count() as u64;
+    let allowed = world
+        .limits
+        .iter()
+        .map(|limit| u64::from(limit.limit()) * (to - from) * 1_000 / u64::from(limit.window_ms()));
     admitted * 10_000 / allowed.min().unwrap().max(1)
 }
