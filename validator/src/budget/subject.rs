@@ -100,7 +100,11 @@ impl Subject {
                 continue;
             }
             // Of several limits, the one that keeps the request waiting longest.
-            let after = window.fits_after(cost, share, now);
+            let mut after = window.fits_after(cost, share, now);
+            if share < window.limit.limit() && !self.is_contended() {
+                // There is more than this share, and it has been asked for.
+                after = after.min(SOON);
+            }
             if refusal.is_none_or(|(_, longest)| after > longest) {
                 refusal = Some((window.limit, after));
             }
@@ -122,6 +126,11 @@ impl Subject {
             self.short = true;
             self.due = self.due.min(self.earliest());
         }
+    }
+
+    /// Whether the ledger said so the last time.
+    fn is_contended(&self) -> bool {
+        self.interval <= self.gap()
     }
 
     /// The earliest time for another ask.

@@ -93,7 +93,7 @@ impl Window {
     pub(super) fn needed(&mut self, now: u64) -> u32 {
         let slot = self.slot();
         self.demand.slide(now / slot);
-        let in_window = |tried: u64, slots: u64| tried * self.length / (slots * slot);
+        let in_window = |tried: u64, slots: u64| tried.saturating_mul(self.length) / (slots * slot);
         let lately = self.demand.latest(SLOTS);
         let mut needed = in_window(lately, SLOTS as u64);
         if lately >= TELLING {
@@ -106,10 +106,13 @@ impl Window {
         (self.length / SLOTS_PER_WINDOW).max(SHORTEST_SLOT)
     }
 
-    /// How long until so many more fit into the share, if nothing else is admitted. A share that is
-    /// too small may grow at any time; a window is what it takes at the longest.
+    /// How long until so many more fit into the share, if nothing else is admitted. A share that is too
+    /// small for them may grow: what is told then is how often the limit allows them.
     pub(super) fn fits_after(&self, cost: u32, share: u32, now: u64) -> u64 {
-        let Some(most) = share.checked_sub(cost) else { return self.length };
+        let Some(most) = share.checked_sub(cost) else {
+            let limit = u64::from(self.limit.limit());
+            return self.length.saturating_mul(u64::from(cost).min(limit)) / limit;
+        };
         let mut used = self.used;
         for run in &self.runs {
             if used <= most {
@@ -222,6 +225,7 @@ mod tests {
         window.count(40, SECOND);
         assert_eq!(window.fits_after(10, 100, 2 * SECOND), window.length() - 2 * SECOND);
         assert_eq!(window.fits_after(70, 100, 2 * SECOND), window.length() - SECOND);
+        assert_eq!(window.fits_after(1, 0, 2 * SECOND), window.length() / 100);
         assert_eq!(window.fits_after(101, 100, 2 * SECOND), window.length());
         assert_eq!(window.fits_after(10, 110, 2 * SECOND), 0);
     }

@@ -23,6 +23,7 @@ proptest! {
         doubled in prop::sample::select(vec![0u64, 100]),
         steps_back in prop::sample::select(vec![0u64, 5_000]),
         life in prop::sample::select(vec![0u64, 4, 40]),
+        cut_off in prop::sample::select(vec![0u64, 35]),
         period in 1u64..40,
         factor in prop::sample::select(vec![0.5, 2.0, 10.0]),
     ) {
@@ -35,12 +36,37 @@ proptest! {
             _ => all / 20.0,
         };
         let world = World {
-            seed, limits, nodes, demand: &demand, delay, lost, doubled, drift: 1_000, steps_back, life,
+            seed, limits, nodes, demand: &demand, delay, lost, doubled, drift: 1_000, steps_back, life, cut_off,
             seconds: 240,
         };
         let outcome = run(&world);
         if let Err(exceeded) = check(&world, &outcome) {
             prop_assert!(false, "{}", exceeded);
         }
+    }
+}
+
+/// A node that nobody reaches goes on by its share, and must stop before others get it, though it had its
+/// last answer late.
+#[test]
+fn a_node_that_is_cut_off_stops_in_time() {
+    for seed in 1..=6 {
+        let world = World {
+            seed,
+            limits: vec![limit(400, 1)],
+            nodes: 3,
+            demand: &|_, _| 400.0,
+            delay: 3_000_000,
+            lost: 0,
+            doubled: 0,
+            drift: 1_000,
+            steps_back: 0,
+            life: 0,
+            cut_off: 30,
+            seconds: 400,
+        };
+        let outcome = run(&world);
+        check(&world, &outcome).unwrap();
+        assert!(used(&world, &outcome, 30, 400) > 3_000, "the others have its share then");
     }
 }

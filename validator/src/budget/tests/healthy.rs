@@ -41,6 +41,7 @@ fn measure(name: &str, demand: impl Fn(u64, f64) -> Box<Demand>) {
                 drift: 1_000,
                 steps_back: 0,
                 life: 0,
+                cut_off: 0,
                 seconds: longest * WINDOWS,
             };
             let outcome = run(&world);

@@ -32,12 +32,17 @@ fn shares(number: u64, of: &[(u32, u32)]) -> Shares {
 
 /// Budgets that hold `share` of a limit of 100 in 10 s since 0.
 fn with_share(share: u32) -> Budgets {
+    with(share, false)
+}
+
+fn with(share: u32, contended: bool) -> Budgets {
     let budgets = Budgets::new();
     let refused = budgets.admit(tenant(1), &[limit(100, 10)], 1, at(0));
     assert_eq!(refused, Err(Refusal::NoShare { retry_after: Duration::from_millis(50) }));
     let asks = budgets.requests(at(0));
     assert_eq!(asks.len(), 1);
-    assert!(budgets.granted(tenant(1), &shares(asks[0].1.number, &[(10_000, share)]), at(5)));
+    let shares = Shares { contended, ..shares(asks[0].1.number, &[(10_000, share)]) };
+    assert!(budgets.granted(tenant(1), &shares, at(5)));
     budgets
 }
 
@@ -54,7 +59,7 @@ fn without_limits_everything_is_admitted_and_nothing_remembered() {
 
 #[test]
 fn a_share_is_used_up_and_slides_free() {
-    let budgets = with_share(3);
+    let budgets = with(3, true);
     for left in [2, 1, 0] {
         assert_eq!(admit(&budgets, 10), Ok(vec![left]));
     }
@@ -74,7 +79,8 @@ fn a_request_is_admitted_by_all_limits_or_counts_against_none() {
     let limits = nexuscore();
     assert!(budgets.admit(tenant(1), &limits, 1, at(0)).is_err());
     let number = budgets.requests(at(0))[0].1.number;
-    budgets.granted(tenant(1), &shares(number, &[(60_000, 5), (10_000, 2)]), at(1));
+    let shares = Shares { contended: true, ..shares(number, &[(60_000, 5), (10_000, 2)]) };
+    budgets.granted(tenant(1), &shares, at(1));
     let remaining =
         |millis| budgets.admit(tenant(1), &limits, 1, at(millis)).map(|left| left.iter().collect());
     assert_eq!(remaining(2), Ok(vec![4, 1]));
@@ -86,6 +92,15 @@ fn a_request_is_admitted_by_all_limits_or_counts_against_none() {
         Err(Refusal::Exceeded { limit: limits[0], retry_after: Duration::from_micros(49_864_000) }),
         "the limit that has to be waited for longest"
     );
+}
+
+#[test]
+fn while_others_need_nothing_the_share_grows_in_a_moment() {
+    let budgets = with_share(1);
+    assert_eq!(admit(&budgets, 10), Ok(vec![0]));
+    let soon = Refusal::Exceeded { limit: limit(100, 10), retry_after: Duration::from_millis(50) };
+    assert_eq!(admit(&budgets, 11), Err(soon));
+    assert_eq!(admit(&with(0, true), 11), Err(Refusal::exceeded(limit(100, 10), 100_110)));
 }
 
 #[test]
@@ -130,6 +145,7 @@ fn a_smaller_share_is_given_back_as_requests_slide_out() {
     let (_, ask) = budgets.requests(at(10_050)).remove(0);
     assert_eq!(ask.windows[0].held, 40, "what is counted, and not the share of before");
     budgets.granted(tenant(1), &shares(ask.number, &[(10_000, 10)]), at(10_051));
+    assert!(admit(&budgets, 10_052).is_err());
     let (_, ask) = budgets.requests(at(15_100)).remove(0);
     assert_eq!(ask.windows[0].held, 10);
 }

@@ -31,6 +31,8 @@ pub(super) struct World<'d> {
     pub(super) steps_back: u64,
     /// The mean life of a node in seconds; 0: for ever.
     pub(super) life: u64,
+    /// How long a node is cut off from the ledger at a time, in seconds, a third of its life; 0: never.
+    pub(super) cut_off: u64,
     pub(super) seconds: u64,
 }
 
@@ -239,7 +241,7 @@ impl Run<'_> {
             self.asks.push(ask);
             let at = self.asks.len() - 1;
             self.outcome.asks += 1;
-            self.post(now, || Event::Ask { node, life, at });
+            self.post(node, now, || Event::Ask { node, life, at });
         }
     }
 
@@ -250,10 +252,15 @@ impl Run<'_> {
         let Ok(shares) = self.ledger.ask(&holder, &self.asks[at], now_ms) else { return };
         self.answers.push(shares);
         let at = self.answers.len() - 1;
-        self.post(now, || Event::Answer { node, life, at });
+        self.post(node, now, || Event::Answer { node, life, at });
     }
 
-    fn post(&mut self, now: u64, message: impl Fn() -> Event) {
+    fn post(&mut self, node: usize, now: u64, message: impl Fn() -> Event) {
+        // What is on its way already arrives.
+        let period = self.world.cut_off * SECOND;
+        if period > 0 && (now / period + node as u64).is_multiple_of(3) {
+            return;
+        }
         let copies = match self.random.below(1_000) {
             roll if roll < self.world.lost => 0,
             roll if roll < self.world.lost + self.world.doubled => 2,
