@@ -3,6 +3,7 @@
 //!
 //! [`Validator::apply`] takes what the feed brings, [`Validator::verify_credential`] and
 //! [`Validator::verify_headers`] answer, and [`usage_journal::UsageJournal::record`] remembers.
+//! [`budget::Budgets::admit`] counts requests against rate limits.
 
 pub mod budget;
 mod intake;

@@ -5,8 +5,9 @@
 //! [`Ask`], no window of any position ever sees more than the limit.
 //!
 //! A ledger is changed by one process at a time, with the time of one clock. That clock may run
-//! faster or slower than a node's by a thousandth and may step back, which frees nothing earlier. A
-//! clock that leaps forward frees shares before their time.
+//! faster or slower than a node's by a thousandth, step back by any time, and leap forward by
+//! [`LEAP_MS`], also after a step back. A greater leap frees the shares of nodes too early that do not
+//! ask again within it.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,10 @@ use crate::rate_limit::{MOST_WINDOWS, RateLimit};
 /// How long shares may be used without asking again, in milliseconds. A node that vanishes withholds
 /// its share for so long and a window more.
 pub const LEASE_MS: u32 = 20_000;
+
+/// By how much the ledger's clock may leap forward without harm, in milliseconds: a vanished node's
+/// share is withheld for so much longer.
+pub const LEAP_MS: u32 = 1_000;
 
 /// The most holders of a subject: nodes, and lives of nodes that ended lately.
 pub const MOST_HOLDERS: usize = 256;
@@ -98,7 +103,7 @@ impl Ledger {
                 needed: asked.needed,
             });
         }
-        let until_ms = self.clock_ms.saturating_add(stretched(LEASE_MS));
+        let until_ms = self.clock_ms.saturating_add(stretched(LEASE_MS)).saturating_add(u64::from(LEAP_MS));
         if let Some(holding) = self.holdings.get_mut(at) {
             holding.number = ask.number;
             holding.until_ms = holding.until_ms.max(until_ms);

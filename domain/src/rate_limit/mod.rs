@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::ledger::{LEASE_MS, Ledger, MOST_HOLDERS};
+pub use self::ledger::{LEAP_MS, LEASE_MS, Ledger, MOST_HOLDERS};
 pub use self::message::{Ask, Declined, Holder, Shares, WindowAsk, WindowShare};
 
 /// The most windows that a subject may be limited by.

@@ -6,7 +6,7 @@ use super::*;
 
 const MINUTE: u32 = 60_000;
 /// When a lease that was given at 0 has surely lapsed, and when its minute has slid out as well.
-const LAPSED: u64 = 20_081;
+const LAPSED: u64 = 21_081;
 const COOLED: u64 = LAPSED + 60_241;
 
 fn per_minute(limit: u32) -> RateLimit {
@@ -120,6 +120,14 @@ fn a_clock_that_steps_back_frees_nothing_earlier() {
 }
 
 #[test]
+fn a_clock_that_stepped_back_and_forth_by_a_second_frees_nothing_earlier() {
+    let mut ledger = Ledger::default();
+    // It was 51,000, and the node may go on until 71,000 and a little, and be seen a minute long.
+    share(&mut ledger, "a", &ask(1, 600, 0, 600), 50_000);
+    assert_eq!(share(&mut ledger, "b", &ask(1, 600, 0, 600), 51_000 + 20_000 + 60_000 + 100), 0);
+}
+
+#[test]
 fn a_lower_limit_is_kept_to_as_what_is_held_comes_back() {
     let mut ledger = Ledger::default();
     share(&mut ledger, "a", &ask(1, 600, 0, 600), 0);
@@ -152,7 +160,7 @@ fn a_ledger_survives_being_written() {
     let text = serde_json::to_string(&ledger).unwrap();
     assert_eq!(
         text,
-        r##"{"clock_ms":7,"holdings":[{"holder":"a#1","number":1,"until_ms":20088,"windows":[{"window_ms":60000,"held":302,"needed":4}]}]}"##
+        r##"{"clock_ms":7,"holdings":[{"holder":"a#1","number":1,"until_ms":21088,"windows":[{"window_ms":60000,"held":302,"needed":4}]}]}"##
     );
     assert_eq!(serde_json::from_str::<Ledger>(&text).unwrap(), ledger);
 }

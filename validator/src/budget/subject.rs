@@ -146,7 +146,7 @@ impl Subject {
     /// nodes is of no use to anybody for so long.
     fn gap(&self) -> u64 {
         let shortest = self.windows.iter().map(Window::length).min().unwrap_or(0);
-        (shortest / 128).clamp(25_000, 250_000)
+        (shortest / 128).clamp(25_000, 1_000_000)
     }
 
     /// Whether nothing is counted, and nobody came for as long as the longest window.
@@ -223,6 +223,7 @@ impl Subject {
             let known = old.iter().position(|window| window.limit.window_ms() == limit.window_ms());
             let mut window = known.map_or_else(|| Window::new(*limit), |at| old.swap_remove(at));
             window.limit = *limit;
+            window.share = window.share.min(limit.limit());
             self.windows.push(window);
         }
         self.answered = None;

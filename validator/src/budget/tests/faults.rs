@@ -21,7 +21,7 @@ proptest! {
         delay in prop::sample::select(vec![1_000u64, 20_000, 400_000, 30_000_000]),
         lost in prop::sample::select(vec![0u64, 50, 400]),
         doubled in prop::sample::select(vec![0u64, 100]),
-        steps_back in prop::sample::select(vec![0u64, 5_000]),
+        steps_back in prop::sample::select(vec![0u64, 1_000]),
         life in prop::sample::select(vec![0u64, 4, 40]),
         cut_off in prop::sample::select(vec![0u64, 35]),
         period in 1u64..40,

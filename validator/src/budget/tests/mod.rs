@@ -187,7 +187,7 @@ fn limits_that_change_keep_what_was_counted() {
     let lower = [limit(20, 10), limit(5, 1)];
     assert!(budgets.admit(tenant(1), &lower, 1, at(101)).is_err(), "there is no share of the new one");
     let (_, ask) = budgets.requests(at(400)).remove(0);
-    assert_eq!(ask.windows.iter().map(|window| window.held).collect::<Vec<_>>(), [40, 0]);
+    assert_eq!(ask.windows.iter().map(|window| window.held).collect::<Vec<_>>(), [20, 0]);
     budgets.granted(tenant(1), &shares(ask.number, &[(10_000, 20), (1_000, 5)]), at(401));
     let left = budgets.admit(tenant(1), &lower, 1, at(402)).unwrap();
     assert_eq!(left.iter().collect::<Vec<_>>(), [18, 4]);

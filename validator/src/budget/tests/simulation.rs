@@ -27,7 +27,7 @@ pub(super) struct World<'d> {
     pub(super) doubled: u64,
     /// How many millionths the clocks are wrong by at the most.
     pub(super) drift: i64,
-    /// How far the ledger's clock steps back now and then, in milliseconds.
+    /// How far the ledger's clock steps back and forth, in milliseconds.
     pub(super) steps_back: u64,
     /// The mean life of a node in seconds; 0: for ever.
     pub(super) life: u64,
