@@ -45,8 +45,8 @@ pub struct WindowAsk {
     pub limit: RateLimit,
     /// What the node may count in the window, or has counted, whichever is more.
     pub held: u32,
-    /// How many requests the node would admit in a window if it could, at the present rate. Neither
-    /// this nor `held` in any window: the node leaves the subject.
+    /// How many requests the node would admit in a window if it could, at the present rate, or has
+    /// counted if that is more. Neither this nor `held` in any window: the node leaves the subject.
     pub needed: u32,
 }
 

@@ -11,6 +11,8 @@ const PATIENCE: u64 = 250_000;
 const LONGEST_PATIENCE: u64 = 4_000_000;
 /// What someone is told who came before the first share.
 const SOON: u64 = 50_000;
+/// The least time between two asks.
+const LEAST_GAP: u64 = 25_000;
 /// How often a part of the lease passes before shares are asked for again, without need.
 const RENEWALS_PER_LEASE: u64 = 4;
 
@@ -137,16 +139,17 @@ impl Subject {
     fn earliest(&self) -> u64 {
         match (self.asked, self.answered) {
             (Some((_, at)), _) => at.saturating_add(self.patience),
-            (None, Some(at)) => at.saturating_add(self.gap()),
+            (None, Some(at)) if self.is_contended() => at.saturating_add(self.gap()),
+            (None, Some(at)) => at.saturating_add(LEAST_GAP),
             (None, None) => self.clock,
         }
     }
 
-    /// The least time between two asks: a small part of the shortest window, since what moves between
-    /// nodes is of no use to anybody for so long.
+    /// The time between two asks where nodes want more than there is: a small part of the shortest window,
+    /// since what moves between nodes is of no use to anybody for so long.
     fn gap(&self) -> u64 {
         let shortest = self.windows.iter().map(Window::length).min().unwrap_or(0);
-        (shortest / 128).clamp(25_000, 1_000_000)
+        (shortest / 128).clamp(LEAST_GAP, 1_000_000)
     }
 
     /// Whether nothing is counted, and nobody came for as long as the longest window.

@@ -88,8 +88,9 @@ impl Window {
         self.demand.add(cost, now / self.slot());
     }
 
-    /// How many requests would be admitted in a window at the present rate. Where fewer came of late,
-    /// no more than are counted and may come soon: what is not used is of use elsewhere.
+    /// How many requests would be admitted in a window at the present rate, or are counted if that is more.
+    /// Where fewer came of late, only as many as are counted and may come soon: what is not used is of use
+    /// elsewhere.
     pub(super) fn needed(&mut self, now: u64) -> u32 {
         let slot = self.slot();
         self.demand.slide(now / slot);
@@ -99,7 +100,7 @@ impl Window {
         if lately >= TELLING {
             needed = needed.min(u64::from(self.used) + in_window(self.demand.latest(2), 2) / 2);
         }
-        u32::try_from(needed).unwrap_or(u32::MAX)
+        u32::try_from(needed).unwrap_or(u32::MAX).max(self.used)
     }
 
     fn slot(&self) -> u64 {

@@ -88,3 +88,62 @@ fn one_node_after_another() {
         Box::new(move |node, now| if (now / (3 * window)) % 4 == node as u64 { rate } else { 0.0 })
     });
 }
+
+#[test]
+fn a_burst_after_silence_has_the_whole_limit_in_a_moment() {
+    for limits in [nexuscore(), vec![limit(20_000, 60)]] {
+        let burst = u64::from(limits.last().unwrap().limit());
+        let demand = |node: usize, _: u64| if node == 2 { 50.0 * burst as f64 } else { 0.0 };
+        let world = World {
+            seed: 7,
+            limits,
+            nodes: 4,
+            demand: &demand,
+            delay: 20_000,
+            lost: 0,
+            doubled: 0,
+            drift: 1_000,
+            steps_back: 0,
+            life: 0,
+            cut_off: 0,
+            seconds: 3,
+        };
+        let outcome = run(&world);
+        check(&world, &outcome).unwrap();
+        let times = [0, burst / 2 - 1, burst - 1].map(|at| outcome.admitted[at as usize] / 1_000);
+        println!("a burst of {burst}: the first, the middle and the last admitted after {times:?} ms");
+        assert!(times[0] <= 50 && times[2] <= 1_500, "{times:?}");
+    }
+}
+
+/// Nothing is refused that the limit allows, though the burst is long over and the rest comes slowly.
+#[test]
+fn what_a_burst_left_over_can_be_used_later() {
+    for seed in 1..=5 {
+        let demand = |node: usize, now: u64| match now / SECOND {
+            0 if node == 0 => 65.0,
+            20..=55 if node < 2 => 0.15,
+            _ => 0.0,
+        };
+        let world = World {
+            seed,
+            limits: vec![limit(100, 60)],
+            nodes: 4,
+            demand: &demand,
+            delay: 20_000,
+            lost: 0,
+            doubled: 0,
+            drift: 1_000,
+            steps_back: 0,
+            life: 0,
+            cut_off: 0,
+            seconds: 58,
+        };
+        let outcome = run(&world);
+        check(&world, &outcome).unwrap();
+        let refused = outcome.tried - outcome.admitted.len() as u64;
+        println!("of {} requests where 100 may come, {refused} refused", outcome.tried);
+        // Each node's first ones, before it has a share.
+        assert!(refused <= 6, "{refused} of {}", outcome.tried);
+    }
+}
