@@ -11,6 +11,7 @@ pub mod ids;
 pub mod instant;
 pub mod key;
 pub mod network;
+pub mod rate_limit;
 pub mod scope;
 pub mod tenant;
 pub mod usage;

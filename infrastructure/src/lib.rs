@@ -10,6 +10,7 @@ pub mod entropy;
 pub mod gate;
 pub mod journal;
 pub mod personal_data;
+pub mod rate_budgets;
 pub mod registry;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

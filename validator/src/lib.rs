@@ -3,8 +3,9 @@
 //!
 //! [`Validator::apply`] takes what the feed brings, [`lease::Lease`] says whether it may be answered from,
 //! [`Validator::verify_credential`] and [`Validator::verify_headers`] answer, and
-//! [`usage_journal::UsageJournal::record`] remembers.
+//! [`usage_journal::UsageJournal::record`] remembers. [`budget::Budgets::admit`] counts requests against rate limits.
 
+pub mod budget;
 pub mod cache;
 pub mod clock;
 pub mod control;

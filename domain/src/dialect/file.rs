@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::dialect::rate_limits::{RateLimitEntry, rate_limits};
 use crate::dialect::{
     Dialect, Environment, InvalidDialect, KeyType, Lifetime, OutwardRefusal, Prefix, Presentation, Refusals,
     Rotation, TenantHeader,
@@ -36,6 +37,8 @@ struct File {
     rotation: RotationEntry,
     #[serde(default)]
     quota: QuotaEntry,
+    #[serde(default)]
+    rate_limits: Vec<Spanned<RateLimitEntry>>,
     #[serde(default)]
     restrictions: Vec<String>,
     refusals: Spanned<Vec<RefusalEntry>>,
@@ -126,7 +129,7 @@ struct RefusalEntry {
     body: String,
 }
 
-type Fault = (Range<usize>, String);
+pub(super) type Fault = (Range<usize>, String);
 
 pub(super) fn parse(file: &str, text: &str) -> Result<Dialect, InvalidDialect> {
     let at = |span: Range<usize>, reason: String| InvalidDialect {
@@ -154,6 +157,7 @@ fn build(file: File) -> Result<Dialect, Fault> {
         lifetime: lifetime(file.lifetime)?,
         rotation: rotation(file.rotation)?,
         active_keys: quota(file.quota)?,
+        rate_limits: rate_limits(&file.rate_limits)?,
         restrictions: file.restrictions,
         refusals: refusals(&file.refusals)?,
     })
@@ -341,7 +345,7 @@ fn scopes(entry: ScopesEntry) -> Result<ScopeRules, Fault> {
     Ok(ScopeRules { read_only, all, contains, ..rules })
 }
 
-fn span_duration(text: &Spanned<String>) -> Result<TimeDelta, Fault> {
+pub(super) fn span_duration(text: &Spanned<String>) -> Result<TimeDelta, Fault> {
     duration::parse(text.get_ref()).map_err(|error| (text.span(), error.to_string()))
 }
 

@@ -3,6 +3,7 @@
 
 mod file;
 mod presentation;
+mod rate_limits;
 mod refusals;
 mod registry;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use self::presentation::{Presentation, Presented, TenantHeader, Unchecked};
 pub use self::refusals::{OutwardRefusal, Refusals};
 pub use self::registry::{DialectConflict, Dialects};
+use crate::rate_limit::RateLimit;
 use crate::scope::{EffectiveScopes, Scope, ScopeRules, ScopeSet};
 
 /// What a key may be used for, beyond its scopes.
@@ -141,6 +143,8 @@ pub struct Dialect {
     pub rotation: Rotation,
     /// How many active keys a tenant may have.
     pub active_keys: Option<u32>,
+    /// How many requests of a tenant are admitted, over all nodes; each limit holds. None: any number.
+    pub rate_limits: Vec<RateLimit>,
     /// Names of restrictions that a key may carry, such as `brand`.
     pub restrictions: Vec<String>,
     /// What callers are told.

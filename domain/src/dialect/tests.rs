@@ -75,6 +75,11 @@ longest_grace = "1h"
 [quota]
 active_keys = 3
 
+[[rate_limits]]
+per = "tenant"
+limit = 30
+window = "1m"
+
 [[refusals]]
 codes = ["MALFORMED", "UNKNOWN", "TENANT_MISMATCH", "REVOKED", "EXPIRED", "NOT_YET_VALID", "DISABLED", "TENANT_SUSPENDED", "WRONG_ENVIRONMENT"]
 status = 401
@@ -197,6 +202,16 @@ fn the_files_say_what_the_products_promise() {
     let nexpay = dialect("nexpay");
     assert_eq!(nexpay.presentation.scheme.as_deref(), Some("ApiKey"));
     assert!(nexpay.presentation.client_id && nexpay.client_id_prefix.is_some() && !nexpay.scopes.exist());
+}
+
+#[test]
+fn rate_limits_are_what_the_file_says_and_none_where_it_is_silent() {
+    for (name, _) in FILES {
+        assert_eq!(dialect(name).rate_limits, [], "{name}");
+    }
+    let limits: Vec<_> =
+        sixth().rate_limits.iter().map(|limit| (limit.limit(), limit.window().as_secs())).collect();
+    assert_eq!(limits, [(30, 60)]);
 }
 
 #[test]

@@ -71,6 +71,16 @@ body = "{}"
 codes = ["RATE_LIMITED", "UNAVAILABLE"]
 status = 503
 body = "{}"
+
+[[rate_limits]]
+per = "tenant"
+limit = 600
+window = "60s"
+
+[[rate_limits]]
+per = "tenant"
+limit = 150
+window = "10s"
 "#;
 
 /// What to replace in the correct file, what by, the line that must be named and a piece of the reason.
@@ -248,6 +258,32 @@ fn lifetimes_rotation_and_quota() {
         ("in_place = true", "in_place = false", 47, "in_place = false needs an advice"),
         ("active_keys = 20", "active_keys = 0", 52, "no key at all"),
     ]);
+}
+
+#[test]
+fn rate_limits() {
+    refused(&[
+        ("limit = 600", "limit = 0", 72, "a rate limit must be 1 to 1000000 requests"),
+        ("limit = 600", "limit = 1000001", 72, "a rate limit must be 1 to 1000000 requests"),
+        ("limit = 600", "limit = -1", 72, "invalid value"),
+        ("limit = 600\n", "", 70, "missing field `limit`"),
+        ("per = \"tenant\"\nlimit = 600", "limit = 600", 70, "missing field `per`"),
+        ("per = \"tenant\"\nlimit = 600", "per = \"key\"\nlimit = 600", 71, "expected `tenant`"),
+        ("limit = 600", "limit = 600\nburst = 5", 73, "unknown field `burst`"),
+        ("\"60s\"", "\"0\"", 73, "a rate limit's window must be 1s to 1h"),
+        ("\"60s\"", "\"3601s\"", 73, "a rate limit's window must be 1s to 1h"),
+        ("\"60s\"", "\"100y\"", 73, "a rate limit's window must be 1s to 1h"),
+        ("\"60s\"", "\"60\"", 73, "`60` is not a duration"),
+        ("\"60s\"", "60", 73, "invalid type: integer"),
+        ("\"10s\"", "\"1m\"", 78, "two rate limits have the window `1m`"),
+    ]);
+    let more = |count: u32| {
+        let entry = |n| format!("\n[[rate_limits]]\nper = \"tenant\"\nlimit = 1\nwindow = \"{n}s\"\n");
+        Dialect::parse("acme.toml", &(GOOD.to_owned() + &(1..=count).map(entry).collect::<String>()))
+    };
+    assert_eq!(more(2).unwrap().rate_limits.len(), 4);
+    let error = more(3).unwrap_err();
+    assert_eq!((error.line, error.reason.as_str()), (90, "a dialect has at most 4 rate limits"));
 }
 
 #[test]

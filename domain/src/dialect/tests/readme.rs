@@ -53,6 +53,7 @@ fn every_key_that_a_file_may_have_is_explained_and_shown() {
         ("lifetime", "[lifetime]"),
         ("rotation", "[rotation]"),
         ("quota", "[quota]"),
+        ("rate_limits", "[[rate_limits]]"),
         ("refusals", "[[refusals]]"),
     ];
     for (table, line) in tables {
