@@ -8,6 +8,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web;
 use metrics_exporter_prometheus::PrometheusHandle;
 use nexus_infrastructure::gate::Gate;
+use nexus_infrastructure::rate_budgets::RateBudgets;
 use nexus_projections::Projections;
 
 use crate::nodes::plane::Plane;
@@ -38,6 +39,8 @@ pub struct App {
     pub plane: Arc<Plane>,
     /// What nodes get of the log.
     pub log: Arc<dyn Log>,
+    /// Who holds which share of a rate limit.
+    pub rate_budgets: RateBudgets,
     /// Whether validating nodes must show a certificate besides their credential.
     pub nodes_are_certified: bool,
     /// What the process decides on credentials with.

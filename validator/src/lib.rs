@@ -11,6 +11,7 @@ pub mod clock;
 pub mod control;
 mod intake;
 pub mod lease;
+mod limits;
 pub mod node;
 pub mod read_through;
 mod rows;
@@ -19,4 +20,5 @@ mod table;
 pub mod usage_journal;
 mod verify;
 
+pub use self::limits::Limits;
 pub use self::verify::{Decision, Fetched, Sight, Subject, UnknownDialect, Validator};

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::Validator;
+use crate::budget::Budgets;
 use crate::cache::DiskCache;
 use crate::clock::{Clock, SystemClock};
 use crate::control::client::{Connection, ControlClient};
@@ -53,6 +54,7 @@ pub struct Node {
     lease: Arc<Lease>,
     clock: Arc<dyn Clock>,
     read_through: ReadThrough,
+    budgets: Arc<Budgets>,
     usage: UsageJournal,
     connection: watch::Receiver<Connection>,
     stop: watch::Sender<bool>,
@@ -98,14 +100,25 @@ impl Node {
             Arc::clone(&clock),
             stop.subscribe(),
         );
-        let connection = client.connection();
+        let (connection, budgets) = (client.connection(), Arc::clone(client.budgets()));
         let read_through = ReadThrough::start(Arc::clone(&dial), stop.subscribe());
         let (draining, told) = mpsc::channel(1);
         let tasks = vec![
             tokio::spawn(client.run()),
             tokio::spawn(drain(segments, Shipper::new(dial), usage_window, told)),
         ];
-        Ok(Self { validator, lease, clock, read_through, usage, connection, stop, drain: draining, tasks })
+        Ok(Self {
+            validator,
+            lease,
+            clock,
+            read_through,
+            budgets,
+            usage,
+            connection,
+            stop,
+            drain: draining,
+            tasks,
+        })
     }
 
     /// The table.
@@ -124,6 +137,12 @@ impl Node {
     #[must_use]
     pub const fn read_through(&self) -> &ReadThrough {
         &self.read_through
+    }
+
+    /// The node's shares of rate limits.
+    #[must_use]
+    pub const fn budgets(&self) -> &Arc<Budgets> {
+        &self.budgets
     }
 
     /// Where decisions are recorded.

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::intake::Intake;
 use crate::lease::Permit;
+use crate::limits::Limits;
 use crate::rows::Slot;
 use crate::table::{Found, Table};
 
@@ -61,13 +62,15 @@ pub struct Decision<'v> {
     pub dialect: Option<&'v Arc<Dialect>>,
     /// The key, when the credential is one's, also when it is refused.
     pub subject: Option<Subject>,
+    /// How it stands to the dialect's limits. See [`Decision::within_limits`].
+    pub limits: Limits,
 }
 
 impl<'v> Decision<'v> {
     /// A refusal in a dialect's terms, of nobody's key.
     #[must_use]
     pub const fn refused(refused: Refused, dialect: &'v Arc<Dialect>) -> Self {
-        Self { outcome: Err(refused), dialect: Some(dialect), subject: None }
+        Self { outcome: Err(refused), dialect: Some(dialect), subject: None, limits: Limits::NotCounted }
     }
 
     /// The outcome as a code.
@@ -282,7 +285,12 @@ impl Validator {
     ) -> Result<Decision<'_>, UnknownDialect> {
         let Some(dialect) = self.dialect_for(dialect, credential)? else {
             let detail = "the credential does not begin with a prefix of any dialect";
-            return Ok(Decision { outcome: Err(Refused::malformed(detail)), dialect: None, subject: None });
+            return Ok(Decision {
+                outcome: Err(Refused::malformed(detail)),
+                dialect: None,
+                subject: None,
+                limits: Limits::NotCounted,
+            });
         };
         let unchecked = match dialect.read_credential(credential) {
             Ok(unchecked) => unchecked,
@@ -370,7 +378,8 @@ fn decide<'v>(
         return Decision::refused(refused, dialect);
     };
     let outcome = judge(found.slot(), dialect, &presented, question, now);
-    Decision { outcome, dialect: Some(dialect), subject: Some(Subject { found }) }
+    let limits = Limits::NotCounted;
+    Decision { outcome, dialect: Some(dialect), subject: Some(Subject { found }), limits }
 }
 
 /// The verdict on a secret that was found, for both what came with it and what is asked.

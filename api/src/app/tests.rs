@@ -44,6 +44,7 @@ impl ValidatingNode {
             validator: Arc::new(Validator::new(Arc::new(dialects::load(None).unwrap()))),
             lease: Arc::new(Lease::new()),
             read_through: None,
+            budgets: Arc::default(),
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(1)),
             usage: UsageJournal::open(data.path(), &options).unwrap().0,

@@ -10,7 +10,8 @@ use actix_web::web::Bytes;
 use nexus_domain::credential::Digest;
 use nexus_domain::validity::DialectEntry;
 use nexus_validator::control::message::{
-    BusKeys, Delta, FromNode, Hello, Refusal, Start, ToNode, VERSION, Welcome,
+    BudgetAsk, BusKeys, Delta, FromNode, Hello, MOST_ASKS, Refusal, Start, TenantShares, ToNode, VERSION,
+    Welcome,
 };
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
@@ -82,6 +83,8 @@ pub trait Desk {
     fn bus_keys(&self, served: &Served) -> Option<BusKeys>;
     /// A credential as of now.
     fn credential(&self, digest: Digest) -> impl Future<Output = Result<Vec<DialectEntry>, StoreError>>;
+    /// Divides rate limits: the shares of a node, where it may have any just now.
+    fn divide(&self, holder: HolderId, asks: Vec<BudgetAsk>) -> impl Future<Output = Vec<TenantShares>>;
     /// Takes a batch of usage into the log. Errors are for people.
     fn take_usage(&self, parcel: Parcel) -> impl Future<Output = Result<(), String>>;
 }
@@ -291,6 +294,10 @@ impl<P: Peer, D: Desk> Connection<P, D> {
                 following.present.applied(applied);
                 self.plane.acknowledge(following.id, applied);
                 Ok(())
+            }
+            Incoming::Message(FromNode::Budgets { asks }) if asks.len() <= MOST_ASKS => {
+                let shares = self.desk.divide(following.id, asks).await;
+                self.say(&ToNode::Shares { shares }).await
             }
             Incoming::Message(FromNode::Bye) => {
                 self.plane.leave(following.id);

@@ -2,6 +2,7 @@
 //! table is one of them.
 
 pub mod barrier;
+pub mod budgets;
 pub mod connection;
 pub mod deltas;
 pub mod feed;

@@ -187,11 +187,9 @@ impl Plane {
         let epoch = (self.entropy)();
         let confirmed = *self.confirmed.borrow();
         self.registry.register(epoch, confirmed).await?;
-        let before = self.epoch.send_replace(epoch);
-        // The new registration stands for all holders, those of the old one among them, so nobody needs to wait for that.
-        if let Err(error) = self.registry.evict(before).await {
-            tracing::debug!(%error, "the old registration stays until others forget it");
-        }
+        // An old registration stays until others forget it: whoever waits for that one does not know of this one, and would take
+        // its end for the end of all that was granted.
+        self.epoch.send_replace(epoch);
         Ok(())
     }
 

@@ -8,13 +8,14 @@ use actix_web::{HttpRequest, HttpResponse, get, rt, web};
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, Session};
 use nexus_domain::credential::Digest;
 use nexus_domain::validity::DialectEntry;
-use nexus_validator::control::message::{BusKeys, FromNode, LONGEST_FRAME};
+use nexus_validator::control::message::{BudgetAsk, BusKeys, FromNode, LONGEST_FRAME, TenantShares};
 use uuid::Uuid;
 
 use super::connection::{Admission, Connection, Desk, Gone, Incoming, Parcel, Peer};
 use super::deltas::Served;
+use super::holders::HolderId;
 use super::ports::StoreError;
-use super::{Certified, usage};
+use super::{Certified, budgets, usage};
 use crate::app::App;
 use crate::principal::NodeCaller;
 use crate::problem::{self, Problem};
@@ -119,6 +120,15 @@ impl Desk for Counter {
         let mut entries = self.app.log.credential(digest).await?;
         entries.retain(|held| self.node.sees_dialect(&held.dialect));
         Ok(entries)
+    }
+
+    async fn divide(&self, holder: HolderId, asks: Vec<BudgetAsk>) -> Vec<TenantShares> {
+        let served = |tenant| {
+            let dialect = self.app.verifier.validator.dialect_of_tenant(tenant);
+            dialect.is_some_and(|dialect| self.node.sees_dialect(&dialect.name))
+        };
+        let asks = asks.into_iter().filter(|asked| served(asked.tenant_id)).collect();
+        budgets::divide(&self.app.rate_budgets, holder, asks).await
     }
 
     async fn take_usage(&self, parcel: Parcel) -> Result<(), String> {

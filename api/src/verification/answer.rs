@@ -9,10 +9,12 @@ use nexus_domain::ids::{KeyId, LONGEST_ID, TenantId};
 use nexus_domain::verification::Code;
 #[cfg(doc)]
 use nexus_domain::verification::Rights;
-use nexus_validator::{Decision, Subject};
+use nexus_validator::{Decision, Limits, Subject};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
+
+use super::forward_auth::retry_after_seconds;
 
 /// A verdict.
 #[derive(Debug, Serialize, ToSchema)]
@@ -52,11 +54,21 @@ pub struct Accepted<'a> {
     /// From when on the secret is refused; `null`: never.
     #[schema(value_type = Option<String>)]
     expires_at: Option<DateTime<Utc>>,
-    /// Always empty: keys have no limits in this version.
-    #[schema(value_type = Vec<Object>)]
-    rate_limits: [u8; 0],
+    /// The dialect's limits that the request was counted against.
+    rate_limits: Vec<CountedLimit>,
     /// Up to which position of the log this node knows everything.
     position: u64,
+}
+
+/// A limit of a tenant's requests that were accepted.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CountedLimit {
+    /// At most so many
+    limit: u32,
+    /// in any stretch of so many seconds.
+    window_seconds: u64,
+    /// How many more this node could accept now. Other nodes may hold more.
+    remaining: u32,
 }
 
 /// The credential may not do what was asked.
@@ -83,7 +95,7 @@ pub struct Outward<'a> {
     status: u16,
     /// Headers by name.
     #[schema(value_type = BTreeMap<String, String>)]
-    headers: BTreeMap<&'a str, &'a str>,
+    headers: BTreeMap<&'a str, Cow<'a, str>>,
     /// The body: JSON as such, anything else as a text.
     #[schema(value_type = Object)]
     body: OutwardBody<'a>,
@@ -118,7 +130,7 @@ impl<'a> VerifyAnswer<'a> {
     /// What is told of a decision that this node made knowing the log up to `position`.
     pub(super) fn of(decision: &'a Decision<'_>, position: u64) -> Self {
         match (&decision.outcome, &decision.subject) {
-            (Ok(()), Some(subject)) => Self::Valid(Accepted::of(subject, position)),
+            (Ok(()), Some(subject)) => Self::Valid(Accepted::of(subject, counted(decision), position)),
             (Err(refused), _) => {
                 Self::Refused(Rejected::of(decision, refused.code, Cow::Borrowed(&refused.detail)))
             }
@@ -137,8 +149,21 @@ impl<'a> VerifyAnswer<'a> {
     }
 }
 
+/// What a decision was counted against.
+fn counted(decision: &Decision<'_>) -> Vec<CountedLimit> {
+    let (Limits::Within(remaining), Some(dialect)) = (decision.limits, decision.dialect) else {
+        return Vec::new();
+    };
+    let counted = dialect.rate_limits.iter().zip(remaining.iter()).map(|(limit, remaining)| CountedLimit {
+        limit: limit.limit(),
+        window_seconds: limit.window().as_secs(),
+        remaining,
+    });
+    counted.collect()
+}
+
 impl<'a> Accepted<'a> {
-    fn of(subject: &'a Subject, position: u64) -> Self {
+    fn of(subject: &'a Subject, rate_limits: Vec<CountedLimit>, position: u64) -> Self {
         let rights = subject.rights();
         Self {
             valid: true,
@@ -152,7 +177,7 @@ impl<'a> Accepted<'a> {
             expires_at: Some(subject.not_after())
                 .filter(|not_after| *not_after != i64::MAX)
                 .and_then(DateTime::from_timestamp_micros),
-            rate_limits: [],
+            rate_limits,
             position,
         }
     }
@@ -181,7 +206,9 @@ impl<'a> Accepted<'a> {
         }
         json.extend_from_slice(br#"],"expires_at":"#);
         serde_json::to_writer(&mut json, &self.expires_at)?;
-        json.extend_from_slice(br#","rate_limits":[],"position":"#);
+        json.extend_from_slice(br#","rate_limits":"#);
+        serde_json::to_writer(&mut json, &self.rate_limits)?;
+        json.extend_from_slice(br#","position":"#);
         serde_json::to_writer(&mut json, &self.position)?;
         json.push(b'}');
         Ok(json)
@@ -196,9 +223,14 @@ impl<'a> Rejected<'a> {
             let response = Outward { status, headers: BTreeMap::new(), body: OutwardBody::None(()) };
             return Self { valid: false, code, status, detail, response };
         };
+        let mut headers: BTreeMap<_, _> =
+            outward.headers.iter().map(|(name, value)| (name.as_str(), Cow::from(value.as_str()))).collect();
+        if let Limits::Exceeded(retry_after) = decision.limits {
+            headers.insert("retry-after", Cow::from(retry_after_seconds(retry_after).to_string()));
+        }
         let response = Outward {
             status: outward.status,
-            headers: outward.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+            headers,
             body: serde_json::from_str(&outward.body)
                 .map_or_else(|_| OutwardBody::Text(&outward.body), OutwardBody::Json),
         };
@@ -230,7 +262,7 @@ mod tests {
                 environment,
                 scopes: Scopes(scopes),
                 expires_at,
-                rate_limits: [],
+                rate_limits: Vec::new(),
                 position,
             };
             let written = String::from_utf8(accepted.to_json().unwrap()).unwrap();

@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use actix_http::Response;
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 use foldhash::fast::RandomState;
 use nexus_domain::credential::Digest;
@@ -18,7 +19,7 @@ use nexus_domain::dialect::Dialect;
 use nexus_domain::ids::LONGEST_ID;
 use nexus_domain::verification::{Question, Refused};
 use nexus_validator::usage_journal::UsageRecord;
-use nexus_validator::{Decision, Sight, Subject};
+use nexus_validator::{Decision, Limits, Sight, Subject};
 
 use super::Verifier;
 use super::hot::{HotRequest, HotRoute};
@@ -68,23 +69,36 @@ impl Door {
         &self.dialect.name
     }
 
-    /// Answers a request. `rest` is what its path has behind the dialect's name. `sight` is what it may be decided by.
-    pub(super) fn answer(
-        &self,
-        hot: HotRequest<'_>,
-        rest: &str,
-        sight: Result<Sight, Refused>,
-    ) -> Response<BoxBody> {
-        let answered = if rest.is_empty() {
-            forward_auth(self, &hot, sight)
-        } else {
-            Ok(appended(self, &hot, rest, sight))
+    /// Whether accepting a request may have to wait for a share of a rate limit.
+    pub(super) fn is_limited(&self) -> bool {
+        !self.dialect.rate_limits.is_empty()
+    }
+
+    /// Answers a request at once, by the table. `rest` is what its path has behind the dialect's name.
+    pub(super) fn answer(&self, hot: HotRequest<'_>, rest: &str) -> Response<BoxBody> {
+        let answered = asked(self, &hot, rest).map(|asked| {
+            let decision = decide(self, &hot, &asked, self.verifier.own_sight(hot.began));
+            conclude(self, &hot, &asked, &decision)
+        });
+        hot.finish(&self.verifier, HotRoute::ForwardAuth, answered)
+    }
+
+    /// As [`Door::answer`], asking others where the table may not be answered from, and keeping rate limits.
+    pub(super) async fn answer_slowly(&self, hot: HotRequest<'_>, rest: &str) -> Response<BoxBody> {
+        let answered = match asked(self, &hot, rest) {
+            Ok(asked) => {
+                let sight = self.verifier.sight(hot.began, || self.digest(&hot)).await;
+                let decision = decide(self, &hot, &asked, sight);
+                let decision = self.verifier.within_limits(decision).await;
+                Ok(conclude(self, &hot, &asked, &decision))
+            }
+            Err(problem) => Err(problem),
         };
         hot.finish(&self.verifier, HotRoute::ForwardAuth, answered)
     }
 
     /// The digest of the request's credential.
-    pub(super) fn digest(&self, hot: &HotRequest<'_>) -> Option<Digest> {
+    fn digest(&self, hot: &HotRequest<'_>) -> Option<Digest> {
         self.verifier.validator.digest_in_headers(&self.dialect, hot.headers.texts.iter().copied())
     }
 
@@ -158,76 +172,75 @@ struct Needs {
     ),
     responses((status = 200, description = "Accepted; `X-Nexus-Tenant`, `X-Nexus-Key` and `X-Nexus-Scopes` tell whose the credential is"), (status = 400, description = "The query asks for what the dialect does not have", body = problem::Document), (status = 401, description = "The dialect's own refusal"), (status = 403, description = "The dialect's own refusal"), (status = 404, body = problem::Document)),
 )]
-fn forward_auth(
-    door: &Door,
-    hot: &HotRequest<'_>,
-    sight: Result<Sight, Refused>,
-) -> Result<Response<BoxBody>, Problem> {
+fn forward_auth<'r>(door: &Door, hot: &'r HotRequest<'_>) -> Result<Asked<'r>, Problem> {
     let query = hot.head.uri.query().unwrap_or_default();
     let needs = door.needs(query).inspect_err(|_| door.warn(hot))?;
-    let said = if from_trusted_proxy(hot.head, &door.verifier.trusted_proxies) {
-        Said { method: hot.headers.original_method.text(), path: hot.headers.original_uri.text() }
-    } else {
-        Said { method: None, path: None }
-    };
-    Ok(decide(door, hot, &needs, said, sight))
+    let believed = from_trusted_proxy(hot.head, &door.verifier.trusted_proxies);
+    let method = if believed { hot.headers.original_method.text() } else { None };
+    let path = if believed { hot.headers.original_uri.text() } else { None };
+    Ok(Asked { needs, method, path, ip: hot.client_ip(&door.verifier.trusted_proxies) })
 }
 
 /// For gateways that repeat the caller's method and append its path and query, as Envoy's `ext_authz` does over HTTP. What the
 /// request needs cannot stand in the query then, so this tells whose the credential is and whether it may be used here.
-fn appended(
-    door: &Door,
-    hot: &HotRequest<'_>,
-    path: &str,
-    sight: Result<Sight, Refused>,
-) -> Response<BoxBody> {
+fn appended<'r>(door: &Door, hot: &'r HotRequest<'_>, path: &'r str) -> Asked<'r> {
     let needs = Needs { environment: None, scopes: Vec::new(), restrictions: BTreeMap::new() };
     let believed = from_trusted_proxy(hot.head, &door.verifier.trusted_proxies);
-    let said = Said { method: believed.then(|| hot.head.method.as_str()), path: believed.then_some(path) };
-    decide(door, hot, &needs, said, sight)
+    let (method, path) = (believed.then(|| hot.head.method.as_str()), believed.then_some(path));
+    Asked { needs: Rc::new(needs), method, path, ip: hot.client_ip(&door.verifier.trusted_proxies) }
 }
 
-/// What a trusted proxy says of the caller's request.
-struct Said<'a> {
+/// What is asked, and what a trusted proxy says of the caller's request.
+struct Asked<'a> {
+    needs: Rc<Needs>,
     method: Option<&'a str>,
     path: Option<&'a str>,
+    ip: Option<IpAddr>,
 }
 
-fn decide(
-    door: &Door,
+fn asked<'r>(door: &Door, hot: &'r HotRequest<'_>, rest: &'r str) -> Result<Asked<'r>, Problem> {
+    if rest.is_empty() { forward_auth(door, hot) } else { Ok(appended(door, hot, rest)) }
+}
+
+fn decide<'d>(
+    door: &'d Door,
     hot: &HotRequest<'_>,
-    needs: &Needs,
-    said: Said<'_>,
+    asked: &Asked<'_>,
     sight: Result<Sight, Refused>,
-) -> Response<BoxBody> {
-    let (verifier, dialect) = (&door.verifier, &door.dialect);
-    let ip = hot.client_ip(&verifier.trusted_proxies);
+) -> Decision<'d> {
+    let sight = match sight {
+        Ok(sight) => sight,
+        Err(refused) => return Decision::refused(refused, &door.dialect),
+    };
     let question = Question {
-        environment: needs.environment.as_deref(),
-        method: Some(said.method.unwrap_or(UNKNOWN_METHOD)),
-        ip,
-        required_scopes: &needs.scopes,
-        restrictions: Some(&needs.restrictions),
+        environment: asked.needs.environment.as_deref(),
+        method: Some(asked.method.unwrap_or(UNKNOWN_METHOD)),
+        ip: asked.ip,
+        required_scopes: &asked.needs.scopes,
+        restrictions: Some(&asked.needs.restrictions),
         ..Question::default()
     };
     let headers = hot.headers.texts.iter().copied();
-    let decision = match sight {
-        Ok(sight) => {
-            verifier.validator.verify_headers(&sight, dialect, headers, &question, hot.began.unix_micros)
-        }
-        Err(refused) => Decision::refused(refused, dialect),
-    };
-    verifier.record(UsageRecord {
+    door.verifier.validator.verify_headers(&sight, &door.dialect, headers, &question, hot.began.unix_micros)
+}
+
+fn conclude(
+    door: &Door,
+    hot: &HotRequest<'_>,
+    asked: &Asked<'_>,
+    decision: &Decision<'_>,
+) -> Response<BoxBody> {
+    door.verifier.record(UsageRecord {
         at: hot.began.unix_micros,
         key: decision.subject.as_ref().map(Subject::used),
         code: decision.code(),
-        method: said.method,
-        path: said.path,
-        ip,
+        method: asked.method,
+        path: asked.path,
+        ip: asked.ip,
         request_id: hot.id_given.then(|| hot.id.as_str()),
         client_version: hot.headers.client_version,
     });
-    respond(dialect, &decision)
+    respond(&door.dialect, decision)
 }
 
 fn needs(query: &str, dialect: &Dialect) -> Result<Needs, Problem> {
@@ -271,9 +284,17 @@ fn respond(dialect: &Dialect, decision: &Decision<'_>) -> Response<BoxBody> {
             for (name, value) in &refusal.headers {
                 response.insert_header((name.as_str(), value.as_str()));
             }
+            if let Limits::Exceeded(retry_after) = decision.limits {
+                response.insert_header((RETRY_AFTER, retry_after_seconds(retry_after)));
+            }
             response.body(refusal.body.clone()).into()
         }
     }
+}
+
+/// For `Retry-After` (RFC 9110, section 10.2.3): whole seconds, at least one.
+pub(super) fn retry_after_seconds(time: Duration) -> u64 {
+    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
 fn accept(subject: &Subject) -> Response<BoxBody> {

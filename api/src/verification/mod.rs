@@ -101,13 +101,12 @@ where
         let path = request.path();
         if let Some((door, rest)) = self.door(path) {
             let hot = HotRequest::of(request.head(), &self.verifier);
-            if !self.verifier.reads_through(hot.began) {
-                let sight = self.verifier.own_sight(hot.began);
-                return Either::Left(ready(Ok(door.answer(hot, rest, sight))));
+            if !door.is_limited() && !self.verifier.reads_through(hot.began) {
+                return Either::Left(ready(Ok(door.answer(hot, rest))));
             }
             let (door, rest) = (Rc::clone(door), rest.to_owned());
             drop(hot);
-            return Either::Right(Either::Left(Box::pin(read_through(door, request, rest))));
+            return Either::Right(Either::Left(Box::pin(answer_slowly(door, request, rest))));
         }
         if path == verify::PATH && request.method() == Method::POST {
             return Either::Right(Either::Left(Box::pin(verify::answer(Rc::clone(&self.verifier), request))));
@@ -125,10 +124,8 @@ impl<S> FrontService<S> {
     }
 }
 
-/// Forward auth by what an API node reads, while the own table may not be answered from.
-async fn read_through(door: Rc<Door>, request: Request, rest: String) -> Answered {
-    let verifier = door.verifier();
-    let hot = HotRequest::of(request.head(), verifier);
-    let sight = verifier.sight(hot.began, || door.digest(&hot)).await;
-    Ok(door.answer(hot, &rest, sight))
+/// Forward auth that may have to wait for others.
+async fn answer_slowly(door: Rc<Door>, request: Request, rest: String) -> Answered {
+    let hot = HotRequest::of(request.head(), door.verifier());
+    Ok(door.answer_slowly(hot, &rest).await)
 }

@@ -9,10 +9,11 @@ use nexus_domain::verification::{Code, Refused};
 use nexus_infrastructure::clock::SharedClock;
 use nexus_infrastructure::config::UsageDetail;
 use nexus_infrastructure::entropy::SharedEntropy;
+use nexus_validator::budget::Budgets;
 use nexus_validator::lease::Lease;
 use nexus_validator::read_through::{ReadThrough, Unanswered};
 use nexus_validator::usage_journal::{UsageJournal, UsageRecord};
-use nexus_validator::{Sight, Validator};
+use nexus_validator::{Decision, Sight, Validator};
 
 use super::hot::{HotDurations, Moment};
 
@@ -28,6 +29,8 @@ pub struct Verifier {
     pub clock: SharedClock,
     /// Where ids of requests come from.
     pub entropy: SharedEntropy,
+    /// The shares of rate limits that accepted requests count against.
+    pub budgets: Arc<Budgets>,
     /// Where decisions are recorded.
     pub usage: UsageJournal,
     /// What is recorded of each request.
@@ -72,6 +75,11 @@ impl Verifier {
     /// Whether a request of this moment has to wait for an API node.
     pub(crate) fn reads_through(&self, now: Moment) -> bool {
         self.lease.holds(now.monotonic).is_none() && self.read_through.is_some()
+    }
+
+    /// A decision with its dialect's limits kept.
+    pub(crate) async fn within_limits<'v>(&self, decision: Decision<'v>) -> Decision<'v> {
+        decision.within_limits(&self.budgets, || self.clock.monotonic()).await
     }
 
     /// Whether a request of this instant would be decided on.

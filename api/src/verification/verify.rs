@@ -17,7 +17,7 @@ use futures::StreamExt as _;
 use nexus_domain::dialect::Dialect;
 use nexus_domain::verification::{Code, Question, Refused};
 use nexus_validator::usage_journal::UsageRecord;
-use nexus_validator::{Decision, Subject};
+use nexus_validator::{Decision, Limits, Subject};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -132,7 +132,7 @@ async fn verify(
     };
     let decision = decide(verifier, &asked, &question, now).await?;
     known_names(&decision, &asked)?;
-    let decision = hide_foreign(decision, &asker);
+    let decision = verifier.within_limits(hide_foreign(decision, &asker)).await;
     verifier.record(UsageRecord {
         at: now.unix_micros,
         key: decision.subject.as_ref().map(Subject::used),
@@ -238,6 +238,7 @@ async fn decide<'v>(
                     outcome: Err(refused),
                     dialect,
                     subject: None,
+                    limits: Limits::NotCounted,
                 }),
             }
         }
@@ -327,6 +328,7 @@ fn hide_foreign<'v>(decision: Decision<'v>, asker: &Asker) -> Decision<'v> {
             outcome: Err(Refused::new(Code::Unknown, "no such credential")),
             dialect: decision.dialect,
             subject: None,
+            limits: Limits::NotCounted,
         },
         Some(_) | None => decision,
     }

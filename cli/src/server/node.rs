@@ -12,8 +12,10 @@ use actix_web::{HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use nexus_api::app::{self, App};
 use nexus_api::expiry;
+use nexus_api::nodes::budgets::ask_for_own;
 use nexus_api::nodes::deltas::Deltas;
 use nexus_api::nodes::feed;
+use nexus_api::nodes::holders::HolderId;
 use nexus_api::nodes::log::JournalLog;
 use nexus_api::nodes::plane::Plane;
 use nexus_api::nodes::ports::Log;
@@ -32,10 +34,12 @@ use nexus_infrastructure::entropy::SystemEntropy;
 use nexus_infrastructure::gate::Gate;
 use nexus_infrastructure::journal::{Journal, JournalOptions};
 use nexus_infrastructure::personal_data::{PersonalData, PersonalDataError};
+use nexus_infrastructure::rate_budgets::RateBudgets;
 use nexus_infrastructure::registry::{Registry, RegistryWatch};
 use nexus_infrastructure::vault::Vault;
 use nexus_projections::{LONGEST_PAGE, Projections, tenant_list};
 use nexus_validator::Validator;
+use nexus_validator::budget::Budgets;
 use nexus_validator::lease::Lease;
 use nexus_validator::usage_journal::{UsageJournal, UsageJournalOptions, drain};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -146,6 +150,8 @@ impl Node {
         if !foundation.database.is_postgres() {
             plane.succeed_earlier_runs().await?;
         }
+        let rate_budgets = RateBudgets::new(foundation.database.clone(), gate.clock().clone());
+        let budgets = Arc::new(Budgets::new());
         let mut tasks = vec![
             tokio::spawn(feed::follow(
                 Arc::clone(&log),
@@ -154,6 +160,13 @@ impl Node {
                 stop.subscribe(),
             )),
             tokio::spawn(Arc::clone(&plane).run(stop.subscribe())),
+            tokio::spawn(ask_for_own(
+                rate_budgets.clone(),
+                Arc::clone(&budgets),
+                HolderId { node: node_id, incarnation: node_id },
+                gate.clock().clone(),
+                stop.subscribe(),
+            )),
             tokio::spawn(drain(segments, IntoLog(Arc::clone(&gate)), config.usage.window, told)),
             tokio::spawn(expiry::sweep(Arc::clone(&gate), projections.clone(), stop.subscribe())),
         ];
@@ -171,6 +184,7 @@ impl Node {
             validator: Arc::clone(&validator),
             lease,
             read_through: None,
+            budgets,
             clock: gate.clock().clone(),
             entropy: gate.entropy().clone(),
             usage: usage.clone(),
@@ -183,6 +197,7 @@ impl Node {
             projections: projections.clone(),
             plane: Arc::clone(&plane),
             log,
+            rate_budgets,
             nodes_are_certified: config.server.tls.as_ref().is_some_and(|tls| tls.node_ca.is_some()),
             verifier: Arc::new(verifier),
             public_url: config.server.public_url.clone(),

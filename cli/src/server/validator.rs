@@ -54,6 +54,7 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartFailure> {
         validator: Arc::clone(node.validator()),
         lease: Arc::clone(node.lease()),
         read_through: Some(node.read_through().clone()),
+        budgets: Arc::clone(node.budgets()),
         clock,
         entropy,
         usage: node.usage().clone(),

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use super::follower::{Follower, Violation};
 use super::link::{Dial, Frame, Link, LinkError};
-use super::message::{BusKeys, FromNode, ToNode};
+use super::message::{BudgetAsk, BusKeys, FromNode, MOST_ASKS, ToNode};
+use crate::budget::{Budgets, TICK};
 use crate::clock::Clock;
 
 /// How often the right to answer is asked for.
@@ -50,6 +51,7 @@ pub struct ControlClient<D> {
     follower: Arc<Mutex<Follower>>,
     clock: Arc<dyn Clock>,
     connection: watch::Sender<Connection>,
+    budgets: Arc<Budgets>,
     stop: watch::Receiver<bool>,
 }
 
@@ -61,7 +63,14 @@ impl<D: Dial> ControlClient<D> {
         clock: Arc<dyn Clock>,
         stop: watch::Receiver<bool>,
     ) -> Self {
-        Self { dial, follower, clock, connection: watch::Sender::default(), stop }
+        let (connection, budgets) = (watch::Sender::default(), Arc::default());
+        Self { dial, follower, clock, connection, budgets, stop }
+    }
+
+    /// The shares of rate limits that the client asks for.
+    #[must_use]
+    pub const fn budgets(&self) -> &Arc<Budgets> {
+        &self.budgets
     }
 
     /// How the stream is.
@@ -131,12 +140,20 @@ impl<D: Dial> ControlClient<D> {
         confirmed.mark_changed();
         let mut renew = tokio::time::interval(RENEW_EVERY);
         renew.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut ask = tokio::time::interval(TICK);
+        ask.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut stop = self.stop.clone();
         let mut patience = Patience::new();
         loop {
             tokio::select! {
                 frame = link.receive() => {
                     let (message, text) = read(frame?)?;
+                    if let ToNode::Shares { shares } = &message {
+                        let now = self.clock.boottime();
+                        for given in shares {
+                            self.budgets.granted(given.tenant_id, &given.shares, now);
+                        }
+                    }
                     let granted = matches!(message, ToNode::Grant(_));
                     let loading = self.with(|follower| {
                         let was_loading = !follower.is_following();
@@ -159,6 +176,13 @@ impl<D: Dial> ControlClient<D> {
                     if let Some(question) = self.with(|follower| follower.renew(now)) {
                         patience.asked();
                         send(link, &question).await?;
+                    }
+                }
+                () = due(&self.budgets, &mut ask) => {
+                    let asks = self.budgets.requests(self.clock.boottime());
+                    for asks in asks.chunks(MOST_ASKS) {
+                        let asks = asks.iter().map(|(tenant, ask)| BudgetAsk { tenant_id: *tenant, ask: ask.clone() });
+                        send(link, &FromNode::Budgets { asks: asks.collect() }).await?;
                     }
                 }
                 () = tokio::time::sleep_until(patience.until()) => return Err(LinkError::Silent.into()),
@@ -201,6 +225,14 @@ impl Patience {
 
     fn until(&self) -> Instant {
         self.unanswered.map_or(self.heard + SNAPSHOT_WITHIN, |asked| asked + ANSWERS_WITHIN)
+    }
+}
+
+/// Returns when there may be something to ask for.
+async fn due(budgets: &Budgets, tick: &mut tokio::time::Interval) {
+    tokio::select! {
+        () = budgets.due() => {}
+        _ = tick.tick() => {}
     }
 }
 

@@ -173,6 +173,7 @@ impl Follower {
             ToNode::Refused { detail, .. } => Err(Violation::Refused(detail)),
             ToNode::Found { .. }
             | ToNode::NotFound { .. }
+            | ToNode::Shares { .. }
             | ToNode::Taken { .. }
             | ToNode::NotTaken { .. } => Ok(()),
         }

@@ -6,6 +6,8 @@
 //! in it, so that a node sees a gap by itself.
 
 use nexus_domain::credential::Digest;
+use nexus_domain::ids::TenantId;
+use nexus_domain::rate_limit::{Ask, Shares};
 use nexus_domain::validity::Entry;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -42,8 +44,34 @@ pub enum FromNode {
         /// SHA-256 of the secret.
         digest: Digest,
     },
+    /// Asks for shares of rate limits.
+    Budgets {
+        /// One for each tenant, and no more than [`MOST_ASKS`].
+        asks: Vec<BudgetAsk>,
+    },
     /// The node answers nothing from its table any more: nobody needs to wait for it.
     Bye,
+}
+
+/// The most asks in a message.
+pub const MOST_ASKS: usize = 256;
+
+/// A node's ask for a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetAsk {
+    /// Whose limits.
+    pub tenant_id: TenantId,
+    /// What is asked.
+    pub ask: Ask,
+}
+
+/// A node's shares of a tenant's limits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantShares {
+    /// Whose limits.
+    pub tenant_id: TenantId,
+    /// What is given.
+    pub shares: Shares,
 }
 
 /// Who a node is, and what it has.
@@ -100,6 +128,11 @@ pub enum ToNode {
     NotFound {
         /// That of the question.
         id: u64,
+    },
+    /// Shares of rate limits. What was asked for and is not among them is not given just now.
+    Shares {
+        /// One for each tenant.
+        shares: Vec<TenantShares>,
     },
     /// A batch of usage is in the log.
     Taken {

@@ -1,0 +1,65 @@
+//! Rate limits in the verdict: an accepted request counts against its dialect's limits, by the node's share of them.
+
+use std::time::Duration;
+
+use nexus_domain::verification::{Code, Refused};
+
+use crate::budget::{Budgets, Refusal, Remaining};
+use crate::verify::Decision;
+
+/// How long a request may wait, once, for the first share of a tenant that the node has not served for a while.
+const FIRST_SHARE_WITHIN: Duration = Duration::from_millis(50);
+
+/// How a decision stands to its dialect's limits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Limits {
+    /// It was not counted: there are none, or the request is refused for another reason.
+    #[default]
+    NotCounted,
+    /// It was counted; so much is left on this node.
+    Within(Remaining),
+    /// It was refused for a limit, and could be accepted after this time.
+    Exceeded(Duration),
+}
+
+impl Decision<'_> {
+    /// Whether accepting costs something.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        self.outcome.is_ok() && self.dialect.is_some_and(|dialect| !dialect.rate_limits.is_empty())
+    }
+
+    /// The decision with the limits kept: counted, or refused with [`Code::RateLimited`]. Waits 50 ms at the most, and only for a
+    /// tenant that the node has not served for a while. `now` reads the clock of the lease.
+    #[must_use]
+    pub async fn within_limits(mut self, budgets: &Budgets, now: impl Fn() -> Duration) -> Self {
+        let (Some(dialect), Some(subject)) = (self.dialect, &self.subject) else { return self };
+        if !self.is_limited() {
+            return self;
+        }
+        let (tenant, limits) = (subject.tenant_id(), &dialect.rate_limits);
+        let mut admitted = budgets.admit(tenant, limits, 1, now());
+        if matches!(admitted, Err(Refusal::NoShare { .. })) {
+            // Whether or not it came: the next look decides.
+            let _late = tokio::time::timeout(FIRST_SHARE_WITHIN, budgets.first_share(tenant)).await;
+            admitted = budgets.admit(tenant, limits, 1, now());
+        }
+        let (detail, retry_after) = match admitted {
+            Ok(remaining) => {
+                self.limits = Limits::Within(remaining);
+                return self;
+            }
+            Err(Refusal::Exceeded { limit, retry_after }) => {
+                let (most, seconds) = (limit.limit(), limit.window().as_secs());
+                let detail = format!("the tenant's limit of {most} requests in {seconds} s is used up");
+                (detail, retry_after)
+            }
+            Err(Refusal::NoShare { retry_after }) => {
+                ("this node has no share of the tenant's rate limit yet".to_owned(), retry_after)
+            }
+        };
+        self.outcome = Err(Refused::new(Code::RateLimited, detail));
+        self.limits = Limits::Exceeded(retry_after);
+        self
+    }
+}
