@@ -137,7 +137,9 @@ impl Barrier {
         for at in 0..self.bounds.nodes {
             let node = &state.nodes[at];
             for api in 0..self.bounds.apis {
-                for ago in 0..=node.age {
+                // Where only more leases count, a Renew that brings none is left out: it could but delay a Confirm.
+                let longer = |ago: &u8| !self.bounds.eager || node.table.lease < self.bounds.lease - ago;
+                for ago in (0..=node.age).filter(longer) {
                     actions.push(Action::Renew { node: at, api, ago });
                 }
             }

@@ -55,9 +55,32 @@ const ONE_NODE: Bounds = Bounds {
     at_least: 0,
 };
 
-/// Everything that can happen to an API node.
-pub(crate) const EVICTION: Bounds =
-    Bounds { name: "eviction", new_epochs: 1, suspensions: 1, at_least: 1_000_000, ..ONE_NODE };
+/// Everything that can happen to an API node, and clocks that agree.
+pub(crate) const EVICTION: Bounds = Bounds {
+    name: "eviction",
+    lost_ticks: 0,
+    gained_ticks: 0,
+    new_epochs: 1,
+    suspensions: 1,
+    at_least: 8_000,
+    ..ONE_NODE
+};
+
+pub(crate) const EVICTION_SLOW_NODE: Bounds =
+    Bounds { name: "eviction, a slow node", lost_ticks: 1, at_least: 60_000, ..EVICTION };
+
+pub(crate) const EVICTION_FAST_APIS: Bounds =
+    Bounds { name: "eviction, fast API nodes", gained_ticks: 1, at_least: 150_000, ..EVICTION };
+
+/// Both, which is dear, and so with the shortest lease.
+const EVICTION_DRIFT: Bounds = Bounds {
+    name: "eviction, a slow node and fast API nodes",
+    lease: 1,
+    lost_ticks: 1,
+    gained_ticks: 1,
+    at_least: 200_000,
+    ..EVICTION
+};
 
 /// Every step by itself, between one node and one API node.
 pub(crate) const STEP_BY_STEP: Bounds = Bounds {
@@ -66,58 +89,88 @@ pub(crate) const STEP_BY_STEP: Bounds = Bounds {
     node_restarts: 1,
     slow_renewals: true,
     eager: false,
-    at_least: 50_000,
+    at_least: 80_000,
     ..ONE_NODE
 };
 
 /// A second event before or behind the revocation, so that a delta can come before the one it follows.
-pub(crate) const GAPS: Bounds =
-    Bounds { name: "gaps", node_restarts: 0, slow_renewals: false, other_events: 1, ..STEP_BY_STEP };
+pub(crate) const GAPS: Bounds = Bounds {
+    name: "gaps",
+    node_restarts: 0,
+    slow_renewals: false,
+    other_events: 1,
+    at_least: 70_000,
+    ..STEP_BY_STEP
+};
 
 /// A node whose cache keeps some of the log.
-pub(crate) const RESTARTS: Bounds =
-    Bounds { name: "restarts", apis: 1, node_restarts: 1, other_events: 1, at_least: 1_000, ..ONE_NODE };
+const RESTARTS: Bounds =
+    Bounds { name: "restarts", apis: 1, node_restarts: 1, other_events: 1, at_least: 8_000, ..ONE_NODE };
 
 pub(crate) const TWO_NODES: Bounds =
-    Bounds { name: "two nodes", nodes: 2, apis: 1, at_least: 5_000, ..ONE_NODE };
+    Bounds { name: "two nodes", nodes: 2, apis: 1, at_least: 7_000, ..ONE_NODE };
 
 /// API nodes that validate themselves.
 pub(crate) const OWN_TABLES: Bounds = Bounds {
     name: "own tables",
     nodes: 0,
+    lost_ticks: 0,
     own_tables: true,
     new_epochs: 1,
     suspensions: 1,
-    at_least: 50_000,
-    ..ONE_NODE
-};
-
-/// Every step of an API node that validates itself.
-pub(crate) const OWN_STEP_BY_STEP: Bounds = Bounds {
-    name: "own table, step by step",
-    nodes: 0,
-    own_tables: true,
-    eager: false,
     at_least: 100_000,
     ..ONE_NODE
 };
 
+/// Every step of API nodes that validate themselves.
+pub(crate) const OWN_STEP_BY_STEP: Bounds = Bounds {
+    name: "own tables, step by step",
+    new_epochs: 0,
+    suspensions: 0,
+    eager: false,
+    at_least: 40_000,
+    ..OWN_TABLES
+};
+
 /// At different API nodes.
-pub(crate) const TWO_REVOKES: Bounds =
-    Bounds { name: "two revokes", revokes: 2, at_least: 100_000, ..ONE_NODE };
+const TWO_REVOKES: Bounds = Bounds { name: "two revokes", revokes: 2, at_least: 100_000, ..ONE_NODE };
 
 /// What every run of the tests checks.
-pub(crate) const SHORT: [Bounds; 8] =
-    [EVICTION, STEP_BY_STEP, GAPS, RESTARTS, TWO_NODES, OWN_TABLES, OWN_STEP_BY_STEP, TWO_REVOKES];
+pub(crate) const SHORT: [Bounds; 11] = [
+    EVICTION,
+    EVICTION_SLOW_NODE,
+    EVICTION_FAST_APIS,
+    EVICTION_DRIFT,
+    STEP_BY_STEP,
+    GAPS,
+    RESTARTS,
+    TWO_NODES,
+    OWN_TABLES,
+    OWN_STEP_BY_STEP,
+    TWO_REVOKES,
+];
 
 /// What is checked by command.
-pub(crate) const LONG: [Bounds; 8] = [
-    EVICTION,
-    Bounds { name: "a longer lease", lease: 3, ..EVICTION },
-    Bounds { name: "more epochs", new_epochs: 2, ..EVICTION },
-    Bounds { name: "step by step, two API nodes", apis: 2, node_restarts: 0, ..STEP_BY_STEP },
-    Bounds { name: "restarts and gaps, two API nodes", apis: 2, ..RESTARTS },
+pub(crate) const LONG: [Bounds; 9] = [
+    Bounds { name: "eviction, drift, a longer lease", lease: 2, ..EVICTION_DRIFT },
+    Bounds { name: "eviction, two new epochs", new_epochs: 2, ..EVICTION_SLOW_NODE },
+    Bounds { name: "eviction, two suspensions", suspensions: 2, ..EVICTION_SLOW_NODE },
+    Bounds { name: "eviction, step by step", eager: false, ..EVICTION },
+    Bounds {
+        name: "step by step, two API nodes",
+        apis: 2,
+        node_restarts: 0,
+        slow_renewals: false,
+        ..STEP_BY_STEP
+    },
+    Bounds { name: "restarts, two API nodes", apis: 2, ..RESTARTS },
     Bounds { name: "two nodes, two API nodes", apis: 2, ..TWO_NODES },
-    Bounds { name: "own tables beside a node", nodes: 1, own_tables: true, ..ONE_NODE },
-    Bounds { name: "two revokes, a new epoch", new_epochs: 1, ..TWO_REVOKES },
+    Bounds { name: "own tables beside a node", nodes: 1, lost_ticks: 1, gained_ticks: 0, ..OWN_TABLES },
+    Bounds {
+        name: "two revokes, a new epoch",
+        new_epochs: 1,
+        suspensions: 1,
+        gained_ticks: 0,
+        ..TWO_REVOKES
+    },
 ];

@@ -1,6 +1,9 @@
 //! The protocol with one thing wrong. Each breaks a property, which says what the thing is there for.
 
-use crate::bounds::{Bounds, EVICTION, GAPS, OWN_STEP_BY_STEP, OWN_TABLES, STEP_BY_STEP, TWO_NODES};
+use crate::bounds::{
+    Bounds, EVICTION, EVICTION_FAST_APIS, EVICTION_SLOW_NODE, GAPS, OWN_STEP_BY_STEP, OWN_TABLES,
+    STEP_BY_STEP, TWO_NODES,
+};
 use crate::properties::{ACKED_IS_VISIBLE, NO_GAPS, NO_STALE_ACCEPT, NO_UNFENCED_LEASE};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,11 +59,11 @@ pub(crate) enum Variant {
 /// Each with the smallest bounds that show it and with the property that it must break.
 pub(crate) const BROKEN: [(Variant, Bounds, &str); 31] = [
     (Variant::LeaseFromReceipt, STEP_BY_STEP, NO_STALE_ACCEPT),
-    (Variant::LeaseFromReceipt, Bounds { lease: 3, ..OWN_STEP_BY_STEP }, NO_STALE_ACCEPT),
+    (Variant::LeaseFromReceipt, OWN_STEP_BY_STEP, NO_STALE_ACCEPT),
     (Variant::CachedTail, STEP_BY_STEP, NO_STALE_ACCEPT),
-    (Variant::NoMarginInWait, EVICTION, NO_STALE_ACCEPT),
-    (Variant::NoMarginInHolder, EVICTION, NO_STALE_ACCEPT),
-    (Variant::NoMarginInEviction, EVICTION, NO_STALE_ACCEPT),
+    (Variant::NoMarginInWait, EVICTION_SLOW_NODE, NO_STALE_ACCEPT),
+    (Variant::NoMarginInHolder, EVICTION_SLOW_NODE, NO_STALE_ACCEPT),
+    (Variant::NoMarginInEviction, EVICTION_FAST_APIS, NO_STALE_ACCEPT),
     (Variant::ClockStops, EVICTION, NO_STALE_ACCEPT),
     (Variant::LeaseSurvivesRestart, STEP_BY_STEP, NO_STALE_ACCEPT),
     (Variant::GrantToEarlierIncarnation, STEP_BY_STEP, NO_STALE_ACCEPT),
