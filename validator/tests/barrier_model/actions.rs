@@ -2,7 +2,7 @@
 //! no step of its own, and a process that is down is one that takes none until it restarts.
 
 use crate::Barrier;
-use crate::state::{APIS, Api, EPOCHS, Left, NODES, Phase, Registration, Seq, State, every_row};
+use crate::state::{APIS, Api, EPOCHS, Left, NODES, Phase, Registration, Revoke, Seq, State, every_row};
 use crate::variants::Variant;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,11 @@ pub(crate) enum Action {
     RecordLate {
         api: usize,
         node: usize,
+    },
+    /// A broken variant forgets the holder.
+    Disconnect {
+        node: usize,
+        api: usize,
     },
     UseGrant {
         node: usize,
@@ -142,6 +147,9 @@ impl Barrier {
                 for ago in (0..=node.age).filter(longer) {
                     actions.push(Action::Renew { node: at, api, ago });
                 }
+            }
+            if self.is(Variant::HolderDroppedOnDisconnect) {
+                actions.extend((0..self.bounds.apis).map(|api| Action::Disconnect { node: at, api }));
             }
             for (left, grant) in node.table.grants.iter() {
                 if grant.tail <= node.table.visible.last() || self.is(Variant::GrantBeforeTail) {
@@ -261,6 +269,12 @@ impl Barrier {
         }
     }
 
+    pub(crate) fn may_return(&self, revoke: &Revoke) -> bool {
+        revoke
+            .outcome()
+            .is_some_and(|as_what| as_what == Phase::Confirmed || !self.is(Variant::LaggardsAwaited))
+    }
+
     pub(crate) fn actions_of_revokes(&self, state: &State, actions: &mut Vec<Action>) {
         let early = self.is(Variant::RegistryBeforeCommit) || self.is(Variant::WaitFromRequest);
         let mut room_for_others = state.head;
@@ -271,7 +285,7 @@ impl Barrier {
                 Phase::Committed => actions.push(Action::ReadRegistry { revoke }),
                 Phase::Waiting | Phase::Confirmed | Phase::Waited | Phase::Aborted => {}
             }
-            if state.revokes[revoke].outcome().is_some() {
+            if self.may_return(&state.revokes[revoke]) {
                 actions.push(Action::Return { revoke });
             }
             room_for_others -= u8::from(state.revokes[revoke].seq > 0);

@@ -151,8 +151,9 @@ pub(crate) const SHORT: [Bounds; 11] = [
 ];
 
 /// What is checked by command.
-pub(crate) const LONG: [Bounds; 9] = [
-    Bounds { name: "eviction, drift, a longer lease", lease: 2, ..EVICTION_DRIFT },
+pub(crate) const LONG: [Bounds; 10] = [
+    Bounds { name: "eviction, a slow node and fast API nodes, a longer lease", lease: 2, ..EVICTION_DRIFT },
+    Bounds { name: "eviction, a slow node, a longer lease", lease: 3, ..EVICTION_SLOW_NODE },
     Bounds { name: "eviction, two new epochs", new_epochs: 2, ..EVICTION_SLOW_NODE },
     Bounds { name: "eviction, two suspensions", suspensions: 2, ..EVICTION_SLOW_NODE },
     Bounds { name: "eviction, step by step", eager: false, ..EVICTION },

@@ -37,7 +37,7 @@ impl Barrier {
         self.hasten_evictions(state);
         state.settle(self.bounds.revokes);
         for revoke in 0..self.bounds.revokes {
-            if state.revokes[revoke].outcome().is_some() {
+            if self.may_return(&state.revokes[revoke]) {
                 self.step(state, Action::Return { revoke });
             }
         }

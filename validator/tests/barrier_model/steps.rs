@@ -27,6 +27,7 @@ impl Barrier {
                     state.nodes[node].table.grants.add(left, grant);
                 }
             }
+            Action::Disconnect { node, api } => state.apis[api].holders[node] = Default::default(),
             Action::UseGrant { node, left } => self.use_grant(&mut state.nodes[node].table, left),
             Action::Receive { node, seq } => self.receive(state, node, |events| events.with(seq)),
             Action::Resync { node, upto } => self.receive(state, node, |_| Events::up_to(upto)),

@@ -4,7 +4,7 @@ use crate::bounds::{
     Bounds, EVICTION, EVICTION_FAST_APIS, EVICTION_SLOW_NODE, GAPS, OWN_STEP_BY_STEP, OWN_TABLES,
     STEP_BY_STEP, TWO_NODES,
 };
-use crate::properties::{ACKED_IS_VISIBLE, NO_GAPS, NO_STALE_ACCEPT, NO_UNFENCED_LEASE};
+use crate::properties::{ACKED_IS_VISIBLE, NEVER_BLOCKED, NO_GAPS, NO_STALE_ACCEPT, NO_UNFENCED_LEASE};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Variant {
@@ -30,6 +30,8 @@ pub(crate) enum Variant {
     AckByNodeId,
     /// A holder is recorded when its Grant is sent, not when its Renew arrives.
     HolderAfterRead,
+    /// A holder is forgotten when its connection ends, as if its lease ended too.
+    HolderDroppedOnDisconnect,
     /// Head and registration are read apart, the head first.
     RegistrationReadApart,
     /// An API node grants though the registry has its epoch suspended, or no more.
@@ -48,6 +50,8 @@ pub(crate) enum Variant {
     RegistryBeforeCommit,
     /// A revocation counts its wait from when it was asked for.
     WaitFromRequest,
+    /// A revocation waits for whoever does not confirm for as long as it takes.
+    LaggardsAwaited,
     /// A revocation waits for the nodes of its own API node alone.
     OwnNodesAlone,
     /// An API node confirms what its own table does not show.
@@ -57,7 +61,7 @@ pub(crate) enum Variant {
 }
 
 /// Each with the smallest bounds that show it and with the property that it must break.
-pub(crate) const BROKEN: [(Variant, Bounds, &str); 31] = [
+pub(crate) const BROKEN: [(Variant, Bounds, &str); 33] = [
     (Variant::LeaseFromReceipt, STEP_BY_STEP, NO_STALE_ACCEPT),
     (Variant::LeaseFromReceipt, OWN_STEP_BY_STEP, NO_STALE_ACCEPT),
     (Variant::CachedTail, STEP_BY_STEP, NO_STALE_ACCEPT),
@@ -74,6 +78,7 @@ pub(crate) const BROKEN: [(Variant, Bounds, &str); 31] = [
     (Variant::AckBeforeApply, STEP_BY_STEP, ACKED_IS_VISIBLE),
     (Variant::AckByNodeId, TWO_NODES, NO_STALE_ACCEPT),
     (Variant::HolderAfterRead, EVICTION, NO_STALE_ACCEPT),
+    (Variant::HolderDroppedOnDisconnect, EVICTION, NO_STALE_ACCEPT),
     (Variant::RegistrationReadApart, EVICTION, NO_STALE_ACCEPT),
     (Variant::EvictWithoutFence, EVICTION, NO_STALE_ACCEPT),
     (Variant::EvictWithoutFence, EVICTION, NO_UNFENCED_LEASE),
@@ -85,6 +90,7 @@ pub(crate) const BROKEN: [(Variant, Bounds, &str); 31] = [
     (Variant::RenewSpansEpochs, EVICTION, NO_STALE_ACCEPT),
     (Variant::RegistryBeforeCommit, EVICTION, NO_STALE_ACCEPT),
     (Variant::WaitFromRequest, EVICTION, NO_STALE_ACCEPT),
+    (Variant::LaggardsAwaited, STEP_BY_STEP, NEVER_BLOCKED),
     (Variant::OwnNodesAlone, EVICTION, NO_STALE_ACCEPT),
     (Variant::OwnTableNotAwaited, OWN_TABLES, NO_STALE_ACCEPT),
     (Variant::OwnLeaseWithoutFence, OWN_TABLES, NO_STALE_ACCEPT),
