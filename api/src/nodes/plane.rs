@@ -274,6 +274,12 @@ impl Plane {
         asked.unwrap_or_else(|_| Err(StoreError("the store did not answer in time".to_owned())))
     }
 
+    /// The log's end, read from the store.
+    pub(super) async fn head(&self) -> Result<u64, StoreError> {
+        let epoch = *self.epoch.borrow();
+        Ok(self.standing(epoch).await?.head)
+    }
+
     /// After others have taken this process for dead: what it gave has ended for them, so it begins anew, and its nodes do.
     async fn register_anew(&self, epoch: Uuid) {
         if *self.epoch.borrow() != epoch {
