@@ -99,6 +99,12 @@ impl Subject {
         self.found.slot().tenant.id
     }
 
+    /// Whether its owner's keys are refused for now.
+    #[must_use]
+    pub fn tenant_suspended(&self) -> bool {
+        self.found.slot().tenant.suspended()
+    }
+
     /// Which of the key's secrets was presented; 1 for the first.
     #[must_use]
     pub fn version(&self) -> u32 {
