@@ -3,6 +3,7 @@
 //! tail is there.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use nexus_validator::Validator;
 use nexus_validator::control::follower::{Follower, Identity};
 use nexus_validator::control::message::{Delta, FromNode, Grant, Start, ToNode, Welcome};
 use nexus_validator::control::observer::Unobserved;
-use nexus_validator::lease::Lease;
+use nexus_validator::lease::{LENGTH, Lease};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
@@ -192,6 +193,8 @@ struct Node {
     validator: Arc<Validator>,
     lease: Arc<Lease>,
     now: Duration,
+    /// The tail of each right that was granted, by its end.
+    tails: HashMap<Duration, u64>,
     stream: Stream,
     /// Whether its table has ever been filled since it was emptied.
     complete: bool,
@@ -256,15 +259,11 @@ impl Node {
                 let Some(FromNode::Renew { t0, .. }) = self.follower.renew(self.now) else {
                     panic!("a node that follows asks")
                 };
+                // The stream may yet have to bring what the tail needs.
                 let tail = between(0, head, read);
-                // The API node sends everything up to there before.
-                if log.changed_by(tail) <= place {
-                    let before = self.lease.until();
-                    self.hear(ToNode::Grant(Grant { t0, epoch: EPOCH, from: place, tail }));
-                    if self.lease.until() > before {
-                        assert!(self.validator.applied() >= tail, "a right before its tail is there");
-                    }
-                }
+                let from = log.changed_by(tail).max(place.min(tail));
+                self.tails.insert(Duration::from_nanos(t0) + LENGTH, tail);
+                self.hear(ToNode::Grant(Grant { t0, epoch: EPOCH, from, tail }));
             }
             (Step::Break, _) => self.stream = Stream::Closed,
             _ => {}
@@ -285,7 +284,8 @@ impl StateMachineTest for Node {
         let follower =
             Follower::new(identity, Arc::clone(&validator), Arc::clone(&lease), None, Box::new(Unobserved));
         let now = Duration::from_secs(1);
-        Node { follower, validator, lease, now, stream: Stream::Closed, complete: false }
+        let tails = HashMap::new();
+        Node { follower, validator, lease, now, tails, stream: Stream::Closed, complete: false }
     }
 
     fn apply(mut node: Node, log: &Log, step: Step) -> Node {
@@ -300,6 +300,9 @@ impl StateMachineTest for Node {
         }
         let applied = node.validator.applied();
         assert!(applied <= log.head());
+        if let Some(until) = node.lease.until() {
+            assert!(node.tails.get(&until).is_some_and(|tail| *tail <= applied), "a right before its tail");
+        }
         let later: Vec<Facts> = (applied..=log.head()).map(|position| log.facts(position)).collect();
         for key in 0..KEYS {
             let subject = node.validator.key_of(&digest(key)).expect("the table has every key");
