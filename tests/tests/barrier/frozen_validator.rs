@@ -50,7 +50,7 @@ fn a_validator_that_goes_on_as_soon_as_the_revocation_is_answered_accepts_nothin
         eventually("it is refused", || {
             (target.ask().verdict == Verdict::Refused("REVOKED".to_owned())).then_some(())
         });
-        let seen = observer.finish();
+        let seen = judge::finish(observer, revoked.answered, slice::from_ref(&name));
         judge::in_time(&seen, &revoked);
         judge::never_accepted(&seen, revoked.answered, slice::from_ref(&name));
         assert!(revoked.receipt["lapsed"].as_u64() >= Some(1), "it was waited for: {}", revoked.receipt);
@@ -76,9 +76,9 @@ fn freeze_one(cluster: &Cluster) {
     cluster.await_back(&client);
 
     let over = Instant::now();
-    let seen = observer.finish();
-    judge::in_time(&seen, &revoked);
     let all: Vec<String> = nodes.into_iter().map(|(node, _)| node).collect();
+    let seen = judge::finish(observer, revoked.answered, &all);
+    judge::in_time(&seen, &revoked);
     judge::never_accepted(&seen, revoked.answered, &all);
     judge::served(&seen, &healthy, disturbed, over);
     assert!(revoked.receipt["lapsed"].as_u64() >= Some(1), "it was waited for: {}", revoked.receipt);

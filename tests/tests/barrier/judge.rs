@@ -6,11 +6,13 @@
 
 use std::time::{Duration, Instant};
 
-use nexus_tests::Verdict;
-use nexus_tests::observer::{Seen, Sight};
+use nexus_tests::observer::{Observer, Seen, Sight};
+use nexus_tests::{Verdict, eventually};
 
 use crate::cluster::{DOOMED, Revoked, STAYS};
 
+/// How long a node may answer after it last asked for the right to.
+pub(crate) const LEASE: Duration = Duration::from_secs(3);
 /// The promise: no revocation waits longer than this for anybody.
 const PROMISED: Duration = Duration::from_millis(3100);
 /// For the request, its commit, and what it reads for its answer.
@@ -28,10 +30,22 @@ pub(crate) fn never_accepted(seen: &Seen, at: Instant, nodes: &[String]) {
     let late: Vec<String> = wrong.iter().map(|sight| describe(sight, at)).collect();
     assert!(late.is_empty(), "accepted after the revocation was answered:\n{}", late.join("\n"));
     for node in nodes {
-        let asked = seen.about(DOOMED).filter(|sight| sight.node == *node && sight.began > at);
-        let answered = asked.filter(|sight| !matches!(sight.verdict, Verdict::Failed(_))).count();
-        assert!(answered > 0, "{node} was asked after the revocation was answered");
+        assert!(was_asked(seen, at, node), "{node} was asked after the revocation was answered");
     }
+}
+
+/// Ends the observer when every one of these nodes has answered a question about the key that was asked after `at`.
+pub(crate) fn finish(observer: Observer, at: Instant, nodes: &[String]) -> Seen {
+    eventually("all are asked once more", || {
+        let seen = observer.so_far();
+        nodes.iter().all(|node| was_asked(&seen, at, node)).then_some(())
+    });
+    observer.finish()
+}
+
+fn was_asked(seen: &Seen, at: Instant, node: &str) -> bool {
+    let mut asked = seen.about(DOOMED).filter(|sight| sight.node == node && sight.began > at);
+    asked.any(|sight| !matches!(sight.verdict, Verdict::Failed(_)))
 }
 
 fn describe(sight: &Sight, at: Instant) -> String {
@@ -75,4 +89,13 @@ pub(crate) fn served(seen: &Seen, nodes: &[String], from: Instant, to: Instant) 
             "{node} was asked"
         );
     }
+}
+
+/// These nodes accepted nothing at all in answer to what was asked between two instants.
+pub(crate) fn silent(seen: &Seen, nodes: &[String], from: Instant, to: Instant) {
+    let between = |sight: &&Sight| sight.began > from && sight.ended < to && nodes.contains(&sight.node);
+    let accepted = [DOOMED, STAYS].map(|about| seen.accepted_after(about, from));
+    let wrong: Vec<String> =
+        accepted.into_iter().flatten().filter(between).map(|sight| describe(sight, from)).collect();
+    assert!(wrong.is_empty(), "accepted by whoever has no right to:\n{}", wrong.join("\n"));
 }

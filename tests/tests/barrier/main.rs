@@ -16,4 +16,12 @@
 mod cluster;
 mod judge;
 
+mod changes;
+mod cloned;
+mod credential;
+mod cut_off;
+mod frozen_api;
 mod frozen_validator;
+mod killed;
+mod servers;
+mod usage;

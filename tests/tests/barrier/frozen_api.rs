@@ -1,0 +1,42 @@
+//! An API node to which validating nodes are attached stands still.
+
+use std::time::{Duration, Instant};
+
+use nexus_tests::eventually;
+
+use crate::cluster::{Cluster, Plan, api, validator};
+use crate::judge;
+
+/// Two lease times, and a little.
+const FROZEN: Duration = Duration::from_millis(6300);
+
+#[test]
+fn validators_of_an_api_node_that_stands_still_move_on_and_serve_throughout() {
+    let plan = Plan { apis: 2, validators: 2, ..Plan::default() };
+    let Some(cluster) = Cluster::postgres_or_skip("a frozen API node", &plan) else { return };
+    let all_follow = |api: usize| {
+        let url = Some(cluster.apis[api].url());
+        cluster.validators.iter().all(|validator| validator.follows() == url).then_some(())
+    };
+    eventually("the first API node is followed", || all_follow(0));
+    let frozen = cluster.admin(0);
+    let mut observer = cluster.observe();
+
+    let disturbed = Instant::now();
+    cluster.apis[0].freeze();
+    let revoked = std::thread::scope(|scope| {
+        let revoking = scope.spawn(|| cluster.revoke(1));
+        cluster.ask_aside(&mut observer, &api(0), &frozen, FROZEN);
+        revoking.join().expect("the revocation")
+    });
+    all_follow(1).expect("the second API node is followed by then");
+    cluster.apis[0].thaw();
+    cluster.await_back(&frozen);
+
+    let over = Instant::now();
+    let all = [api(0), api(1), validator(0), validator(1)];
+    let seen = judge::finish(observer, revoked.answered, &all);
+    judge::in_time(&seen, &revoked);
+    judge::never_accepted(&seen, revoked.answered, &all);
+    judge::served(&seen, &[api(1), validator(0), validator(1)], disturbed, over);
+}
