@@ -1,7 +1,8 @@
 //! A running `nexus validator`: a validating node in a process of its own, which can be frozen, killed and started again.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -41,11 +42,29 @@ pub fn free_port() -> u16 {
         .expect("a free port")
 }
 
+/// What a validating node runs in.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// The address that it listens on.
+    pub ip: IpAddr,
+    /// What comes before the program on its command line, such as `ip netns exec …`. It must become the program.
+    pub within: Vec<String>,
+    /// Environment variables.
+    pub variables: Vec<(String, String)>,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self { ip: Ipv4Addr::LOCALHOST.into(), within: Vec::new(), variables: Vec::new() }
+    }
+}
+
 /// A validating node. Killed when it is dropped.
 pub struct Validator {
     process: Process,
     address: SocketAddr,
     folder: PathBuf,
+    surroundings: Surroundings,
 }
 
 impl Validator {
@@ -67,8 +86,17 @@ impl Validator {
     /// When the folder cannot be written.
     #[must_use]
     pub fn begin(folder: &Path, credential: &str, urls: &[String]) -> Self {
+        Self::begin_in(Surroundings::default(), folder, credential, urls)
+    }
+
+    /// As [`Validator::begin`], elsewhere.
+    ///
+    /// # Panics
+    /// When the folder cannot be written.
+    #[must_use]
+    pub fn begin_in(surroundings: Surroundings, folder: &Path, credential: &str, urls: &[String]) -> Self {
         std::fs::create_dir_all(folder).unwrap();
-        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let address = SocketAddr::new(surroundings.ip, free_port());
         let text = |text: &str| Value::from(text).to_string();
         let options = Options::default()
             .set("server.listen", &text(&address.to_string()))
@@ -76,7 +104,7 @@ impl Validator {
             .set("control.credential", &text(credential))
             .set("node.data", &text(&folder.join("data").display().to_string()));
         std::fs::write(folder.join("validator.toml"), options.toml()).unwrap();
-        Self { process: run(folder), address, folder: folder.to_owned() }
+        Self { process: run(folder, &surroundings), address, folder: folder.to_owned(), surroundings }
     }
 
     /// Waits until it says that it may answer.
@@ -118,7 +146,7 @@ impl Validator {
     /// When it runs.
     pub fn run_again(&mut self) {
         assert!(!self.process.is_running(), "it still runs");
-        self.process = run(&self.folder);
+        self.process = run(&self.folder, &self.surroundings);
     }
 
     /// SIGSTOP: it stands still and keeps its connections.
@@ -166,10 +194,16 @@ impl Validator {
     }
 }
 
-fn run(folder: &Path) -> Process {
-    let mut command = command::command();
-    Process::start(
-        "nexus validator",
-        command.arg("validator").arg("--config").arg(folder.join("validator.toml")),
-    )
+fn run(folder: &Path, surroundings: &Surroundings) -> Process {
+    let mut command = match &surroundings.within[..] {
+        [] => command::command(),
+        [first, rest @ ..] => {
+            let mut command = command::uninfluenced(Command::new(first));
+            command.args(rest).arg(command::nexus());
+            command
+        }
+    };
+    command.envs(surroundings.variables.iter().cloned());
+    command.arg("validator").arg("--config").arg(folder.join("validator.toml"));
+    Process::start("nexus validator", &mut command)
 }

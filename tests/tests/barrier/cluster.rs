@@ -21,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) validators: usize,
     /// Whether validating nodes reach API nodes by proxies that a test can cut.
     pub(crate) proxied: bool,
+    /// Whether API nodes listen on all addresses of the machine.
+    pub(crate) everywhere: bool,
     /// Further settings of the API nodes.
     pub(crate) options: Options,
 }
@@ -61,7 +63,8 @@ impl Cluster {
 
     pub(crate) fn on(store: Store, plan: &Plan) -> Self {
         let serve = |_| {
-            let listen = format!("\"127.0.0.1:{}\"", free_port());
+            let ip = if plan.everywhere { "0.0.0.0" } else { "127.0.0.1" };
+            let listen = format!("\"{ip}:{}\"", free_port());
             Node::serve(&store, &plan.options.clone().set("server.listen", &listen))
         };
         let apis: Vec<Node> = (0..plan.apis).map(serve).collect();

@@ -15,13 +15,16 @@
 
 mod cluster;
 mod judge;
+mod namespace;
 
 mod changes;
+mod clock;
 mod cloned;
 mod credential;
 mod cut_off;
 mod frozen_api;
 mod frozen_validator;
 mod killed;
+mod network;
 mod servers;
 mod usage;
