@@ -168,7 +168,7 @@ impl Cluster {
     /// questions when it goes on.
     pub(crate) fn ask_aside(&self, observer: &mut Observer, name: &str, client: &Client, time: Duration) {
         const PATIENCE: Duration = Duration::from_secs(20);
-        const EVERY: Duration = Duration::from_millis(200);
+        const EVERY: Duration = Duration::from_millis(150);
         let verify =
             Target::verify(name, DOOMED, client.clone(), simple(&self.doomed.secret)).within(PATIENCE);
         let gateway = Client::new(client.url());

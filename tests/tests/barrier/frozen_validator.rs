@@ -66,9 +66,15 @@ fn freeze_one(cluster: &Cluster) {
 
     let disturbed = Instant::now();
     cluster.validators[0].freeze();
-    let revoked = std::thread::scope(|scope| {
+    let (revoked, creating, created) = std::thread::scope(|scope| {
         // By the API node that the frozen one does not follow, where there is another.
-        let revoking = scope.spawn(|| cluster.revoke(cluster.apis.len() - 1));
+        let revoking = scope.spawn(|| {
+            let revoked = cluster.revoke(cluster.apis.len() - 1);
+            // What only gives something does not wait for it as long.
+            let created = Instant::now();
+            let _created = cluster.keys(0).create(&json!({"name": "Created meanwhile"}));
+            (revoked, created, Instant::now())
+        });
         cluster.ask_aside(&mut observer, &name, &client, FROZEN);
         revoking.join().expect("the revocation")
     });
@@ -79,6 +85,7 @@ fn freeze_one(cluster: &Cluster) {
     let all: Vec<String> = nodes.into_iter().map(|(node, _)| node).collect();
     let seen = judge::finish(observer, revoked.answered, &all);
     judge::in_time(&seen, &revoked);
+    judge::created_in_time(&seen, creating, created);
     judge::never_accepted(&seen, revoked.answered, &all);
     judge::served(&seen, &healthy, disturbed, over);
     assert!(revoked.receipt["lapsed"].as_u64() >= Some(1), "it was waited for: {}", revoked.receipt);

@@ -15,6 +15,8 @@ use crate::cluster::{DOOMED, Revoked, STAYS};
 pub(crate) const LEASE: Duration = Duration::from_secs(3);
 /// The promise: no revocation waits longer than this for anybody.
 const PROMISED: Duration = Duration::from_millis(3100);
+/// A creation waits for nobody longer than this.
+const CREATED: Duration = Duration::from_secs(1);
 /// For the request, its commit, and what it reads for its answer.
 const HANDLING: Duration = Duration::from_millis(500);
 /// Hops of a revocation between processes: the client, both API nodes, the store, and a validating node, there and back.
@@ -60,6 +62,13 @@ pub(crate) fn in_time(seen: &Seen, revoked: &Revoked) {
     let took = revoked.took();
     eprintln!("the revocation took {took:?} (longest stall {stall:?}): {}", revoked.receipt);
     assert!(took < bound, "the revocation took {took:?}, longer than {bound:?}");
+}
+
+/// A creation was answered in the time that is promised, whoever stood still.
+pub(crate) fn created_in_time(seen: &Seen, called: Instant, answered: Instant) {
+    let bound = CREATED + HANDLING + HOPS * seen.longest_stall(called, answered);
+    let took = answered - called;
+    assert!(took < bound, "the creation took {took:?}, longer than {bound:?}");
 }
 
 /// These nodes accepted the other key throughout, between two instants. Where the machine stood still for longer than a lease

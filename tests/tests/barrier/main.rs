@@ -18,6 +18,7 @@ mod judge;
 mod namespace;
 
 mod changes;
+mod chaos;
 mod clock;
 mod cloned;
 mod credential;
@@ -26,5 +27,7 @@ mod frozen_api;
 mod frozen_validator;
 mod killed;
 mod network;
+mod repeated;
+mod restarted_api;
 mod servers;
 mod usage;

@@ -10,6 +10,8 @@ use crate::cluster::{Cluster, Plan, STAYS, validator};
 
 /// Longer than the ten milliseconds that a kill may lose.
 const WRITTEN: Duration = Duration::from_millis(50);
+/// By how much later each kill falls than the one before, up to behind the batch that goes out once a second.
+const LATER: Duration = Duration::from_millis(330);
 /// What would be counted twice comes with a later batch.
 const ANOTHER_BATCH: Duration = Duration::from_millis(2500);
 
@@ -19,9 +21,9 @@ fn uses_on_validators_are_counted_exactly_once_whoever_is_killed() {
     let Some(mut cluster) = Cluster::postgres_or_skip("uses on validators", &plan) else { return };
     let key = cluster.keys(0).create(&json!({"name": "Counted"}));
     let mut uses = 0;
-    for round in 0..3 {
-        uses += use_it(&cluster, &key, 40);
-        std::thread::sleep(WRITTEN);
+    for round in 0..4 {
+        uses += use_it(&cluster, &key, 30);
+        std::thread::sleep(WRITTEN + LATER * u32::try_from(round).expect("a few rounds"));
         cluster.validators[round % 2].kill();
         cluster.validators[round % 2].run_again();
         cluster.validators[round % 2].await_ready();
