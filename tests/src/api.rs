@@ -100,6 +100,20 @@ impl Keys {
         self.client.post(&self.path(key, "/revoke"), &json!({}))
     }
 
+    /// As [`Keys::create`], where it is possible that nobody answers.
+    #[must_use]
+    pub fn try_create(&self, body: &Value) -> Option<Issued> {
+        let answer = self.client.try_send("POST", &self.base, Some(body.to_string().as_bytes())).ok()?;
+        (answer.status == 201).then(|| Issued::of(answer.json()))
+    }
+
+    /// As [`Keys::revoke`], where it is possible that nobody answers: whether it succeeded.
+    #[must_use]
+    pub fn try_revoke(&self, key: &str) -> bool {
+        let answer = self.client.try_send("POST", &self.path(key, "/revoke"), Some(b"{}"));
+        answer.is_ok_and(|answer| answer.status == 200)
+    }
+
     /// How often each outcome occurred, so far as it came in.
     #[must_use]
     pub fn usage(&self, key: &str) -> Value {

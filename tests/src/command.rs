@@ -28,7 +28,12 @@ pub fn nexus() -> PathBuf {
 /// A `nexus` command that nothing in the environment of the tests influences.
 #[must_use]
 pub fn command() -> Command {
-    let mut command = Command::new(nexus());
+    uninfluenced(Command::new(nexus()))
+}
+
+/// A command that hands the program nothing of the environment of the tests.
+#[must_use]
+pub fn uninfluenced(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("NEXUS_") {
             command.env_remove(name);

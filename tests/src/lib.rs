@@ -23,17 +23,25 @@
 )]
 
 pub mod api;
+pub mod broker;
 pub mod command;
 pub mod http;
 pub mod node;
+pub mod observer;
+pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod store;
+pub mod validator;
 pub mod wait;
 
 pub use self::api::{Issued, Keys, Tenant, verify, verify_with};
 pub use self::command::{Finished, nexus, run};
 pub use self::http::{Answer, Client, raw};
 pub use self::node::{Node, Options};
+pub use self::observer::{Observer, Seen, Target, Verdict};
 pub use self::process::Process;
+pub use self::proxy::Proxy;
 pub use self::store::{Store, stores};
+pub use self::validator::{Validator, free_port, node_credential};
 pub use self::wait::{eventually, patience, until};

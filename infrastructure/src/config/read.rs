@@ -79,8 +79,9 @@ impl NexusConfig {
 
     /// What a complaint was made about has its default here, or a place-holder: nobody gets to see it.
     fn read(source: &mut Source) -> Self {
+        let node_ca = source.text("server.tls.node_ca").map(PathBuf::from);
         Self {
-            server: server(source, SocketAddr::from(([127, 0, 0, 1], 8080))),
+            server: server(source, SocketAddr::from(([127, 0, 0, 1], 8080)), node_ca),
             database: database(source),
             bus: bus(source),
             security: SecurityConfig {
@@ -110,7 +111,7 @@ impl ValidatorConfig {
 
     fn read(source: &mut Source) -> Self {
         Self {
-            server: server(source, SocketAddr::from(([127, 0, 0, 1], 9090))),
+            server: server(source, SocketAddr::from(([127, 0, 0, 1], 9090)), None),
             control: control(source),
             bus: bus(source),
             node: NodeConfig { data: folder(source, "node.data", "nexus-node") },
@@ -121,7 +122,7 @@ impl ValidatorConfig {
     }
 }
 
-fn server(source: &mut Source, listen: SocketAddr) -> ServerConfig {
+fn server(source: &mut Source, listen: SocketAddr, node_ca: Option<PathBuf>) -> ServerConfig {
     let listen = source
         .parsed("server.listen", |text| {
             text.parse().map_err(|_| {
@@ -138,7 +139,6 @@ fn server(source: &mut Source, listen: SocketAddr) -> ServerConfig {
         });
     let certificate = source.text("server.tls.certificate").map(PathBuf::from);
     let key = source.text("server.tls.key").map(PathBuf::from);
-    let node_ca = source.text("server.tls.node_ca").map(PathBuf::from);
     let tls = match (certificate, key) {
         (Some(certificate), Some(key)) => Some(TlsConfig { certificate, key, node_ca }),
         (None, None) => {

@@ -3,10 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use nexus_tests::broker::Broker;
 use nexus_tests::{Client, Node, Options, Store, Tenant};
 use serde_json::json;
 
-use crate::broker::Broker;
 use crate::commands::Command;
 use crate::consumer::Consumer;
 use crate::{load, log};

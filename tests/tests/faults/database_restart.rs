@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use nexus_tests::postgres::Server;
 use nexus_tests::{Client, Node, Options, Store, Tenant, patience, until};
 use serde_json::json;
 
 use crate::commands::{Command, Sent, complete};
-use crate::postgres::Server;
 use crate::replay::check_read_models;
 use crate::{load, log};
 

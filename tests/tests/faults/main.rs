@@ -10,12 +10,10 @@
     reason = "what a test cannot have fails it, in its helpers as well; it measures real time and says what it skips"
 )]
 
-mod broker;
 mod commands;
 mod consumer;
 mod load;
 mod log;
-mod postgres;
 
 mod broker_outage;
 mod crash;

@@ -7,11 +7,13 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use nexus_tests::{Process, until};
 use tempfile::TempDir;
 
+use crate::process::Process;
+use crate::wait::until;
+
 /// The broker, with an Erlang port mapper of its own. Gone when it is dropped.
-pub(crate) struct Broker {
+pub struct Broker {
     program: PathBuf,
     ports: [u16; 3],
     server: Option<Process>,
@@ -21,7 +23,11 @@ pub(crate) struct Broker {
 
 impl Broker {
     /// Starts one where `NEXUS_TEST_RABBITMQ_SERVER` names the program.
-    pub(crate) fn start(test: &str) -> Option<Self> {
+    ///
+    /// # Panics
+    /// When it cannot be started, as all methods.
+    #[must_use]
+    pub fn start(test: &str) -> Option<Self> {
         let program = std::env::var("NEXUS_TEST_RABBITMQ_SERVER").ok().filter(|program| !program.is_empty());
         let Some(program) = program.map(PathBuf::from) else {
             eprintln!("{test}: skipped, NEXUS_TEST_RABBITMQ_SERVER is not set");
@@ -45,12 +51,14 @@ impl Broker {
         Some(broker)
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Its address for `bus.url`.
+    #[must_use]
+    pub fn url(&self) -> String {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.ports[0])
     }
 
     /// Starts the server, again if need be, with the data it had, and waits until it answers.
-    pub(crate) fn run(&mut self) {
+    pub fn run(&mut self) {
         let path = |name: &str| self.folder.path().join(name);
         let mut command = Command::new(&self.program);
         // With input allowed, its script becomes the server instead of waiting for it, and signals arrive.
@@ -72,14 +80,14 @@ impl Broker {
     }
 
     /// Ends the server with a signal: `TERM` in good order, `KILL` at once.
-    pub(crate) fn end(&mut self, signal: &str) {
+    pub fn end(&mut self, signal: &str) {
         self.signal(signal);
         let mut server = self.server.take().expect("a running broker");
         server.wait(Duration::from_secs(30)).expect("RabbitMQ ends");
     }
 
     /// Sends a signal, such as `STOP` and `CONT`, to the server and its helpers.
-    pub(crate) fn signal(&self, signal: &str) {
+    pub fn signal(&self, signal: &str) {
         let group = format!("-{}", self.server.as_ref().expect("a running broker").pid());
         let sent = Command::new("kill").args(["-s", signal, "--", &group]).status().unwrap();
         assert!(sent.success(), "RabbitMQ cannot be sent {signal}");

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use nexus_tests::{Process, patience, until};
 use tempfile::TempDir;
 
+use crate::process::Process;
+use crate::wait::{patience, until};
+
 /// The server. Its data is gone when it is dropped.
-pub(crate) struct Server {
+pub struct Server {
     programs: PathBuf,
     port: u16,
     process: Option<Process>,
@@ -19,7 +21,11 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts one where `NEXUS_TEST_PG_BIN` names the folder of the programs.
-    pub(crate) fn start(test: &str) -> Option<Self> {
+    ///
+    /// # Panics
+    /// When it cannot be started, as all methods.
+    #[must_use]
+    pub fn start(test: &str) -> Option<Self> {
         let programs = std::env::var("NEXUS_TEST_PG_BIN").ok().filter(|folder| !folder.is_empty());
         let Some(programs) = programs.map(PathBuf::from) else {
             eprintln!("{test}: skipped, NEXUS_TEST_PG_BIN is not set");
@@ -40,19 +46,21 @@ impl Server {
         Some(server)
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Its address for `database.url`.
+    #[must_use]
+    pub fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
     /// What `pg_ctl stop -m immediate` does: every process of the server ends at once, without a checkpoint.
-    pub(crate) fn stop_immediately(&mut self) {
+    pub fn stop_immediately(&mut self) {
         let mut process = self.process.take().expect("a running server");
         process.signal("QUIT");
         process.wait(patience()).expect("an immediate stop is one");
     }
 
     /// Sends `STOP` or `CONT` to every process of the server: a machine that hangs, or a network that swallows packets.
-    pub(crate) fn signal_all(&self, signal: &str) {
+    pub fn signal_all(&self, signal: &str) {
         let server = self.process.as_ref().expect("a running server");
         let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", server.pid())).unwrap();
         // The first: what it forks meanwhile would not be in the list.
@@ -64,7 +72,7 @@ impl Server {
     }
 
     /// Starts it, again if need be, and waits until it has recovered.
-    pub(crate) fn run(&mut self) {
+    pub fn run(&mut self) {
         let port = self.port.to_string();
         let mut server = self.program("postgres");
         server.args(["-p", &port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]);
