@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use nexus_api::nodes::barrier::{Effect, Moved};
+use nexus_api::nodes::barrier::{ADDS_WITHIN, Effect, Moved};
 use nexus_api::nodes::connection::{Admission, Connection, Desk, Parcel};
 use nexus_api::nodes::deltas::{Deltas, Served};
 use nexus_api::nodes::feed;
@@ -179,7 +179,8 @@ impl Serving {
         world.note(host, &format!("{moved:?} is answered after {took:?}: {confirmation:?}"));
         world.oracle.timed(world, host, took);
         let all = confirmation.lapsed == 0;
-        if change.reduces() || all {
+        // One that only adds may give up waiting, and then it does not know of everybody.
+        if change.reduces() || (all && took < ADDS_WITHIN) {
             world.oracle.settled(position);
         }
         world.oracle.tally(|figures| match effect {

@@ -76,6 +76,7 @@ fn simulate(seed: u64, broken: Option<Broken>, aloud: bool) -> Outcome {
             faults::happen(&world, FAULTS).await;
             world.note(world::STORE, "is where nothing goes wrong any more");
             tokio::time::sleep(SETTLES).await;
+            watch::loaded(&world).await;
             administrators.iter().for_each(tokio::task::JoinHandle::abort);
             tokio::time::sleep(Duration::from_secs(2)).await;
             watch::end(&world);
@@ -135,8 +136,9 @@ fn number(name: &str) -> Option<u64> {
 fn tell(outcome: &Outcome) {
     let Figures { requests, answered, accepted, reduced, waited, added, faults, forgotten } = outcome.figures;
     eprintln!(
-        "seed {}: trace {:016x}; {requests} requests, {answered} answered, {accepted} accepted; {reduced} changes took \
-         something away, {waited} of them waited for rights to end; {added} added; {faults} faults; {forgotten} found a table that was forgotten under them",
+        "seed {} has trace {:016x}: {requests} requests, {answered} answered, {accepted} accepted, {forgotten} beside a table \
+         that was forgotten; {reduced} changes that took something away, {waited} of them after rights had ended; {added} that \
+         added; {faults} faults",
         outcome.seed, outcome.trace
     );
 }

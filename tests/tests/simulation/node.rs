@@ -53,15 +53,13 @@ impl Observer for Watching {
         self.forgotten.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn snapshot(&mut self, _: &[Entry]) {}
+    fn message(&mut self, _: &str, _: u64) {}
 
-    fn loaded(&mut self, _: u64) {
+    fn loaded(&mut self) {
         self.whole.store(true, Ordering::Relaxed);
     }
 
-    fn delta(&mut self, _: &Delta) {}
-
-    fn granted(&mut self, _: Duration) {}
+    fn reached(&mut self, _: u64) {}
 }
 
 /// Starts a process with what was left of another one.
@@ -104,6 +102,13 @@ pub(crate) fn start(world: &Arc<World>, host: usize, kept: Kept) {
         }
     });
     load::clients(world, host, run, &Table { validator, lease, acknowledged, forgotten });
+}
+
+impl Running {
+    /// Whether it was told to stop.
+    pub(crate) fn stops(&self) -> bool {
+        *self.stop.borrow()
+    }
 }
 
 /// A node says that it shows everything up to a position. Whatever is asked from now on must be answered so.

@@ -7,8 +7,8 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use nexus_domain::verification::{Code, Question};
-use nexus_validator::Validator;
 use nexus_validator::lease::{Lease, Permit};
+use nexus_validator::{Sight, Validator};
 
 use crate::history::{DIALECT, WRITES};
 use crate::world::World;
@@ -160,5 +160,5 @@ pub(crate) fn verdict(
     let scopes = if writes { vec![WRITES.to_owned()] } else { Vec::new() };
     let question = Question { required_scopes: &scopes, ..Question::default() };
     let dialect = validator.dialect(DIALECT).unwrap();
-    validator.verify_digest(permit, dialect, digest, &question, 0).code()
+    validator.verify_digest(&Sight::Table(permit), dialect, digest, &question, 0).code()
 }

@@ -61,6 +61,7 @@ fn nothing_is_wrong(world: &World, host: usize, api: usize) -> bool {
     world.hosts[host].runs()
         && world.hosts[api].runs()
         && world.api(api).is_some()
+        && world.node(host).as_ref().is_some_and(|running| !running.stops())
         && world.store.is_well()
         && paths.iter().all(|path| world.network.is_well(*path))
 }
@@ -78,6 +79,15 @@ fn availability(world: &World, host: usize, api: usize, well: &mut Well) {
         well.since = None;
         let what = format!("it could have had the right to answer from {api} for {within:?}, and has none");
         world.oracle.accuse(world, host, &what);
+    }
+}
+
+/// Returns when every node may have what it needs: one whose API node fell silent while it sent everything waits for long.
+pub(crate) async fn loaded(world: &World) {
+    let whole = |host| world.node(host).as_ref().is_none_or(|running| running.whole.load(Ordering::Relaxed));
+    let until = Instant::now() + LOADED_WITHIN;
+    while Instant::now() < until && !(APIS..APIS + NODES).all(whole) {
+        sleep(LOOK_EVERY).await;
     }
 }
 
@@ -111,6 +121,7 @@ pub(crate) fn end(world: &World) {
             let found = verdict(&validator, permit(), &history.digest(key), true);
             if !history.verdicts(key, true, head, head).contains(&found) {
                 world.oracle.accuse(world, host, &format!("key {key} is {found} in the end"));
+                break;
             }
         }
     }
