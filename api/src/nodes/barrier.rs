@@ -96,8 +96,9 @@ impl Plane {
         let began = self.clock().monotonic();
         let own = *self.epoch().borrow();
         let mut view = self.registered().await;
+        others.known = view.nodes.iter().map(|other| other.epoch).chain([own]).collect();
         let mut waited_for: HashSet<Uuid> =
-            view.nodes.iter().map(|other| other.epoch).filter(|epoch| *epoch != own).collect();
+            others.known.iter().copied().filter(|epoch| *epoch != own).collect();
         let mut suspended = false;
         loop {
             others.look(&view, &mut waited_for, position);
@@ -106,6 +107,7 @@ impl Plane {
             }
             let left = REPORTS_WITHIN.saturating_sub(self.clock().monotonic().saturating_sub(began));
             tokio::select! {
+                biased;
                 () = self.registry().changed(view.number) => {}
                 () = tokio::time::sleep(left), if !suspended => {
                     suspended = true;
@@ -146,10 +148,24 @@ struct Others {
     lapsed: u32,
     /// Nodes of those that have not said anything.
     waiting: u32,
+    /// Every registration that was seen, the own one among them.
+    known: HashSet<Uuid>,
 }
 
 impl Others {
     fn look(&mut self, view: &View, waited_for: &mut HashSet<Uuid>, position: u64) {
+        let listed = view.nodes.iter().filter(|other| waited_for.contains(&other.epoch)).count();
+        let gone = waited_for.len() - listed;
+        if gone > 0 {
+            // By whom? An API node that was suspended registers anew and takes its old registration away, while nodes may still
+            // answer with what it gave them under that one. The new one stands for them, and was there before.
+            waited_for.retain(|epoch| view.nodes.iter().any(|other| other.epoch == *epoch));
+            let epochs = view.nodes.iter().map(|other| other.epoch);
+            waited_for.extend(epochs.filter(|epoch| self.known.insert(*epoch)));
+            // Of the others, all that they granted has ended.
+            let replaced = waited_for.len() - listed;
+            self.lapsed += u32::try_from(gone.saturating_sub(replaced)).unwrap_or(u32::MAX);
+        }
         let waited = |other: &&Registered| waited_for.contains(&other.epoch);
         let (reported, silent): (Vec<_>, Vec<_>) =
             view.nodes.iter().filter(waited).partition(|other| other.confirmed >= position);
@@ -157,9 +173,6 @@ impl Others {
             self.confirmed += other.nodes.saturating_sub(other.lapsed);
             self.lapsed += other.lapsed;
         }
-        let gone = waited_for.len() - reported.len() - silent.len();
-        // Forgotten meanwhile: all that it granted has ended.
-        self.lapsed += u32::try_from(gone).unwrap_or(u32::MAX);
         self.waiting = silent.iter().map(|other| other.nodes.max(1)).sum();
         *waited_for = silent.iter().map(|other| other.epoch).collect();
     }
