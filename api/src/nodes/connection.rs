@@ -10,7 +10,7 @@ use actix_web::web::Bytes;
 use nexus_domain::credential::Digest;
 use nexus_domain::validity::DialectEntry;
 use nexus_validator::control::message::{
-    BusKeys, Delta, FromNode, Hello, Refusal, Start, ToNode, VERSION, Welcome,
+    BusKeys, Delta, FromNode, Have, Hello, Refusal, Start, ToNode, VERSION, Welcome,
 };
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
@@ -214,12 +214,10 @@ impl<P: Peer, D: Desk> Connection<P, D> {
         // Behind on the newest, not on the read one: that much may have been read meanwhile.
         let mut newest = self.plane.deltas().newest();
         let mut read = self.plane.deltas().read();
-        let have = hello.have.filter(|have| {
-            let ends = self.plane.deltas().ends();
-            have.log == self.log.id()
-                && have.position <= ends.read
-                && ends.oldest.saturating_sub(have.position) <= FARTHEST_BEHIND
-        });
+        let have = match hello.have {
+            Some(have) if self.continues(have, epoch).await? => Some(have),
+            _ => None,
+        };
         let start = if have.is_some() { Start::Resume } else { Start::Snapshot };
         let bus = self.desk.bus_keys(&served);
         self.say(&ToNode::Welcome(Welcome { log: self.log.id(), epoch, start, bus })).await?;
@@ -264,6 +262,16 @@ impl<P: Peer, D: Desk> Connection<P, D> {
                 }
             }
         }
+    }
+
+    /// Whether what a node has can be continued. It may have come further than this process has read: then the log says whether it
+    /// ever got there. Everything anew would cost the node its right to answer, and might be older than what it knows.
+    async fn continues(&self, have: Have, epoch: Uuid) -> Result<bool, End> {
+        let ends = self.plane.deltas().ends();
+        if have.log != self.log.id() || ends.oldest.saturating_sub(have.position) > FARTHEST_BEHIND {
+            return Ok(false);
+        }
+        Ok(have.position <= ends.read || have.position <= self.plane.registry().standing(epoch).await?.head)
     }
 
     fn admit(&self, dialects: &[String]) -> Result<(), End> {
