@@ -134,7 +134,29 @@ impl<D: Dial> ControlClient<D> {
         let mut stop = self.stop.clone();
         let mut patience = Patience::new();
         loop {
+            // In this order: the right to answer, and word of what is visible, wait for no flood of changes.
             tokio::select! {
+                biased;
+                () = told(&mut stop) => {
+                    // The lease has ended before anybody is told so.
+                    self.with(|follower| follower.retire());
+                    send(link, &FromNode::Bye).await?;
+                    return Ok(());
+                }
+                _ = renew.tick() => {
+                    // Before the message is made, and so before anybody can act upon it.
+                    let now = self.clock.boottime();
+                    if let Some(question) = self.with(|follower| follower.renew(now)) {
+                        patience.asked();
+                        send(link, &question).await?;
+                    }
+                }
+                Ok(()) = confirmed.changed() => {
+                    let applied = *confirmed.borrow_and_update();
+                    if self.with(|follower| follower.is_following()) {
+                        send(link, &FromNode::Ack { applied }).await?;
+                    }
+                }
                 frame = link.receive() => {
                     let (message, text) = read(frame?)?;
                     let granted = matches!(message, ToNode::Grant(_));
@@ -147,27 +169,7 @@ impl<D: Dial> ControlClient<D> {
                         renew.reset_immediately();
                     }
                 }
-                Ok(()) = confirmed.changed() => {
-                    let applied = *confirmed.borrow_and_update();
-                    if self.with(|follower| follower.is_following()) {
-                        send(link, &FromNode::Ack { applied }).await?;
-                    }
-                }
-                _ = renew.tick() => {
-                    // Before the message is made, and so before anybody can act upon it.
-                    let now = self.clock.boottime();
-                    if let Some(question) = self.with(|follower| follower.renew(now)) {
-                        patience.asked();
-                        send(link, &question).await?;
-                    }
-                }
                 () = tokio::time::sleep_until(patience.until()) => return Err(LinkError::Silent.into()),
-                () = told(&mut stop) => {
-                    // The lease has ended before anybody is told so.
-                    self.with(|follower| follower.retire());
-                    send(link, &FromNode::Bye).await?;
-                    return Ok(());
-                }
             }
         }
     }
