@@ -90,23 +90,16 @@ impl Plane {
         let _never = confirmed.wait_for(|confirmed| *confirmed >= position).await;
     }
 
-    /// Those of the other API nodes that were registered when the change was committed, and those that registered anew since
-    /// with what they had granted before. Whoever else registers later reads a log with the change in it before granting
-    /// anything.
+    /// Those of the other API nodes that were registered when the change was committed. Whoever registers later reads a log
+    /// with the change in it before granting anything.
     async fn elsewhere(&self, position: u64, others: &mut Others) {
         let began = self.clock().monotonic();
         let own = *self.epoch().borrow();
         let mut view = self.registered().await;
         let mut waited_for: HashSet<Uuid> =
             view.nodes.iter().map(|other| other.epoch).filter(|epoch| *epoch != own).collect();
-        let mut known: HashSet<Uuid> = waited_for.iter().copied().chain([own]).collect();
         let mut suspended = false;
         loop {
-            // Either all that it granted has ended, or another registration, which is here before it goes, stands for that.
-            if waited_for.iter().any(|epoch| view.nodes.iter().all(|other| other.epoch != *epoch)) {
-                let heirs = view.nodes.iter().map(|other| other.epoch);
-                waited_for.extend(heirs.filter(|epoch| known.insert(*epoch)));
-            }
             others.look(&view, &mut waited_for, position);
             if waited_for.is_empty() {
                 return;
@@ -165,7 +158,7 @@ impl Others {
             self.lapsed += other.lapsed;
         }
         let gone = waited_for.len() - reported.len() - silent.len();
-        // Forgotten meanwhile. If it registered anew, that registration is waited for.
+        // Forgotten meanwhile: all that it granted has ended.
         self.lapsed += u32::try_from(gone).unwrap_or(u32::MAX);
         self.waiting = silent.iter().map(|other| other.nodes.max(1)).sum();
         *waited_for = silent.iter().map(|other| other.epoch).collect();

@@ -27,8 +27,6 @@ use super::roster::Present;
 const SPEAKS_WITHIN: Duration = Duration::from_secs(15);
 /// How long a node may take to read what it is sent.
 const READS_WITHIN: Duration = Duration::from_secs(30);
-/// How long this API node may be behind a node that comes from another one.
-const CATCHES_UP_WITHIN: Duration = Duration::from_millis(700);
 /// A node that is farther behind gets everything anew: that is less than all that happened.
 const FARTHEST_BEHIND: u64 = 500_000;
 
@@ -219,7 +217,10 @@ impl<P: Peer, D: Desk> Connection<P, D> {
         // Behind on the newest, not on the read one: that much may have been read meanwhile.
         let mut newest = self.plane.deltas().newest();
         let mut read = self.plane.deltas().read();
-        let have = self.usable(hello.have).await?;
+        let have = match hello.have {
+            Some(have) if self.continues(have, epoch).await? => Some(have),
+            _ => None,
+        };
         let start = if have.is_some() { Start::Resume } else { Start::Snapshot };
         let bus = self.desk.bus_keys(&served);
         self.say(&ToNode::Welcome(Welcome { log: self.log.id(), epoch, start, bus })).await?;
@@ -266,6 +267,16 @@ impl<P: Peer, D: Desk> Connection<P, D> {
         }
     }
 
+    /// Whether what a node has can be continued. It may have come further than this process has read: then the log says whether it
+    /// ever got there. Everything anew would cost the node its right to answer, and might be older than what it knows.
+    async fn continues(&self, have: Have, epoch: Uuid) -> Result<bool, End> {
+        let ends = self.plane.deltas().ends();
+        if have.log != self.log.id() || ends.oldest.saturating_sub(have.position) > FARTHEST_BEHIND {
+            return Ok(false);
+        }
+        Ok(have.position <= ends.read || have.position <= self.plane.registry().standing(epoch).await?.head)
+    }
+
     fn admit(&self, dialects: &[String]) -> Result<(), End> {
         let (refusal, detail) = match self.desk.admits(dialects) {
             Admission::Admitted => return Ok(()),
@@ -276,25 +287,6 @@ impl<P: Peer, D: Desk> Connection<P, D> {
             Admission::CannotTell => (Refusal::Unavailable, "this API node cannot follow the log just now"),
         };
         Err(End::Refused(refusal, detail.to_owned()))
-    }
-
-    /// What the node can go on from.
-    async fn usable(&self, have: Option<Have>) -> Result<Option<Have>, End> {
-        let Some(have) = have.filter(|have| have.log == self.log.id()) else { return Ok(None) };
-        let deltas = self.plane.deltas();
-        if have.position > deltas.ends().read {
-            // Another API node was faster with the news, or the log is a copy from before the node's.
-            if have.position > self.plane.head().await? {
-                return Ok(None);
-            }
-            let mut read = deltas.read();
-            let reached = read.wait_for(|read| *read >= have.position);
-            if tokio::time::timeout(CATCHES_UP_WITHIN, reached).await.is_err() {
-                let detail = "this API node is behind the node".to_owned();
-                return Err(End::Refused(Refusal::Unavailable, detail));
-            }
-        }
-        Ok(Some(have).filter(|have| deltas.ends().oldest.saturating_sub(have.position) <= FARTHEST_BEHIND))
     }
 
     /// Takes what a node says that follows.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use nexus_infrastructure::clock::SharedClock;
 use nexus_validator::control::message::Grant;
 use nexus_validator::lease::{LENGTH, Lease};
-use tokio::sync::{Notify, Semaphore, SemaphorePermit, mpsc, watch};
+use tokio::sync::{Mutex as AsyncMutex, Notify, Semaphore, SemaphorePermit, mpsc, watch};
 use uuid::Uuid;
 
 use super::deltas::Deltas;
@@ -73,6 +73,8 @@ pub struct Plane {
     acked: Notify,
     /// The registration; a new one ends all streams.
     epoch: watch::Sender<Uuid>,
+    /// Held while it registers anew: of two at a time, one would stay behind that nobody reports for.
+    registering: AsyncMutex<()>,
     roster: Roster,
     snapshots: Semaphore,
     closing: watch::Sender<bool>,
@@ -101,6 +103,7 @@ impl Plane {
             confirmed,
             acked: Notify::new(),
             epoch,
+            registering: AsyncMutex::new(()),
             roster: Roster::default(),
             snapshots: Semaphore::new(SNAPSHOTS_AT_ONCE),
             closing: watch::Sender::new(false),
@@ -274,14 +277,9 @@ impl Plane {
         asked.unwrap_or_else(|_| Err(StoreError("the store did not answer in time".to_owned())))
     }
 
-    /// The log's end, read from the store.
-    pub(super) async fn head(&self) -> Result<u64, StoreError> {
-        let epoch = *self.epoch.borrow();
-        Ok(self.standing(epoch).await?.head)
-    }
-
     /// After others have taken this process for dead: what it gave has ended for them, so it begins anew, and its nodes do.
     async fn register_anew(&self, epoch: Uuid) {
+        let _alone = self.registering.lock().await;
         if *self.epoch.borrow() != epoch {
             return;
         }

@@ -145,7 +145,36 @@ impl<D: Dial> ControlClient<D> {
         let mut stop = self.stop.clone();
         let mut patience = Patience::new();
         loop {
+            // In this order: the right to answer, and word of what is visible, wait for no flood of changes.
             tokio::select! {
+                biased;
+                () = told(&mut stop) => {
+                    // The lease has ended before anybody is told so.
+                    self.with(|follower| follower.retire());
+                    send(link, &FromNode::Bye).await?;
+                    return Ok(());
+                }
+                _ = renew.tick() => {
+                    // Before the message is made, and so before anybody can act upon it.
+                    let now = self.clock.boottime();
+                    if let Some(question) = self.with(|follower| follower.renew(now)) {
+                        patience.asked();
+                        send(link, &question).await?;
+                    }
+                }
+                Ok(()) = confirmed.changed() => {
+                    let applied = *confirmed.borrow_and_update();
+                    if self.with(|follower| follower.is_following()) {
+                        send(link, &FromNode::Ack { applied }).await?;
+                    }
+                }
+                () = due(&self.budgets, &mut ask) => {
+                    let asks = self.budgets.requests(self.clock.boottime());
+                    for asks in asks.chunks(MOST_ASKS) {
+                        let asks = asks.iter().map(|(tenant, ask)| BudgetAsk { tenant_id: *tenant, ask: ask.clone() });
+                        send(link, &FromNode::Budgets { asks: asks.collect() }).await?;
+                    }
+                }
                 frame = link.receive() => {
                     let (message, text) = read(frame?)?;
                     if let ToNode::Shares { shares } = &message {
@@ -164,34 +193,7 @@ impl<D: Dial> ControlClient<D> {
                         renew.reset_immediately();
                     }
                 }
-                Ok(()) = confirmed.changed() => {
-                    let applied = *confirmed.borrow_and_update();
-                    if self.with(|follower| follower.is_following()) {
-                        send(link, &FromNode::Ack { applied }).await?;
-                    }
-                }
-                _ = renew.tick() => {
-                    // Before the message is made, and so before anybody can act upon it.
-                    let now = self.clock.boottime();
-                    if let Some(question) = self.with(|follower| follower.renew(now)) {
-                        patience.asked();
-                        send(link, &question).await?;
-                    }
-                }
-                () = due(&self.budgets, &mut ask) => {
-                    let asks = self.budgets.requests(self.clock.boottime());
-                    for asks in asks.chunks(MOST_ASKS) {
-                        let asks = asks.iter().map(|(tenant, ask)| BudgetAsk { tenant_id: *tenant, ask: ask.clone() });
-                        send(link, &FromNode::Budgets { asks: asks.collect() }).await?;
-                    }
-                }
                 () = tokio::time::sleep_until(patience.until()) => return Err(LinkError::Silent.into()),
-                () = told(&mut stop) => {
-                    // The lease has ended before anybody is told so.
-                    self.with(|follower| follower.retire());
-                    send(link, &FromNode::Bye).await?;
-                    return Ok(());
-                }
             }
         }
     }
