@@ -8,6 +8,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web;
 use metrics_exporter_prometheus::PrometheusHandle;
 use nexus_infrastructure::gate::Gate;
+use nexus_infrastructure::registry::Registry;
 use nexus_projections::Projections;
 
 use crate::nodes::plane::Plane;
@@ -36,6 +37,8 @@ pub struct App {
     pub projections: Projections,
     /// The validating nodes, and the barrier that waits for them.
     pub plane: Arc<Plane>,
+    /// The API nodes, and what each tells of its nodes.
+    pub registry: Registry,
     /// What nodes get of the log.
     pub log: Arc<dyn Log>,
     /// Whether validating nodes must show a certificate besides their credential.
