@@ -138,7 +138,9 @@ fn server(source: &mut Source, listen: SocketAddr) -> ServerConfig {
         });
     let certificate = source.text("server.tls.certificate").map(PathBuf::from);
     let key = source.text("server.tls.key").map(PathBuf::from);
-    let node_ca = source.text("server.tls.node_ca").map(PathBuf::from);
+    // Whom nodes connect to alone.
+    let asks_nodes = source.knows("server.tls.node_ca");
+    let node_ca = asks_nodes.then(|| source.text("server.tls.node_ca")).flatten().map(PathBuf::from);
     let tls = match (certificate, key) {
         (Some(certificate), Some(key)) => Some(TlsConfig { certificate, key, node_ca }),
         (None, None) => {
