@@ -9,6 +9,7 @@ use actix_web::web;
 use metrics_exporter_prometheus::PrometheusHandle;
 use nexus_infrastructure::gate::Gate;
 use nexus_infrastructure::rate_budgets::RateBudgets;
+use nexus_infrastructure::registry::Registry;
 use nexus_projections::Projections;
 
 use crate::nodes::plane::Plane;
@@ -37,6 +38,8 @@ pub struct App {
     pub projections: Projections,
     /// The validating nodes, and the barrier that waits for them.
     pub plane: Arc<Plane>,
+    /// The API nodes, and what each tells of its nodes.
+    pub registry: Registry,
     /// What nodes get of the log.
     pub log: Arc<dyn Log>,
     /// Who holds which share of a rate limit.

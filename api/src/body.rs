@@ -86,6 +86,12 @@ impl Fields {
         self.map.contains_key(name)
     }
 
+    /// Whether a field is a list of nothing.
+    #[must_use]
+    pub fn is_empty_list(&self, name: &str) -> bool {
+        self.map.get(name).and_then(Value::as_array).is_some_and(Vec::is_empty)
+    }
+
     /// A text.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         match self.take(name)? {

@@ -7,7 +7,7 @@ use utoipa::openapi::{RefOr, Required};
 use utoipa::{Modify, OpenApi};
 
 use crate::verification::{forward_auth, verify};
-use crate::{audit, events, health, keys, problem, projections, tenants};
+use crate::{audit, events, health, keys, nodes, problem, projections, tenants};
 
 /// The document.
 #[derive(Debug, OpenApi)]
@@ -20,6 +20,7 @@ use crate::{audit, events, health, keys, problem, projections, tenants};
         keys::issue, keys::list, keys::show, keys::change, keys::rotate, keys::revoke, keys::usage, keys::requests,
         audit::search, audit::search_tenant,
         events::follow,
+        nodes::create, nodes::list, nodes::stream,
         projections::list, projections::rebuild,
         health::healthz, health::readyz, health::metrics,
     ),
@@ -31,6 +32,7 @@ use crate::{audit, events, health, keys, problem, projections, tenants};
         (name = "keys", description = "Keys of a tenant"),
         (name = "tenants", description = "Who owns keys"),
         (name = "audit", description = "What happened"),
+        (name = "nodes", description = "Processes that answer whether a credential may do something, from memory"),
         (name = "operation", description = "How the process is"),
     ),
 )]

@@ -9,7 +9,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use crate::failure::Failure;
 use crate::output;
 use crate::server::{DevOptions, StartFailure};
-use crate::{audit, completions, keys, projections, server, tenants, verify};
+use crate::{audit, completions, keys, nodes, projections, server, tenants, verify};
 
 const FIRST_STEPS: &str = "\
 First steps:
@@ -46,6 +46,7 @@ enum Command {
     Keys(keys::KeysArgs),
     Verify(verify::VerifyArgs),
     Audit(audit::AuditArgs),
+    Nodes(nodes::NodesArgs),
     Projections(projections::ProjectionsArgs),
     Db(DbArgs),
     Admin(AdminArgs),
@@ -88,6 +89,7 @@ impl Cli {
             Command::Keys(args) => keys::run(&args),
             Command::Verify(args) => verify::run(&args),
             Command::Audit(args) => audit::run(&args),
+            Command::Nodes(args) => nodes::run(&args),
             Command::Projections(args) => projections::run(&args),
             Command::Db(DbArgs { command: DbCommand::Migrate(config) }) => {
                 served(server::migrate(config.path()))
@@ -135,6 +137,7 @@ const OTHER_WORDS: &[(&str, &[&str])] = &[
     ("roll", &["rotate"]),
     ("set", &["change", "rename"]),
     ("stats", &["usage"]),
+    ("status", &["list"]),
     ("unsuspend", &["resume"]),
     ("update", &["change", "rename"]),
     ("view", &["show"]),
@@ -243,9 +246,10 @@ struct ServeArgs {
 
 /// Run a validating node: it answers whether credentials may do something, from memory
 ///
-/// It follows the API nodes that its configuration names and needs no database. It answers only while it has the right to,
-/// which it is given for three seconds at a time: a node that is cut off refuses with UNAVAILABLE instead of accepting what was
-/// revoked meanwhile.
+/// It follows the API nodes that its configuration names and needs no database; `nexus nodes create` makes the credential that
+/// it needs, and `validator.example.toml` explains every setting. It answers from memory only while it has the right to, which it
+/// is given for three seconds at a time: a node that is cut off refuses with UNAVAILABLE instead of accepting what was revoked
+/// meanwhile.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -360,6 +364,11 @@ mod tests {
             "nexus tenants --output json list",
             "nexus --help-is-not-needed-for completions bash",
             "nexus projections --url http://h:1 rebuild credential_lookup",
+            "nexus validator --config validator.toml",
+            "nexus nodes create edge-1 --output json",
+            "nexus nodes create N --dialect nexus --dialect nexpay,nexuscore --expires-in 90d --allow-ip 10.0.0.0/8",
+            "nexus nodes list --output json",
+            "nexus nodes revoke key_00000000000000000123456789abcdef --reason unused --note N",
             "nexus verify - --dialect nexus --scope a:b --scope c --method get --ip ::1 --environment live --restrict brand=acme",
             "nexus audit search --actor a --from 2026-01-01 --q x --limit 5 --output json",
             "nexus audit export --format csv --output-file F",
@@ -401,6 +410,11 @@ mod tests {
             ("nexus tenants add", "create"),
             ("nexus audit get", "search"),
             ("nexus projections ls", "status"),
+            ("nexus nodes new", "create"),
+            ("nexus nodes ls", "list"),
+            ("nexus nodes get", "list"),
+            ("nexus nodes status", "list"),
+            ("nexus nodes delete", "revoke"),
         ] {
             let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
             let mut error = Cli::try_parse_from(&words).err().unwrap();

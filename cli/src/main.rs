@@ -9,6 +9,7 @@ mod connection;
 mod failure;
 mod json;
 mod keys;
+mod nodes;
 mod output;
 mod projections;
 mod server;

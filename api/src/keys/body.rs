@@ -160,7 +160,7 @@ fn scopes(fields: &mut Fields) -> Option<ScopeSet> {
     Some(fields.list("scopes", "use one of the dialect's scopes", str::parse)?.into_iter().collect())
 }
 
-fn networks(fields: &mut Fields) -> Option<Vec<IpNet>> {
+pub(crate) fn networks(fields: &mut Fields) -> Option<Vec<IpNet>> {
     fields.list("ip_allowlist", "write an address or a network", network::parse)
 }
 
@@ -197,7 +197,7 @@ fn restrictions(fields: &mut Fields) -> Option<Restrictions> {
     Some(restrictions)
 }
 
-fn lifespan(fields: &mut Fields) -> Option<Lifespan> {
+pub(crate) fn lifespan(fields: &mut Fields) -> Option<Lifespan> {
     let length = fields.parsed("expires_in", "write it like \"30d\"", duration::parse);
     let end = fields.parsed("expires_at", instant::FORM, instant::parse);
     match (length, end) {

@@ -21,7 +21,7 @@ use super::deltas::{Missed, Served};
 use super::holders::HolderId;
 use super::plane::{Granted, Plane};
 use super::ports::{Log, StoreError};
-use super::roster::Present;
+use super::roster::{Badge, Present};
 
 /// How long a node may be silent. It asks for the right to answer more than once a second.
 const SPEAKS_WITHIN: Duration = Duration::from_secs(15);
@@ -79,6 +79,10 @@ pub enum Admission {
 pub trait Desk {
     /// Whether the node's credential is still one, and may see these dialects.
     fn admits(&self, dialects: &[String]) -> Admission;
+    /// Whose stream it is, for people.
+    fn badge(&self) -> Option<Badge> {
+        None
+    }
     /// What opens the bus for a node that serves these dialects.
     fn bus_keys(&self, served: &Served) -> Option<BusKeys>;
     /// A credential as of now.
@@ -229,7 +233,8 @@ impl<P: Peer, D: Desk> Connection<P, D> {
             None => self.send_snapshot(&served).await?,
         };
         let id = HolderId { node: hello.node, incarnation: hello.incarnation };
-        let present = self.plane.roster().enter(id, &hello);
+        let now = self.plane.clock().monotonic();
+        let present = self.plane.roster().enter(id, &hello, self.desk.badge(), now);
         let mut following = Following {
             id,
             served,
@@ -289,6 +294,15 @@ impl<P: Peer, D: Desk> Connection<P, D> {
         Err(End::Refused(refusal, detail.to_owned()))
     }
 
+    /// Ends the stream of a node whose credential is known not to hold any more: whoever never asks for the right to answer must
+    /// not go on following. That this API node cannot tell is no reason to take no acknowledgement.
+    fn not_refused(&self, dialects: &[String]) -> Result<(), End> {
+        match self.desk.admits(dialects) {
+            Admission::Refused => self.admit(dialects),
+            Admission::Admitted | Admission::CannotTell => Ok(()),
+        }
+    }
+
     /// Takes what a node says that follows.
     async fn take(&mut self, incoming: Incoming, following: &mut Following) -> Result<(), End> {
         match incoming {
@@ -299,6 +313,7 @@ impl<P: Peer, D: Desk> Connection<P, D> {
                 Ok(())
             }
             Incoming::Message(FromNode::Ack { applied }) => {
+                self.not_refused(&following.dialects)?;
                 following.present.applied(applied);
                 self.plane.acknowledge(following.id, applied);
                 Ok(())

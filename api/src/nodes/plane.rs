@@ -4,6 +4,8 @@
 //! [`Plane::ask`] takes a node's question, [`Plane::run`] answers questions and keeps the registration, and
 //! [`Plane::barrier`] waits.
 
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -76,6 +78,10 @@ pub struct Plane {
     /// Held while it registers anew: of two at a time, one would stay behind that nobody reports for.
     registering: AsyncMutex<()>,
     roster: Roster,
+    /// The end of the log, as it was last read.
+    head: AtomicU64,
+    /// The other API nodes that may grant nothing any more, and since when that is known.
+    suspended: Mutex<HashMap<Uuid, Duration>>,
     snapshots: Semaphore,
     closing: watch::Sender<bool>,
 }
@@ -105,6 +111,8 @@ impl Plane {
             epoch,
             registering: AsyncMutex::new(()),
             roster: Roster::default(),
+            head: AtomicU64::new(0),
+            suspended: Mutex::default(),
             snapshots: Semaphore::new(SNAPSHOTS_AT_ONCE),
             closing: watch::Sender::new(false),
         }
@@ -132,6 +140,21 @@ impl Plane {
     #[must_use]
     pub const fn roster(&self) -> &Roster {
         &self.roster
+    }
+
+    /// The right of the process's own table.
+    pub(super) const fn own(&self) -> &Arc<Lease> {
+        &self.own
+    }
+
+    /// The end of the log, as it was last read.
+    pub(super) fn head(&self) -> u64 {
+        self.head.load(Ordering::Relaxed)
+    }
+
+    /// The other API nodes that may grant nothing any more, and since when that is known here.
+    pub(super) fn suspended(&self) -> MutexGuard<'_, HashMap<Uuid, Duration>> {
+        self.suspended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for leave to read a snapshot.
@@ -274,7 +297,10 @@ impl Plane {
 
     async fn standing(&self, epoch: Uuid) -> Result<Standing, StoreError> {
         let asked = tokio::time::timeout(STANDS_WITHIN, self.registry.standing(epoch)).await;
-        asked.unwrap_or_else(|_| Err(StoreError("the store did not answer in time".to_owned())))
+        let standing =
+            asked.unwrap_or_else(|_| Err(StoreError("the store did not answer in time".to_owned())))?;
+        self.head.fetch_max(standing.head, Ordering::Relaxed);
+        Ok(standing)
     }
 
     /// After others have taken this process for dead: what it gave has ended for them, so it begins anew, and its nodes do.

@@ -1,9 +1,10 @@
-//! Which nodes have a stream to this API node, for whoever asks who is there.
+//! Which nodes have a stream to this API node, and which had one while they may still answer, for whoever asks who is there.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use nexus_domain::ids::KeyId;
 use nexus_validator::control::message::Hello;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -11,7 +12,7 @@ use uuid::Uuid;
 use super::holders::HolderId;
 use super::plane::Plane;
 
-/// A node that has a stream.
+/// A node that has or had a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attendant {
     /// The node.
@@ -22,25 +23,45 @@ pub struct Attendant {
     pub program: String,
     /// The dialects that it serves.
     pub dialects: Vec<String>,
+    /// The credential that it came with, where that is known.
+    pub badge: Option<Badge>,
     /// Everything up to here is visible on it.
     pub applied: u64,
-    /// How many rights it was given by this API node.
-    pub grants: u64,
 }
 
-#[derive(Debug, Default)]
+/// The credential of a node, without its secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Badge {
+    /// The key.
+    pub key_id: KeyId,
+    /// Its name when the stream began.
+    pub name: String,
+}
+
+/// A node in the list. Times are readings of this process's clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attendance {
+    /// Who it is.
+    pub attendant: Attendant,
+    /// Since when it has a stream; nothing: it has none any more.
+    pub connected: Option<Duration>,
+    /// When it was last given the right to answer.
+    pub granted: Option<Duration>,
+}
+
+#[derive(Debug)]
 struct Listed {
-    attendant: Option<Attendant>,
+    attendance: Attendance,
     /// How many streams it has: a new one may begin before the old one is known to be lost.
     streams: u32,
-    granted: Option<Duration>,
 }
 
 /// The list.
 #[derive(Debug, Default, Clone)]
 pub struct Roster(Arc<Mutex<HashMap<HolderId, Listed>>>);
 
-/// A node's place in the list, until it is dropped.
+/// A node's place in the list. Once it is dropped, the node is listed for as long as it is remembered: see
+/// [`Roster::forget`].
 #[derive(Debug)]
 pub struct Present {
     roster: Roster,
@@ -52,65 +73,63 @@ impl Roster {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Enters a node.
+    /// Enters a node whose stream begins now.
     #[must_use]
-    pub fn enter(&self, id: HolderId, hello: &Hello) -> Present {
-        let mut listed = self.listed();
-        let entry = listed.entry(id).or_default();
-        entry.streams += 1;
-        entry.attendant = Some(Attendant {
+    pub fn enter(&self, id: HolderId, hello: &Hello, badge: Option<Badge>, now: Duration) -> Present {
+        let attendant = Attendant {
             node: hello.node,
             incarnation: hello.incarnation,
             program: hello.program.clone(),
             dialects: hello.dialects.clone(),
+            badge,
             applied: hello.have.map_or(0, |have| have.position),
-            grants: entry.attendant.as_ref().map_or(0, |attendant| attendant.grants),
-        });
+        };
+        let mut listed = self.listed();
+        let (streams, granted) =
+            listed.get(&id).map_or((0, None), |entry| (entry.streams, entry.attendance.granted));
+        let attendance = Attendance { attendant, connected: Some(now), granted };
+        listed.insert(id, Listed { attendance, streams: streams + 1 });
         Present { roster: self.clone(), id }
     }
 
-    /// All that are there, with the time of the last right that each was given, by this process's clock.
+    /// All that have a stream, and those that had one and are remembered.
     #[must_use]
-    pub fn attendants(&self) -> Vec<(Attendant, Option<Duration>)> {
-        let listed = self.listed();
-        listed.values().filter_map(|entry| Some((entry.attendant.clone()?, entry.granted))).collect()
+    pub fn attendance(&self) -> Vec<Attendance> {
+        self.listed().values().map(|entry| entry.attendance.clone()).collect()
+    }
+
+    /// Forgets those without a stream that nobody has to remember any more.
+    pub fn forget(&self, remembered: impl Fn(HolderId) -> bool) {
+        self.listed().retain(|id, entry| entry.streams > 0 || remembered(*id));
     }
 }
 
 impl Present {
-    fn change(&self, change: impl FnOnce(&mut Attendant)) {
-        if let Some(attendant) =
-            self.roster.listed().get_mut(&self.id).and_then(|entry| entry.attendant.as_mut())
-        {
-            change(attendant);
+    fn change(&self, change: impl FnOnce(&mut Attendance)) {
+        if let Some(entry) = self.roster.listed().get_mut(&self.id) {
+            change(&mut entry.attendance);
         }
     }
 
     /// The node shows everything up to here.
     pub(super) fn applied(&self, position: u64) {
-        self.change(|attendant| attendant.applied = position.max(attendant.applied));
+        self.change(|Attendance { attendant, .. }| attendant.applied = position.max(attendant.applied));
     }
 
     /// The node was given the right to answer.
     pub(super) fn granted(&self, plane: &Plane) {
         let now = plane.clock().monotonic();
-        if let Some(entry) = self.roster.listed().get_mut(&self.id) {
-            entry.granted = Some(now);
-            if let Some(attendant) = &mut entry.attendant {
-                attendant.grants += 1;
-            }
-        }
+        self.change(|attendance| attendance.granted = Some(now));
         metrics::counter!("nexus_lease_grants_total").increment(1);
     }
 }
 
 impl Drop for Present {
     fn drop(&mut self) {
-        let mut listed = self.roster.listed();
-        if let Some(entry) = listed.get_mut(&self.id) {
+        if let Some(entry) = self.roster.listed().get_mut(&self.id) {
             entry.streams = entry.streams.saturating_sub(1);
             if entry.streams == 0 {
-                listed.remove(&self.id);
+                entry.attendance.connected = None;
             }
         }
     }

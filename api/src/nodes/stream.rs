@@ -15,12 +15,15 @@ use super::connection::{Admission, Connection, Desk, Gone, Incoming, Parcel, Pee
 use super::deltas::Served;
 use super::holders::HolderId;
 use super::ports::StoreError;
+use super::roster::Badge;
 use super::{Certified, budgets, usage};
 use crate::app::App;
 use crate::principal::NodeCaller;
 use crate::problem::{self, Problem};
 
-/// Follows the log as a validating node. Upgrades to a WebSocket.
+/// Follows the log as a validating node, which is what `nexus validator` does: a WebSocket (RFC 6455) on which the node gets
+/// every credential of its dialects, what changes of them, and the right to answer for three seconds at a time. Needs the
+/// scope `nodes:connect`, and a client certificate where `server.tls.node_ca` is set; revoking the credential ends the stream. What is said on it is between programs of one version.
 #[utoipa::path(
     operation_id = "follow_as_node",
     tag = "nodes",
@@ -106,6 +109,10 @@ struct Counter {
 impl Desk for Counter {
     fn admits(&self, dialects: &[String]) -> Admission {
         self.node.admits(&self.app.verifier, dialects)
+    }
+
+    fn badge(&self) -> Option<Badge> {
+        Some(Badge { key_id: self.node.key_id(), name: self.node.name().to_owned() })
     }
 
     fn bus_keys(&self, _: &Served) -> Option<BusKeys> {

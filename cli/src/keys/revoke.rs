@@ -23,6 +23,13 @@ pub(super) struct RevokeArgs {
     #[command(flatten)]
     key: OneKey,
 
+    #[command(flatten)]
+    why: Why,
+}
+
+/// Why something is revoked.
+#[derive(Args)]
+pub(crate) struct Why {
     /// Why
     #[arg(long, value_enum)]
     reason: Option<Reason>,
@@ -53,10 +60,18 @@ enum Reason {
 }
 
 pub(super) fn run(args: &RevokeArgs, client: &Client, format: Format) -> Result<(), Failure> {
+    revoke(&args.key.path("/revoke"), &args.why, client, format)
+}
+
+/// Revokes the key whose route this is, and shows the receipt.
+///
+/// # Errors
+/// [`Failure`]
+pub(crate) fn revoke(path: &str, why: &Why, client: &Client, format: Format) -> Result<(), Failure> {
     let mut body = Map::new();
-    body.extend(args.reason.map(|reason| ("reason".to_owned(), json!(word(reason)))));
-    body.extend(args.note.as_ref().map(|note| ("note".to_owned(), json!(note))));
-    let answer = client.post(&args.key.path("/revoke"), &Value::Object(body))?;
+    body.extend(why.reason.map(|reason| ("reason".to_owned(), json!(word(reason)))));
+    body.extend(why.note.as_ref().map(|note| ("note".to_owned(), json!(note))));
+    let answer = client.post(path, &Value::Object(body))?;
     if format == Format::Json {
         return output::json(answer.raw());
     }

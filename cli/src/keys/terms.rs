@@ -35,12 +35,12 @@ pub(crate) fn restriction(text: &str) -> Result<Restriction, &'static str> {
 }
 
 /// An address or a network; spaces beside the commas of a list do no harm.
-pub(super) fn network(text: &str) -> Result<IpNet, network::InvalidNetwork> {
+pub(crate) fn network(text: &str) -> Result<IpNet, network::InvalidNetwork> {
     network::parse(text.trim())
 }
 
 /// Checks a duration and leaves it as it was written, for the server to read.
-pub(super) fn duration(text: &str) -> Result<String, duration::InvalidDuration> {
+pub(crate) fn duration(text: &str) -> Result<String, duration::InvalidDuration> {
     duration::parse(text).map(|_| text.to_owned())
 }
 

@@ -196,6 +196,7 @@ impl Node {
             gate: Arc::clone(&gate),
             projections: projections.clone(),
             plane: Arc::clone(&plane),
+            registry: Registry::new(foundation.database.clone()),
             log,
             rate_budgets,
             nodes_are_certified: config.server.tls.as_ref().is_some_and(|tls| tls.node_ca.is_some()),

@@ -8,7 +8,22 @@ use super::read::{NEXUS_KEYS, VALIDATOR_KEYS};
 use super::*;
 
 const EXAMPLE: &str = include_str!("../../../nexus.example.toml");
+const VALIDATOR_EXAMPLE: &str = include_str!("../../../validator.example.toml");
 const DATABASE: &str = "[database]\nurl = \"sqlite://nexus.db\"\n";
+const CONTROL: &str = "[control]\nurls = [\"http://127.0.0.1:8080\"]\ncredential = \"nxm_…\"\n";
+/// Settings whose line in an example is one.
+const WITHOUT_DEFAULT: &[&str] = &[
+    "server.tls.certificate",
+    "server.tls.key",
+    "server.tls.node_ca",
+    "server.workers",
+    "control.ca",
+    "control.certificate",
+    "control.key",
+    "bus.url",
+    "dialects.path",
+    "node.dialects",
+];
 
 fn variables(pairs: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> {
     pairs
@@ -271,63 +286,68 @@ fn a_validating_node_needs_to_know_its_api_nodes() {
     assert!(complaint(validator(DATABASE, &[])).starts_with("nexus.toml:1: unknown key `database`"));
 }
 
-/// The example as it stands, each commented setting (`#key = value`) being its default, and its part for `validator.toml`.
+/// The commented settings of an example, `#key = value`, as their keys with sections and their values.
+fn commented(example: &str) -> Vec<(String, String)> {
+    let mut section = String::new();
+    let mut settings = Vec::new();
+    for line in example.lines() {
+        if let Some(name) = line.trim_start_matches('#').strip_prefix('[') {
+            section = name.trim_end_matches(']').to_owned();
+        }
+        let setting = line.strip_prefix('#').and_then(|setting| setting.split_once(" = "));
+        if let Some((name, value)) = setting.filter(|(name, _)| !name.contains(' ')) {
+            settings.push((format!("{section}.{name}"), value.trim().trim_matches('"').to_owned()));
+        }
+    }
+    settings
+}
+
+/// An example with every setting that it shows.
+fn uncommented(example: &str) -> String {
+    example
+        .lines()
+        .map(|line| line.strip_prefix('#').filter(|setting| !setting.starts_with(' ')).unwrap_or(line))
+        .map(|line| format!("{line}\n"))
+        .collect()
+}
+
+/// The keys of an example: those that must be given, and the commented ones, each of which shows its default.
+fn keys_of(example: &str, given: &[&str], has_default: impl Fn(&str, &str) -> bool) -> BTreeSet<String> {
+    let mut keys: BTreeSet<String> = given.iter().map(|key| (*key).to_owned()).collect();
+    for (key, value) in commented(example) {
+        let shown = WITHOUT_DEFAULT.contains(&key.as_str()) || has_default(&source::variable(&key), &value);
+        assert!(shown, "{key} = {value}");
+        keys.insert(key);
+    }
+    keys
+}
+
+fn all(keys: &[&str]) -> BTreeSet<String> {
+    keys.iter().map(|key| (*key).to_owned()).collect()
+}
+
 #[test]
 fn the_example_holds_the_defaults() {
     let defaults = nexus(DATABASE, &[]).unwrap();
     assert_eq!(nexus(EXAMPLE, &[]).unwrap(), defaults);
-
-    let without_default =
-        ["server.tls.certificate", "server.tls.key", "server.workers", "bus.url", "dialects.path"];
-    let mut section = String::new();
-    let mut seen = BTreeSet::from(["database.url".to_owned()]);
-    for line in nexus_part().lines() {
-        if let Some(name) = line.trim_start_matches('#').strip_prefix('[') {
-            section = name.trim_end_matches(']').to_owned();
-        }
-        let Some((name, value)) = line.strip_prefix('#').and_then(|setting| setting.split_once(" = ")) else {
-            continue;
-        };
-        if name.contains(' ') {
-            continue;
-        }
-        let key = format!("{section}.{name}");
-        if !without_default.contains(&key.as_str()) {
-            let variable = source::variable(&key);
-            let config = nexus(DATABASE, &[(&variable, value.trim().trim_matches('"'))]);
-            assert_eq!(config.unwrap(), defaults, "{key}");
-        }
-        seen.insert(key);
-    }
-    assert_eq!(seen, NEXUS_KEYS.iter().map(|key| (*key).to_owned()).collect());
+    let is_default = |variable: &str, value: &str| nexus(DATABASE, &[(variable, value)]).unwrap() == defaults;
+    assert_eq!(keys_of(EXAMPLE, &["database.url"], is_default), all(NEXUS_KEYS));
 }
 
 #[test]
-fn the_example_with_every_setting_uncommented_is_valid() {
-    let uncommented: String = nexus_part()
-        .lines()
-        .map(|line| match line.strip_prefix('#') {
-            Some(setting) if !setting.starts_with(' ') => format!("{setting}\n"),
-            _ => format!("{line}\n"),
-        })
-        .collect();
-    let config = nexus(&uncommented, &[]).unwrap();
-    assert!(config.server.tls.is_some() && config.bus.url.is_some() && config.dialects.path.is_some());
+fn the_example_of_a_validating_node_holds_the_defaults() {
+    let defaults = validator(CONTROL, &[]).unwrap();
+    assert_eq!(validator(VALIDATOR_EXAMPLE, &[]).unwrap(), defaults);
+    let is_default =
+        |variable: &str, value: &str| validator(CONTROL, &[(variable, value)]).unwrap() == defaults;
+    let given = ["control.urls", "control.credential"];
+    assert_eq!(keys_of(VALIDATOR_EXAMPLE, &given, is_default), all(VALIDATOR_KEYS));
 }
 
 #[test]
-fn the_example_has_a_valid_validator_toml() {
-    let (_, part) = EXAMPLE.split_once("validator.toml:\n").unwrap();
-    let text: String =
-        part.lines().filter_map(|line| line.strip_prefix("#   ")).map(|line| format!("{line}\n")).collect();
-    validator(&text, &[]).unwrap();
-    for key in VALIDATOR_KEYS {
-        let own = !NEXUS_KEYS.contains(key);
-        let name = key.rsplit('.').next().unwrap();
-        assert!(!own || text.contains(&format!("{name} = ")), "{key}");
-    }
-}
-
-fn nexus_part() -> &'static str {
-    EXAMPLE.split_once("validator.toml:\n").unwrap().0
+fn the_examples_with_every_setting_uncommented_are_valid() {
+    let config = nexus(&uncommented(EXAMPLE), &[]).unwrap();
+    assert!(config.bus.url.is_some() && config.server.tls.is_some() && config.dialects.path.is_some());
+    let config = validator(&uncommented(VALIDATOR_EXAMPLE), &[]).unwrap();
+    assert!(config.bus.url.is_some() && config.server.tls.is_some() && config.dialects.is_some());
 }

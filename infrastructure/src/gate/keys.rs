@@ -119,6 +119,16 @@ impl Gate {
         issue: Issue,
     ) -> Result<Done<Issued>, GateError> {
         require(call, "keys:write")?;
+        self.issue(call, tenant, issue).await
+    }
+
+    /// Creates a key for a caller whose scope was checked.
+    pub(super) async fn issue(
+        &self,
+        call: &Call<'_>,
+        tenant: TenantId,
+        issue: Issue,
+    ) -> Result<Done<Issued>, GateError> {
         let (owner, dialect) = self.visible_tenant(call, tenant).await?;
         check_confinement(tenant, &issue.restrictions)?;
         check_powers(

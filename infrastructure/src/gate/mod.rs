@@ -9,6 +9,7 @@ mod call;
 mod error;
 mod idempotency;
 mod keys;
+mod nodes;
 mod quota;
 mod tenants;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use self::call::{Call, Excess, IdempotencyKey, Powers, Principal};
 pub use self::error::{GateError, Refusal};
 pub use self::idempotency::Running;
 pub use self::keys::{Change, Issue, Issued, Revoke, Rotate, ShownSecret};
+pub use self::nodes::NodeCredential;
 pub use self::tenants::IdentifiedTenant;
 use crate::clock::SharedClock;
 use crate::entropy::SharedEntropy;

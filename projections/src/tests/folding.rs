@@ -100,7 +100,7 @@ async fn the_snapshot_holds_everything_as_of_its_position() {
         level(&projections, position).await;
         let mut entries = Vec::new();
         while let Some(page) = snapshot.next().await.unwrap() {
-            entries.extend(page);
+            entries.extend(page.into_iter().map(|held| held.entry));
         }
         assert_eq!(entries.len(), 14);
         assert!(entries[..2].iter().all(|entry| matches!(entry, Entry::Tenant(tenant) if !tenant.suspended)));

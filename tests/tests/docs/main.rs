@@ -11,6 +11,7 @@
 mod contributing;
 
 use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -19,6 +20,10 @@ use serde_json::Value;
 /// What divides the outputs of two commands.
 const DIVIDER: &str = "----8<----";
 
+/// Where the page's validating node listens, and `nexus dev`.
+const VALIDATOR: &str = "127.0.0.1:9090";
+const API: &str = "127.0.0.1:8080";
+
 struct Dev {
     process: Child,
     announcement: Value,
@@ -26,7 +31,7 @@ struct Dev {
 
 impl Dev {
     fn start() -> Self {
-        let mut process = Command::new(nexus())
+        let mut process = Command::new(programs().join("nexus"))
             .args(["dev", "--ephemeral", "--port", "0", "--output", "json"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -35,6 +40,10 @@ impl Dev {
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         Self { process, announcement: serde_json::from_str(&line).unwrap() }
+    }
+
+    fn address(&self) -> &str {
+        self.announcement["url"].as_str().unwrap().trim_start_matches("http://")
     }
 
     fn demo_tenant(&self, dialect: &str) -> String {
@@ -55,10 +64,15 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// The program, built into the folder above the tests' own.
-fn nexus() -> PathBuf {
+/// The folder that the program is built into, above the tests' own.
+fn programs() -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    test.parent().and_then(Path::parent).unwrap().join("nexus")
+    test.parent().and_then(Path::parent).unwrap().to_owned()
+}
+
+/// A port that nobody listens on just now.
+fn free() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// A block of the walk: the lines behind `$ `, and what stands below each.
@@ -96,11 +110,15 @@ fn blocks(page: &[&str]) -> Vec<(std::ops::Range<usize>, Vec<Step>)> {
 /// Runs all commands in one shell, as a reader would, and gives what each printed.
 fn run(dev: &Dev, commands: &[String]) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
+    let validator = free().to_string();
     let script: String = commands.iter().map(|command| format!("{command}\necho '{DIVIDER}'\n")).collect();
+    let path = std::env::var("PATH").unwrap_or_default();
     let output = Command::new("bash")
         .arg("-c")
-        .arg(format!("nexus() {{ '{}' \"$@\"; }}\nexec 2>&1\n{script}", nexus().display()))
+        .arg(format!("exec 2>&1\n{}", script.replace(VALIDATOR, &validator)))
         .current_dir(folder.path())
+        .env("PATH", format!("{}:{path}", programs().display()))
+        .env("NEXUS__SERVER__LISTEN", &validator)
         .env("NEXUS_URL", dev.announcement["url"].as_str().unwrap())
         .env("NEXUS_TOKEN", dev.announcement["admin_token"].as_str().unwrap())
         .env("NEXUS_TENANT", dev.demo_tenant("nexus"))
@@ -108,6 +126,7 @@ fn run(dev: &Dev, commands: &[String]) -> Vec<String> {
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
+    let text = text.replace(&validator, VALIDATOR).replace(dev.address(), API);
     let mut outputs: Vec<String> = text.split(&format!("{DIVIDER}\n")).map(str::to_owned).collect();
     outputs.pop();
     assert_eq!(outputs.len(), commands.len(), "the shell ended early: {text}");
@@ -122,6 +141,7 @@ fn steady(text: &str) -> String {
         (r"\bnx_(live|test)_[0-9A-Za-z]{4,}", "<secret>"),
         (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?Z?", "<time>"),
         (r"within \d+ ms", "within <n> ms"),
+        (r"(?m)\b(api|validator)( +\S.*\S) +\d+ +\d+ +(held|lapsed)", "$1$2 <n> <n> $3"),
         (r"log position \d+", "log position <n>"),
         (r"(?m)^\d+ +<time>", "<n> <time>"),
         (r"(?m)[ \t]+$", ""),

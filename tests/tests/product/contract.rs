@@ -18,6 +18,9 @@ const OPEN: &[&str] = &[
 const SCOPES: &[(&str, &str, &str)] = &[
     ("GET", "/v1/audit", "audit:read"),
     ("GET", "/v1/events", "audit:read"),
+    ("GET", "/v1/nodes", "nodes:read"),
+    ("POST", "/v1/nodes", "nodes:write"),
+    ("GET", "/v1/nodes/stream", "nodes:connect"),
     ("GET", "/v1/projections", "projections:read"),
     ("POST", "/v1/projections/{name}/rebuild", "projections:write"),
     ("GET", "/v1/tenants", "tenants:read"),
@@ -56,6 +59,7 @@ pub(crate) fn routes(client: &Client) -> Vec<(String, String)> {
 /// A body that the route accepts.
 pub(crate) fn body_for(method: &str, path: &str) -> Option<Vec<u8>> {
     let body = match (method, path) {
+        ("POST", "/v1/nodes") => json!({"name": "Another"}),
         ("POST", "/v1/tenants") => json!({"name": "Another", "dialect": "nexus"}),
         ("POST", "/v1/tenants/{tenant}/keys") => json!({"name": "Another"}),
         ("PATCH", _) => json!({"name": "Renamed"}),
@@ -394,6 +398,9 @@ fn every_route_needs_its_scope() {
         "keys:write",
         "audit:read",
         "verify",
+        "nodes:connect",
+        "nodes:read",
+        "nodes:write",
         "projections:read",
         "projections:write",
     ];
@@ -401,6 +408,8 @@ fn every_route_needs_its_scope() {
         let others: Vec<&str> = all
             .into_iter()
             .filter(|scope| scope != needed && *scope != needed.replace(":read", ":write"))
+            // Whoever makes nodes' credentials may be a node.
+            .filter(|scope| (*needed, *scope) != ("nodes:connect", "nodes:write"))
             .collect();
         let key = if path.contains("{key}") { keys.create(&json!({})).id } else { String::new() };
         let real = path.replace("{tenant}", &tenant).replace("{key}", &key).replace("{name}", "usage");
@@ -409,6 +418,11 @@ fn every_route_needs_its_scope() {
         assert_problem(&lacking, 403, "forbidden");
         assert!(lacking.text().contains(needed), "{method} {path} says what is lacking: {lacking:?}");
         let having = credential(&node, &[needed], &json!({})).send(method, &real, body.as_deref());
+        if *path == "/v1/nodes/stream" {
+            assert_problem(&having, 400, "invalid_request");
+            assert!(having.text().contains("no WebSocket"), "{having:?}");
+            continue;
+        }
         assert!((200..300).contains(&having.status), "{method} {path} with {needed}: {having:?}");
     }
 }

@@ -113,6 +113,9 @@ fn a_confined_credential_neither_makes_tenants_nor_touches_what_all_share() {
     let confined = credential(&node, &["admin:all"], &json!({"tenant": [mine.id]}));
     let made = confined.post("/v1/tenants", &json!({"name": "New", "dialect": "nexus"}));
     assert_eq!(made.status, 403, "{made:?}");
+    let node_made = confined.post("/v1/nodes", &json!({"name": "New"}));
+    assert_eq!(node_made.status, 403, "{node_made:?}");
+    assert_eq!(confined.get("/v1/nodes").status, 403);
     let rebuilt = confined.post("/v1/projections/usage/rebuild", &json!({}));
     assert_eq!(rebuilt.status, 403, "{rebuilt:?}");
 }

@@ -192,6 +192,7 @@ fn case_36_fields_that_nobody_may_set_are_unknown_fields() {
     let key = tenant.keys(&admin).create(&json!({}));
     let paths = [
         ("POST", "/v1/tenants".to_owned(), json!({"name": "x", "dialect": "nexus"})),
+        ("POST", "/v1/nodes".to_owned(), json!({"name": "x"})),
         ("PATCH", tenant.path(""), json!({"name": "x"})),
         ("POST", tenant.path("/suspend"), json!({})),
         ("POST", tenant.path("/resume"), json!({})),

@@ -1,0 +1,94 @@
+//! `nexus nodes create`
+
+use clap::Args;
+use ipnet::IpNet;
+use serde_json::{Map, Value, json};
+
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::keys;
+use crate::output::{self, Format};
+use crate::table::print_facts;
+use crate::words::{text, text_or, time_or};
+
+/// Create the credential of a validating node and show it, once
+///
+/// It goes into the node's validator.toml as `control.credential`, or into NEXUS__CONTROL__CREDENTIAL, and is good for nothing
+/// but being a node. Several nodes may share one; with one each, each can be revoked by itself.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  nexus nodes create edge-1
+  nexus nodes create edge-1 --dialect nexus --dialect nexpay --allow-ip 10.0.0.0/8 --expires-in 90d
+  export NEXUS__CONTROL__CREDENTIAL=$(nexus nodes create edge-1 --output json | jq -r .credential)")]
+pub(super) struct CreateArgs {
+    /// What the node is called, 1 to 100 characters
+    name: String,
+
+    /// A dialect whose credentials the node may follow; repeat or put commas between for several; all where absent
+    #[arg(long = "dialect", value_name = "DIALECT", value_delimiter = ',')]
+    dialects: Vec<String>,
+
+    /// How long the credential lives, such as 90d; as long as the one that creates it where absent
+    #[arg(long, value_name = "DURATION", value_parser = keys::duration)]
+    expires_in: Option<String>,
+
+    /// Address or network that the node may connect from; repeat or put commas between for several; from anywhere where absent
+    #[arg(long = "allow-ip", value_name = "CIDR", value_parser = keys::network, value_delimiter = ',')]
+    allowed: Vec<IpNet>,
+}
+
+pub(super) fn run(args: &CreateArgs, client: &Client, format: Format) -> Result<(), Failure> {
+    let answer = client.post(super::PATH, &body(args))?;
+    if format == Format::Json {
+        return output::json(answer.raw());
+    }
+    let created: Value = answer.parse(client)?;
+    let node = created.get("node").unwrap_or(&Value::Null);
+    print_facts(&[
+        ("Name", text(node, "name")),
+        ("ID", text(node, "credential_id")),
+        ("Prefix", text(node, "prefix")),
+        ("Dialects", text_or(node, "dialects", "all")),
+        ("Allowed from", text_or(node, "ip_allowlist", "anywhere")),
+        ("Created", time_or(node, "created_at", "")),
+        ("Expires", time_or(node, "expires_at", "Never")),
+    ])?;
+    output::secret(&text(&created, "credential"))
+}
+
+fn body(args: &CreateArgs) -> Value {
+    let mut body = Map::from_iter([("name".to_owned(), json!(args.name))]);
+    let mut add = |name: &str, value: Option<Value>| body.extend(value.map(|value| (name.to_owned(), value)));
+    add("dialects", (!args.dialects.is_empty()).then(|| json!(args.dialects)));
+    add("expires_in", args.expires_in.as_ref().map(|length| json!(length)));
+    add("ip_allowlist", (!args.allowed.is_empty()).then(|| json!(args.allowed)));
+    Value::Object(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: CreateArgs,
+    }
+
+    fn body_of(line: &str) -> Value {
+        body(&Line::parse_from(format!("create {line}").split_whitespace()).args)
+    }
+
+    #[test]
+    fn the_body_says_what_was_typed_and_no_more() {
+        assert_eq!(body_of("edge"), json!({"name": "edge"}));
+        assert_eq!(
+            body_of("edge --dialect nexus,nexpay --dialect nexuscore --expires-in 90d --allow-ip 10.0.0.0/8"),
+            json!({"name": "edge", "dialects": ["nexus", "nexpay", "nexuscore"], "expires_in": "90d",
+                "ip_allowlist": ["10.0.0.0/8"]})
+        );
+    }
+}
