@@ -10,6 +10,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use nexus_infrastructure::gate::Gate;
 use nexus_infrastructure::rate_budgets::RateBudgets;
 use nexus_projections::Projections;
+use nexus_validator::bus::seal::Sealer;
 
 use crate::nodes::plane::Plane;
 use crate::nodes::ports::Log;
@@ -37,6 +38,8 @@ pub struct App {
     pub projections: Projections,
     /// The validating nodes, and the barrier that waits for them.
     pub plane: Arc<Plane>,
+    /// The keys of the second road to nodes, where there is a message broker.
+    pub bus: Option<Arc<Sealer>>,
     /// What nodes get of the log.
     pub log: Arc<dyn Log>,
     /// Who holds which share of a rate limit.

@@ -3,6 +3,7 @@
 
 pub mod barrier;
 pub mod budgets;
+pub mod bus;
 pub mod connection;
 pub mod deltas;
 pub mod feed;

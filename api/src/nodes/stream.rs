@@ -108,8 +108,9 @@ impl Desk for Counter {
         self.node.admits(&self.app.verifier, dialects)
     }
 
-    fn bus_keys(&self, _: &Served) -> Option<BusKeys> {
-        None
+    fn bus_keys(&self, served: &Served) -> Option<BusKeys> {
+        let sealer = self.app.bus.as_ref()?;
+        Some(sealer.keys(|dialect| served.has(dialect) && self.node.sees_dialect(dialect)))
     }
 
     async fn credential(&self, digest: Digest) -> Result<Vec<DialectEntry>, StoreError> {
