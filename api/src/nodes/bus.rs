@@ -62,7 +62,10 @@ impl BusRoad {
             metrics::counter!("nexus_validity_failures_total").increment(1);
             let reason = in_one_line(&error);
             if reason != known {
-                tracing::warn!(reason, "what changes validity goes over the streams alone; trying the broker again");
+                tracing::warn!(
+                    reason,
+                    "what changes validity goes over the streams alone; trying the broker again"
+                );
                 known = reason;
             }
             tokio::select! {

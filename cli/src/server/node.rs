@@ -103,7 +103,13 @@ pub(crate) async fn foundation(config: &NexusConfig) -> Result<Foundation, Start
         return Err(StartFailure::master_key_missing(key_file));
     }
     let vault = Arc::new(Vault::open_or_create(key_file)?);
-    let gate = Gate::new(journal.clone(), dialects, SystemClock::shared(), SystemEntropy::shared(), Arc::clone(&vault));
+    let gate = Gate::new(
+        journal.clone(),
+        dialects,
+        SystemClock::shared(),
+        SystemEntropy::shared(),
+        Arc::clone(&vault),
+    );
     match gate.personal_data().prove_master_key(wrapped).await {
         Ok(()) => {}
         Err(PersonalDataError::Vault(_)) => return Err(StartFailure::other_master_key(key_file)),
@@ -142,12 +148,8 @@ impl Node {
         let stop = watch::Sender::new(false);
         let (draining, told) = mpsc::channel(1);
         let log_id = foundation.journal.id().await?;
-        let log: Arc<dyn Log> = Arc::new(JournalLog::new(
-            log_id,
-            Arc::clone(&gate),
-            projections.clone(),
-            Arc::clone(&validator),
-        ));
+        let log: Arc<dyn Log> =
+            Arc::new(JournalLog::new(log_id, Arc::clone(&gate), projections.clone(), Arc::clone(&validator)));
         let plane = Arc::new(plane(config, &foundation, &validator, &lease, stop.subscribe()));
         plane.register().await?;
         if !foundation.database.is_postgres() {
@@ -178,7 +180,8 @@ impl Node {
             let relay = Relay::spawn(foundation.journal.clone(), options, stop.subscribe());
             tasks.push(tokio::spawn(relay.stopped()));
         }
-        let bus = config.bus.url.as_ref().and_then(|_| sealer(&foundation.vault, gate.dialects())).map(Arc::new);
+        let bus =
+            config.bus.url.as_ref().and_then(|_| sealer(&foundation.vault, gate.dialects())).map(Arc::new);
         if let (Some(url), Some(sealer)) = (&config.bus.url, &bus) {
             let road = BusRoad {
                 url: url.expose().to_owned(),

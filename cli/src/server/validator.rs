@@ -54,9 +54,11 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartFailure> {
     options.clock = Arc::new(LeaseClock(SystemClock));
     let node = Node::start(options)?;
     let stop_hearing = watch::Sender::new(false);
-    let hearing = config.bus.url.as_ref().map(|url| {
-        tokio::spawn(hear(node.ear(), url.expose().to_owned(), stop_hearing.subscribe()))
-    });
+    let hearing = config
+        .bus
+        .url
+        .as_ref()
+        .map(|url| tokio::spawn(hear(node.ear(), url.expose().to_owned(), stop_hearing.subscribe())));
     let verifier = Arc::new(Verifier {
         validator: Arc::clone(node.validator()),
         lease: Arc::clone(node.lease()),

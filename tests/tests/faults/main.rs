@@ -26,5 +26,6 @@ mod moved_folder;
 mod quota;
 mod relay_failover;
 mod replay;
+mod second_road;
 mod unreadable;
 mod usage;

@@ -62,7 +62,8 @@ impl Opener {
     /// [`BadKeys`]
     pub fn new(keys: &BusKeys, served: BTreeSet<String>) -> Result<Self, BadKeys> {
         let read = |text: &String| key(text).ok_or(BadKeys);
-        let dialects = keys.dialects.iter().map(|(name, text)| Ok((name.clone(), Zeroizing::new(read(text)?))));
+        let dialects =
+            keys.dialects.iter().map(|(name, text)| Ok((name.clone(), Zeroizing::new(read(text)?))));
         let dialects = dialects.collect::<Result<_, BadKeys>>()?;
         Ok(Self { verifying: UnparsedPublicKey::new(&ED25519, read(&keys.verifying)?), dialects, served })
     }
@@ -75,8 +76,7 @@ impl Opener {
         if message.len() > LONGEST_MESSAGE {
             return Err(Unopened::TooLarge);
         }
-        let (signed, signature) =
-            message.split_last_chunk::<SIGNATURE_BYTES>().ok_or(Unopened::Forged)?;
+        let (signed, signature) = message.split_last_chunk::<SIGNATURE_BYTES>().ok_or(Unopened::Forged)?;
         // Before anything is read: whatever follows was written by an API node.
         self.verifying.verify(signed, signature).map_err(|_| Unopened::Forged)?;
         let (version, mut rest) = signed.split_first().ok_or(Unopened::Unreadable)?;

@@ -191,13 +191,8 @@ fn node() -> (Ear, Arc<Validator>, watch::Sender<Connection>) {
     let dialects = Dialects::new([Dialect::parse("nexus.toml", text).unwrap()]).unwrap();
     let validator = Arc::new(Validator::new(Arc::new(dialects)));
     let identity = Identity { node: Uuid::nil(), incarnation: Uuid::nil(), program: "test".to_owned() };
-    let mut follower = Follower::new(
-        identity,
-        Arc::clone(&validator),
-        Arc::new(Lease::new()),
-        None,
-        Box::new(Unobserved),
-    );
+    let mut follower =
+        Follower::new(identity, Arc::clone(&validator), Arc::new(Lease::new()), None, Box::new(Unobserved));
     let _hello = follower.begin();
     let welcome = Welcome { log: LOG, epoch: Uuid::nil(), start: Start::Snapshot, bus: None };
     follower.receive(ToNode::Welcome(welcome), "").unwrap();

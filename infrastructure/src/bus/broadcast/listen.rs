@@ -91,10 +91,7 @@ async fn hear(
     }
 }
 
-async fn step<T>(
-    doing: &'static str,
-    work: impl Future<Output = lapin::Result<T>>,
-) -> Result<T, AmqpError> {
+async fn step<T>(doing: &'static str, work: impl Future<Output = lapin::Result<T>>) -> Result<T, AmqpError> {
     within(CONNECTS_WITHIN, doing, work).await
 }
 

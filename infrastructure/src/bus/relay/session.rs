@@ -82,7 +82,9 @@ impl Session<'_> {
     /// Publishes until it is told to stop, or something breaks. Dropping the future stops at once; what was confirmed and
     /// not stored is sent again by whoever comes next.
     pub(super) async fn run(mut self, mut checkpoint: Checkpoint) -> Result<(), SessionError> {
-        let publisher = Publisher::connect(&self.options.amqp_url, "nexus relay", EVENTS, self.options.connect_timeout).await?;
+        let publisher =
+            Publisher::connect(&self.options.amqp_url, "nexus relay", EVENTS, self.options.connect_timeout)
+                .await?;
         self.status.send_replace(RelayStatus::Connected);
         tracing::info!(position = checkpoint.position(), "relaying events to the broker");
         let mut confirmed = Confirmed::default();
