@@ -47,9 +47,13 @@ pub struct BusRoad {
 }
 
 impl BusRoad {
-    /// Publishes what the list gets from now on, each stretch once, until `stop` turns true. The list never waits for it.
-    pub async fn publish(self, mut stop: watch::Receiver<bool>) {
-        let mut place = self.deltas.ends().newest;
+    /// Publishes what the list gets from this call on, each stretch once, until `stop` turns true. The list never waits for it.
+    pub fn publish(self, stop: watch::Receiver<bool>) -> impl Future<Output = ()> + Send {
+        let place = self.deltas.ends().newest;
+        self.publish_behind(place, stop)
+    }
+
+    async fn publish_behind(self, mut place: u64, mut stop: watch::Receiver<bool>) {
         let mut away_since = None;
         let mut known = String::new();
         loop {
