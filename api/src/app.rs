@@ -11,6 +11,7 @@ use nexus_infrastructure::gate::Gate;
 use nexus_infrastructure::rate_budgets::RateBudgets;
 use nexus_infrastructure::registry::Registry;
 use nexus_projections::Projections;
+use nexus_validator::bus::seal::Sealer;
 
 use crate::nodes::plane::Plane;
 use crate::nodes::ports::Log;
@@ -40,6 +41,8 @@ pub struct App {
     pub plane: Arc<Plane>,
     /// The API nodes, and what each tells of its nodes.
     pub registry: Registry,
+    /// The keys of the second road to nodes, where there is a message broker.
+    pub bus: Option<Arc<Sealer>>,
     /// What nodes get of the log.
     pub log: Arc<dyn Log>,
     /// Who holds which share of a rate limit.

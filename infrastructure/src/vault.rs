@@ -1,8 +1,8 @@
 //! The vault: the master key, and the encryption at rest of what must be recovered to be used (signing secrets, stored
 //! answers, personal data). Each sealed record is bound to its identity, its *context*: copied elsewhere it does not open.
 //!
-//! [`Vault::seal`] and [`Vault::open`] use the master key's own record key. [`Vault::for_purpose`] gives a vault whose
-//! keys are apart from every other purpose's. A [`DataKey`] encrypts one subject's personal data and is itself stored
+//! [`Vault::seal`] and [`Vault::open`] use the master key's own record key. [`Vault::derive`] gives a key
+//! apart from every other purpose's. A [`DataKey`] encrypts one subject's personal data and is itself stored
 //! wrapped by the vault: destroying the wrapped key makes all that was sealed with it unreadable, in backups too.
 
 mod data_key;
@@ -119,6 +119,13 @@ impl Vault {
         self.records.open(context, sealed)
     }
 
+    /// A key for a purpose of its own, by HKDF-SHA-256 (RFC 5869): the same in every process that has the master key, and telling
+    /// nothing of it or of the keys of other labels. A label holds no NUL.
+    #[must_use]
+    pub fn derive(&self, label: &str) -> Zeroizing<[u8; KEY_BYTES]> {
+        seal::derive(&self.key, &["purpose", label])
+    }
+
     fn new(key: Zeroizing<[u8; KEY_BYTES]>, entropy: SharedEntropy) -> Self {
         let records = SealingKey::derive(&key, "records");
         Self { key, records, entropy }
@@ -185,6 +192,16 @@ mod tests {
         let sealed = "AZEqQ74AAQIDBAUGBwgJCgufsrk28rRP8ldixVGW8uar59B8I6Pq";
         let sealed = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, sealed).unwrap();
         assert_eq!(vault().open(b"record 1", &sealed).unwrap().as_slice(), b"secret");
+    }
+
+    /// Made with another implementation of HKDF. Processes of other versions derive the same keys.
+    #[test]
+    fn derives_the_same_key_for_a_label_in_every_process() {
+        let derived = vault().derive("label");
+        let hex: String = derived.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, "937d831d1bcee815949e19a1a0a046057a370ccdcd8e278b104f2bc630f888a7");
+        assert_ne!(vault().derive("label 2"), derived);
+        assert_ne!(Vault::from_key([8; KEY_BYTES]).derive("label"), derived);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! [`usage_journal::UsageJournal::record`] remembers. [`budget::Budgets::admit`] counts requests against rate limits.
 
 pub mod budget;
+pub mod bus;
 pub mod cache;
 pub mod clock;
 pub mod control;

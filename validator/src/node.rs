@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::Validator;
 use crate::budget::Budgets;
+use crate::bus::ear::Ear;
 use crate::cache::DiskCache;
 use crate::clock::{Clock, SystemClock};
 use crate::control::client::{Connection, ControlClient};
@@ -50,6 +51,7 @@ pub enum NodeError {
 
 /// A running node.
 pub struct Node {
+    follower: Arc<Mutex<Follower>>,
     validator: Arc<Validator>,
     lease: Arc<Lease>,
     clock: Arc<dyn Clock>,
@@ -92,11 +94,12 @@ impl Node {
         let identity = Identity { node, incarnation, program };
         let follower =
             Follower::new(identity, Arc::clone(&validator), Arc::clone(&lease), have, Box::new(cache));
+        let follower = Arc::new(Mutex::new(follower));
         let dial = Arc::new(WebSocketDial::new(control)?);
         let stop = watch::Sender::new(false);
         let client = ControlClient::new(
             Arc::clone(&dial),
-            Arc::new(Mutex::new(follower)),
+            Arc::clone(&follower),
             Arc::clone(&clock),
             stop.subscribe(),
         );
@@ -108,6 +111,7 @@ impl Node {
             tokio::spawn(drain(segments, Shipper::new(dial), usage_window, told)),
         ];
         Ok(Self {
+            follower,
             validator,
             lease,
             clock,
@@ -155,6 +159,13 @@ impl Node {
     #[must_use]
     pub fn connection(&self) -> watch::Receiver<Connection> {
         self.connection.clone()
+    }
+
+    /// For messages of the bus, where the process has one. The node does without as well.
+    #[must_use]
+    pub fn ear(&self) -> Ear {
+        let served = self.validator.dialects().iter().map(|dialect| dialect.name.clone());
+        Ear::new(Arc::clone(&self.follower), self.connection(), served, Arc::clone(&self.clock))
     }
 
     /// Waits until the node may answer.

@@ -232,9 +232,11 @@ impl<P: Peer, D: Desk> Connection<P, D> {
             Some(have) => have.position,
             None => self.send_snapshot(&served).await?,
         };
-        let id = HolderId { node: hello.node, incarnation: hello.incarnation };
+        let badge = self.desk.badge();
+        let credential = badge.as_ref().map(|badge| badge.key_id);
+        let id = HolderId { node: hello.node, incarnation: hello.incarnation, credential };
         let now = self.plane.clock().monotonic();
-        let present = self.plane.roster().enter(id, &hello, self.desk.badge(), now);
+        let present = self.plane.roster().enter(id, &hello, badge, now);
         let mut following = Following {
             id,
             served,

@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+use nexus_domain::ids::KeyId;
 use nexus_validator::lease::LENGTH;
 use uuid::Uuid;
 
@@ -31,6 +32,8 @@ pub struct HolderId {
     pub node: Uuid,
     /// The run.
     pub incarnation: Uuid,
+    /// The credential that it came with, where that is known: nobody with another one can speak for it.
+    pub credential: Option<KeyId>,
 }
 
 /// What is known of a holder.
@@ -159,7 +162,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn id(number: u128) -> HolderId {
-        HolderId { node: Uuid::from_u128(number), incarnation: Uuid::from_u128(number) }
+        HolderId { node: Uuid::from_u128(number), incarnation: Uuid::from_u128(number), credential: None }
     }
 
     #[test]
@@ -200,6 +203,17 @@ mod tests {
         holders.asked(before, 10, SECOND);
         holders.asked(id(1), 10, SECOND);
         holders.acked(id(1), 12);
+        assert_eq!(holders.confirmed(SECOND), Some(10));
+    }
+
+    #[test]
+    fn nobody_speaks_for_a_node_with_another_credential() {
+        let mut holders = Holders::default();
+        let credential = |number| Some(KeyId::new(Uuid::from_u128(number)));
+        holders.asked(HolderId { credential: credential(1), ..id(1) }, 10, SECOND);
+        let other = HolderId { credential: credential(2), ..id(1) };
+        holders.acked(other, 12);
+        holders.left(other);
         assert_eq!(holders.confirmed(SECOND), Some(10));
     }
 

@@ -223,7 +223,7 @@ fn nodes(told: &[Told], dialects: &[String], now: DateTime<Utc>) -> Vec<NodeObje
         .iter()
         .flat_map(|told| told.status.iter().flat_map(|status| &status.nodes).map(move |node| (told, node)))
     {
-        let id = HolderId { node: node.attendant.node, incarnation: node.attendant.incarnation };
+        let id = node.attendant.holder();
         let object = told.node(node, now);
         match validators.entry(id) {
             Entry::Vacant(vacant) => drop(vacant.insert(object)),

@@ -3,6 +3,7 @@
 
 pub mod barrier;
 pub mod budgets;
+pub mod bus;
 pub mod connection;
 mod create;
 pub mod deltas;

@@ -29,6 +29,15 @@ pub struct Attendant {
     pub applied: u64,
 }
 
+impl Attendant {
+    /// As what it holds a right to answer.
+    #[must_use]
+    pub fn holder(&self) -> HolderId {
+        let credential = self.badge.as_ref().map(|badge| badge.key_id);
+        HolderId { node: self.node, incarnation: self.incarnation, credential }
+    }
+}
+
 /// The credential of a node, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Badge {

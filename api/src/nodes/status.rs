@@ -40,7 +40,7 @@ pub struct NodeStatus {
 impl NodeStatus {
     fn of(attendance: Attendance, holders: &Holders, newest: u64, now: Duration) -> Option<Self> {
         let Attendance { attendant, connected, granted } = attendance;
-        let id = HolderId { node: attendant.node, incarnation: attendant.incarnation };
+        let id = attendant.holder();
         let holder = holders.get(id);
         if connected.is_none() && holder.is_none() {
             return None;
@@ -107,7 +107,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
     const NODE: Uuid = Uuid::from_u128(7);
-    const ID: HolderId = HolderId { node: NODE, incarnation: NODE };
+    const ID: HolderId = HolderId { node: NODE, incarnation: NODE, credential: None };
 
     fn attendance(connected: Option<Duration>, granted: Option<Duration>) -> Attendance {
         let attendant = Attendant {

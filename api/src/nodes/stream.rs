@@ -115,8 +115,9 @@ impl Desk for Counter {
         Some(Badge { key_id: self.node.key_id(), name: self.node.name().to_owned() })
     }
 
-    fn bus_keys(&self, _: &Served) -> Option<BusKeys> {
-        None
+    fn bus_keys(&self, served: &Served) -> Option<BusKeys> {
+        let sealer = self.app.bus.as_ref()?;
+        Some(sealer.keys(|dialect| served.has(dialect) && self.node.sees_dialect(dialect)))
     }
 
     async fn credential(&self, digest: Digest) -> Result<Vec<DialectEntry>, StoreError> {

@@ -13,6 +13,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use nexus_api::app::{self, App};
 use nexus_api::expiry;
 use nexus_api::nodes::budgets::ask_for_own;
+use nexus_api::nodes::bus::{BusRoad, sealer};
 use nexus_api::nodes::deltas::Deltas;
 use nexus_api::nodes::feed;
 use nexus_api::nodes::holders::HolderId;
@@ -63,6 +64,7 @@ const BUILT_WITHIN: Duration = Duration::from_secs(3600);
 /// What an API node stands on: store, gate, and what was made at the first start.
 pub(crate) struct Foundation {
     pub(crate) gate: Arc<Gate>,
+    vault: Arc<Vault>,
     journal: Journal,
     database: Database,
 }
@@ -101,13 +103,19 @@ pub(crate) async fn foundation(config: &NexusConfig) -> Result<Foundation, Start
         return Err(StartFailure::master_key_missing(key_file));
     }
     let vault = Arc::new(Vault::open_or_create(key_file)?);
-    let gate = Gate::new(journal.clone(), dialects, SystemClock::shared(), SystemEntropy::shared(), vault);
+    let gate = Gate::new(
+        journal.clone(),
+        dialects,
+        SystemClock::shared(),
+        SystemEntropy::shared(),
+        Arc::clone(&vault),
+    );
     match gate.personal_data().prove_master_key(wrapped).await {
         Ok(()) => {}
         Err(PersonalDataError::Vault(_)) => return Err(StartFailure::other_master_key(key_file)),
         Err(PersonalDataError::Store(error)) => return Err(error.into()),
     }
-    Ok(Foundation { gate: Arc::new(gate), journal, database })
+    Ok(Foundation { gate: Arc::new(gate), vault, journal, database })
 }
 
 impl Foundation {
@@ -139,12 +147,9 @@ impl Node {
 
         let stop = watch::Sender::new(false);
         let (draining, told) = mpsc::channel(1);
-        let log: Arc<dyn Log> = Arc::new(JournalLog::new(
-            foundation.journal.id().await?,
-            Arc::clone(&gate),
-            projections.clone(),
-            Arc::clone(&validator),
-        ));
+        let log_id = foundation.journal.id().await?;
+        let log: Arc<dyn Log> =
+            Arc::new(JournalLog::new(log_id, Arc::clone(&gate), projections.clone(), Arc::clone(&validator)));
         let plane = Arc::new(plane(config, &foundation, &validator, &lease, stop.subscribe()));
         plane.register().await?;
         if !foundation.database.is_postgres() {
@@ -163,7 +168,7 @@ impl Node {
             tokio::spawn(ask_for_own(
                 rate_budgets.clone(),
                 Arc::clone(&budgets),
-                HolderId { node: node_id, incarnation: node_id },
+                HolderId { node: node_id, incarnation: node_id, credential: None },
                 gate.clock().clone(),
                 stop.subscribe(),
             )),
@@ -174,6 +179,19 @@ impl Node {
             let options = RelayOptions::new(url.expose(), &config.server.public_url);
             let relay = Relay::spawn(foundation.journal.clone(), options, stop.subscribe());
             tasks.push(tokio::spawn(relay.stopped()));
+        }
+        let bus =
+            config.bus.url.as_ref().and_then(|_| sealer(&foundation.vault, gate.dialects())).map(Arc::new);
+        if let (Some(url), Some(sealer)) = (&config.bus.url, &bus) {
+            let road = BusRoad {
+                url: url.expose().to_owned(),
+                sealer: Arc::clone(sealer),
+                deltas: Arc::clone(plane.deltas()),
+                log: log_id,
+                clock: gate.clock().clone(),
+                entropy: gate.entropy().clone(),
+            };
+            tasks.push(tokio::spawn(road.publish(stop.subscribe())));
         }
         // The table must show what the log held at the start before the first question is answered.
         let head = foundation.journal.head().await?;
@@ -197,6 +215,7 @@ impl Node {
             projections: projections.clone(),
             plane: Arc::clone(&plane),
             registry: Registry::new(foundation.database.clone()),
+            bus,
             log,
             rate_budgets,
             nodes_are_certified: config.server.tls.as_ref().is_some_and(|tls| tls.node_ca.is_some()),

@@ -10,11 +10,14 @@ use nexus_api::app;
 use nexus_api::verification::Verifier;
 use nexus_api::verification::hot::HotDurations;
 use nexus_domain::dialect::Dialects;
+use nexus_infrastructure::bus;
 use nexus_infrastructure::clock::{SharedClock, SystemClock};
 use nexus_infrastructure::config::{UsageDetail, ValidatorConfig};
 use nexus_infrastructure::dialects::{self, MANAGEMENT};
 use nexus_infrastructure::entropy::SystemEntropy;
+use nexus_validator::bus::ear::Ear;
 use nexus_validator::node::{Node, NodeOptions};
+use tokio::sync::watch;
 
 use crate::server::failure::StartFailure;
 use crate::server::node::http_server;
@@ -50,6 +53,12 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartFailure> {
     options.control.certificate = config.control.certificate.clone();
     options.clock = Arc::new(LeaseClock(SystemClock));
     let node = Node::start(options)?;
+    let stop_hearing = watch::Sender::new(false);
+    let hearing = config
+        .bus
+        .url
+        .as_ref()
+        .map(|url| tokio::spawn(hear(node.ear(), url.expose().to_owned(), stop_hearing.subscribe())));
     let verifier = Arc::new(Verifier {
         validator: Arc::clone(node.validator()),
         lease: Arc::clone(node.lease()),
@@ -74,8 +83,28 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartFailure> {
     if let Ok(Err(error)) = serving.await {
         tracing::error!(%error, "the server ended with an error");
     }
+    stop_hearing.send_replace(true);
+    if let Some(hearing) = hearing
+        && let Err(error) = hearing.await
+    {
+        tracing::error!(%error, "listening to the broker ended badly");
+    }
     node.stop().await;
     Ok(())
+}
+
+/// Listens to the broker once an API node has said what opens its messages.
+async fn hear(mut ear: Ear, url: String, mut stop: watch::Receiver<bool>) {
+    let keys = tokio::select! {
+        keys = ear.has_keys() => keys,
+        _ = stop.wait_for(|stop| *stop) => false,
+    };
+    if keys {
+        let take = |message: &[u8]| {
+            let _counted = ear.hear(message);
+        };
+        bus::listen(&url, take, stop).await;
+    }
 }
 
 /// The dialects that the configuration names, and always the platform's own: its credentials are what callers of

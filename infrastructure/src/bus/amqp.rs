@@ -1,34 +1,28 @@
-//! One connection to the broker for publishing with confirms (AMQP 0-9-1 with RabbitMQ's publisher confirms).
+//! One connection to the broker, and publishing with confirms over it (AMQP 0-9-1 with RabbitMQ's publisher confirms).
 //!
 //! A broker that is frozen answers nothing and closes nothing, so every wait has an end here, and what lapin keeps for a
 //! connection (a thread, a socket, tasks) lives in a small runtime that is thrown away with it.
 
+use std::error::Error;
 use std::future::Future;
 use std::time::Duration;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions};
-use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::types::{FieldTable, ShortString};
 use lapin::uri::AMQPUri;
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ExchangeKind, PublisherConfirm,
 };
 use tokio::runtime::{Builder, Runtime};
 
-use super::cloud_event::{CONTENT_TYPE, CloudEvent};
-
-/// The durable topic exchange that events are published to.
-pub const EXCHANGE: &str = "nexus.events";
-
 /// How often a sign of life is asked of the broker, in seconds.
 const HEARTBEAT: u16 = 10;
 /// How long a connection has to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
-/// Delivery mode 2: the message is written to disk.
-const PERSISTENT: u8 = 2;
 
-/// Why events cannot be published. No text holds the address, which has a password in it.
+/// Why nothing goes over the broker. No text holds the address, which has a password in it.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum AmqpError {
+pub enum AmqpError {
     /// The address in the configuration is none.
     #[error("the broker's address should read amqp://user:password@host:5672/%2f")]
     Address,
@@ -61,56 +55,39 @@ pub(super) enum AmqpError {
     TooLong,
 }
 
-/// A connection with one channel in confirm mode.
-pub(super) struct Publisher {
-    channel: Channel,
+/// A durable exchange.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) name: &'static str,
+    pub(super) kind: ExchangeKind,
+}
+
+/// A message to be published.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) key: ShortString,
+    pub(super) properties: BasicProperties,
+    pub(super) body: Vec<u8>,
+}
+
+/// A connection with one channel.
+pub(super) struct Link {
+    pub(super) channel: Channel,
     connection: Connection,
     // Last, so that the others are dropped into a runtime that still runs.
     _runtime: Disposable,
 }
 
-impl Publisher {
-    /// Connects and declares the exchange; each of the four steps may take `timeout`.
-    pub(super) async fn connect(url: &str, timeout: Duration) -> Result<Self, AmqpError> {
+impl Link {
+    /// Connects; each of the two steps may take `timeout`. The broker shows `name` to its keepers.
+    pub(super) async fn connect(url: &str, name: &str, timeout: Duration) -> Result<Self, AmqpError> {
         let uri = parse(url)?;
         let runtime = Disposable::new()?;
-        let properties = ConnectionProperties::default().with_connection_name("nexus relay".into());
+        let properties = ConnectionProperties::default().with_connection_name(name.into());
         let connecting = runtime.spawn(Connection::connect_uri(uri, properties));
         let connection = within(timeout, "connecting", connecting).await?;
         let channel = within(timeout, "opening a channel", connection.create_channel()).await?;
-        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-        let declared =
-            channel.exchange_declare(EXCHANGE.into(), ExchangeKind::Topic, options, FieldTable::default());
-        within(timeout, "declaring the exchange nexus.events", declared).await?;
-        let confirms = channel.confirm_select(ConfirmSelectOptions::default());
-        within(timeout, "asking for confirms", confirms).await?;
         Ok(Self { channel, connection, _runtime: runtime })
-    }
-
-    /// Hands a message over, within `timeout`. The broker has it once the future that is returned says so, for which no
-    /// time limit is set here.
-    pub(super) async fn publish(
-        &self,
-        event: &CloudEvent,
-        timeout: Duration,
-    ) -> Result<impl Future<Output = Result<(), AmqpError>> + Send + 'static, AmqpError> {
-        let short = |text: &str| ShortString::try_new(text).map_err(|_| AmqpError::TooLong);
-        let number = |n: u64| AMQPValue::LongLongInt(i64::try_from(n).unwrap_or(i64::MAX));
-        let mut headers = FieldTable::default();
-        headers.insert("position".into(), number(event.position()));
-        headers.insert("tenant_sequence".into(), number(event.tenant_sequence()));
-        let properties = BasicProperties::default()
-            .with_content_type(CONTENT_TYPE.into())
-            .with_delivery_mode(PERSISTENT)
-            .with_message_id(short(event.id())?)
-            .with_timestamp(event.unix_seconds())
-            .with_type(short(&format!("nexus.{}", event.name()))?)
-            .with_app_id("nexus".into())
-            .with_headers(headers);
-        let (key, body) = (short(&event.routing_key())?, event.body());
-        let options = BasicPublishOptions::default();
-        let published = self.channel.basic_publish(EXCHANGE.into(), key, options, &body, properties);
-        Ok(confirmed(within(timeout, "publishing", published).await?))
     }
 
     /// Fails once the connection or the channel is known to be broken.
@@ -124,6 +101,60 @@ impl Publisher {
         // A broker that does not answer notices the end of the connection all the same.
         let _ = tokio::time::timeout(GOODBYE, self.connection.close(200, "OK".into())).await;
     }
+}
+
+/// A connection whose channel is in confirm mode.
+pub(super) struct Publisher {
+    link: Link,
+    exchange: &'static str,
+}
+
+impl Publisher {
+    /// Connects and declares the exchange; each of the four steps may take `timeout`.
+    pub(super) async fn connect(
+        url: &str,
+        name: &str,
+        exchange: Exchange,
+        timeout: Duration,
+    ) -> Result<Self, AmqpError> {
+        let link = Link::connect(url, name, timeout).await?;
+        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let Exchange { name: exchange, kind } = exchange;
+        let declared = link.channel.exchange_declare(exchange.into(), kind, options, FieldTable::default());
+        within(timeout, "declaring the exchange", declared).await?;
+        let confirms = link.channel.confirm_select(ConfirmSelectOptions::default());
+        within(timeout, "asking for confirms", confirms).await?;
+        Ok(Self { link, exchange })
+    }
+
+    /// Hands a message over, within `timeout`. The broker has it once the future that is returned says so, for which no
+    /// time limit is set here.
+    pub(super) async fn publish(
+        &self,
+        message: Message,
+        timeout: Duration,
+    ) -> Result<impl Future<Output = Result<(), AmqpError>> + Send + 'static, AmqpError> {
+        let Message { key, properties, body } = message;
+        let options = BasicPublishOptions::default();
+        let channel = &self.link.channel;
+        let published = channel.basic_publish(self.exchange.into(), key, options, &body, properties);
+        Ok(confirmed(within(timeout, "publishing", published).await?))
+    }
+
+    /// As [`Link::check`].
+    pub(super) fn check(&self) -> Result<(), AmqpError> {
+        self.link.check()
+    }
+
+    /// As [`Link::close`].
+    pub(super) async fn close(self) {
+        self.link.close().await;
+    }
+}
+
+/// A text as AMQP has it for names.
+pub(super) fn short(text: &str) -> Result<ShortString, AmqpError> {
+    ShortString::try_new(text).map_err(|_| AmqpError::TooLong)
 }
 
 async fn confirmed(confirm: PublisherConfirm) -> Result<(), AmqpError> {
@@ -144,7 +175,8 @@ fn parse(url: &str) -> Result<AMQPUri, AmqpError> {
     Ok(uri)
 }
 
-async fn within<T>(
+/// A step, within a time.
+pub(super) async fn within<T>(
     timeout: Duration,
     doing: &'static str,
     work: impl Future<Output = lapin::Result<T>>,
@@ -153,6 +185,21 @@ async fn within<T>(
         Ok(outcome) => outcome.map_err(|source| AmqpError::Failed { doing, source }),
         Err(_) => Err(AmqpError::TimedOut { doing }),
     }
+}
+
+/// An error with its causes.
+#[must_use]
+pub fn in_one_line(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let words = cause.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        source = cause.source();
+    }
+    text.replace(['\n', '\r'], " ")
 }
 
 /// A runtime whose end ends whatever was started on it, without waiting. lapin's own way to give a connection up is to ask

@@ -5,9 +5,9 @@
 
 mod checkpoint;
 mod leader;
+mod message;
 mod session;
 
-use std::error::Error;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -15,7 +15,9 @@ use tokio::task::JoinHandle;
 
 use self::checkpoint::Checkpoint;
 use self::leader::Leadership;
+pub use self::message::EXCHANGE;
 use self::session::{Session, SessionError};
+use super::amqp::in_one_line;
 use crate::clock::{SharedClock, SystemClock};
 use crate::database::DatabaseError;
 use crate::entropy::{SharedEntropy, SystemEntropy};
@@ -221,19 +223,6 @@ impl From<DatabaseError> for SessionError {
     fn from(error: DatabaseError) -> Self {
         Self::Database(error)
     }
-}
-
-fn in_one_line(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        source = cause.source();
-    }
-    text.replace(['\n', '\r'], " ")
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge holds floating point, exact up to 2^53")]

@@ -221,11 +221,6 @@ impl Source {
         self.first.get_or_insert(error);
     }
 
-    /// Whether a process of this kind has the key.
-    pub(super) fn knows(&self, key: &str) -> bool {
-        self.known.contains(&key)
-    }
-
     /// The first complaint, if there was one.
     pub(super) fn finish(self) -> Result<(), ConfigError> {
         self.first.map_or(Ok(()), Err)

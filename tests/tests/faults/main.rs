@@ -24,5 +24,6 @@ mod moved_folder;
 mod quota;
 mod relay_failover;
 mod replay;
+mod second_road;
 mod unreadable;
 mod usage;

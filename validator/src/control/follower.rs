@@ -69,6 +69,22 @@ enum Stream {
     Following { epoch: Uuid },
 }
 
+/// How a delta came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Road {
+    Stream,
+    Bus,
+}
+
+impl Road {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Stream => "stream",
+            Self::Bus => "bus",
+        }
+    }
+}
+
 /// What a node knows of its place in the log. One for each validator.
 #[derive(Debug)]
 pub struct Follower {
@@ -223,28 +239,35 @@ impl Follower {
         if delta.from > applied {
             return Err(Violation::Gap { from: delta.from, applied });
         }
-        self.apply(delta, text);
+        self.apply(delta, text, Road::Stream);
         Ok(())
     }
 
-    /// Takes a delta of the bus. One that does not continue what is there is left to the stream.
-    pub fn overhear(&mut self, delta: Delta) {
+    /// Takes a delta of the bus, and tells whether the table shows it. One that does not continue what is there, or is of
+    /// another log, is left to the stream.
+    pub fn overhear(&mut self, log: Uuid, delta: Delta) -> bool {
         let applied = self.validator.applied();
-        if !matches!(self.table, Table::Complete(_)) || delta.from > applied {
-            return;
+        if self.table != Table::Complete(log) || delta.from > applied {
+            return false;
+        }
+        if delta.to <= applied {
+            self.confirm(delta.to);
+            return true;
         }
         let message = ToNode::Delta(delta);
-        // As the stream would have said it.
-        let text = serde_json::to_string(&message).unwrap_or_default();
+        // As the stream would have said it. Without that, the observer would miss it.
+        let Ok(text) = serde_json::to_string(&message) else { return false };
         if let ToNode::Delta(delta) = message {
-            self.apply(delta, &text);
+            self.apply(delta, &text, Road::Bus);
         }
+        true
     }
 
     /// Applies a delta that continues what is there. What is known already is left alone: entries may be older than others
     /// that came since.
-    fn apply(&mut self, delta: Delta, text: &str) {
+    fn apply(&mut self, delta: Delta, text: &str, road: Road) {
         if delta.to > self.validator.applied() {
+            metrics::counter!("nexus_deltas_total", "road" => road.name()).increment(1);
             let to = delta.to;
             self.validator.apply(delta.entries, to);
             self.begin_rights();

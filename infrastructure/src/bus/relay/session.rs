@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use super::checkpoint::Checkpoint;
+use super::message::{EVENTS, message};
 use super::{RelayOptions, RelayStatus, measure};
 use crate::bus::amqp::{AmqpError, Publisher};
 use crate::bus::cloud_event::{CloudEvent, UnreadableEvent};
@@ -81,7 +82,9 @@ impl Session<'_> {
     /// Publishes until it is told to stop, or something breaks. Dropping the future stops at once; what was confirmed and
     /// not stored is sent again by whoever comes next.
     pub(super) async fn run(mut self, mut checkpoint: Checkpoint) -> Result<(), SessionError> {
-        let publisher = Publisher::connect(&self.options.amqp_url, self.options.connect_timeout).await?;
+        let publisher =
+            Publisher::connect(&self.options.amqp_url, "nexus relay", EVENTS, self.options.connect_timeout)
+                .await?;
         self.status.send_replace(RelayStatus::Connected);
         tracing::info!(position = checkpoint.position(), "relaying events to the broker");
         let mut confirmed = Confirmed::default();
@@ -133,7 +136,7 @@ impl Session<'_> {
                     }
                     let (ready, unreadable) = checkpoint.number(&events?, &self.options.public_url).await?;
                     for event in ready {
-                        let confirm = publisher.publish(&event, patience).await?;
+                        let confirm = publisher.publish(message(&event)?, patience).await?;
                         flight.push_back(Box::pin(sent(event, confirm)));
                     }
                     if let Some(unreadable) = unreadable {

@@ -10,7 +10,7 @@ use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, VariantAccess, Visitor};
 use serde::{Deserialize, forward_to_deserialize_any};
 
-use crate::bus::event_name;
+use crate::bus::{EXPIRES, VALIDITY_CONTENT_TYPE, VALIDITY_EXCHANGE, event_name};
 
 const DOCUMENT: &str = include_str!("../../../../docs/asyncapi.yaml");
 
@@ -27,7 +27,9 @@ fn the_document_has_every_event_and_no_other() {
     let stated = |label: &str| -> BTreeSet<String> {
         DOCUMENT.lines().filter_map(|line| line.trim().strip_prefix(label)).map(str::to_owned).collect()
     };
-    assert_eq!(stated("name: nexus."), events.keys().cloned().collect(), "messages");
+    let mut messages: BTreeSet<String> = events.keys().cloned().collect();
+    messages.insert("validity.v1".to_owned());
+    assert_eq!(stated("name: nexus."), messages, "messages");
     let consts = names.iter().map(|name| format!("{name} }}")).collect();
     assert_eq!(stated("type: { const: "), consts, "types");
     let addresses = events.keys().map(|name| format!("{{tenant}}.{name}\"")).collect();
@@ -39,6 +41,16 @@ fn the_document_has_every_event_and_no_other() {
     // Of a form that is read and no longer written.
     assert!(fields.remove("request_id"));
     assert_eq!(properties("AlikeRequests"), sent(&fields));
+}
+
+#[test]
+fn the_document_has_the_exchange_of_validity() {
+    let exchange = format!("exchange: {{ name: {VALIDITY_EXCHANGE}, type: fanout, durable: true,");
+    let expires = format!("amqp: {{ deliveryMode: 1, expiration: {},", EXPIRES.as_millis());
+    let content_type = format!("contentType: {VALIDITY_CONTENT_TYPE}\n");
+    for stated in [exchange, expires, content_type] {
+        assert!(DOCUMENT.contains(&stated), "{stated}");
+    }
 }
 
 /// The names of an aggregate's events, with the events' types and fields.

@@ -2,6 +2,7 @@
 //! broker that may be filled with test data, `NEXUS_TEST_RABBITMQ_SERVER` the program to start private ones with.
 
 mod asyncapi;
+mod broadcast;
 mod broker;
 mod cloud_event;
 mod failover;
