@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::holders::{HolderId, Holders, longest_lease};
+use super::holders::{Holders, longest_lease};
 use super::plane::Plane;
 use super::roster::{Attendance, Attendant};
 

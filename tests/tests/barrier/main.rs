@@ -27,6 +27,7 @@ mod frozen_api;
 mod frozen_validator;
 mod killed;
 mod network;
+mod rate_limits;
 mod repeated;
 mod restarted_api;
 mod servers;
