@@ -315,12 +315,13 @@ impl<P: Peer, D: Desk> Connection<P, D> {
                 Ok(())
             }
             Incoming::Message(FromNode::Ack { applied }) => {
-                self.not_refused(&following.dialects)?;
                 following.present.applied(applied);
+                // Taken in any case: it is true, and a revocation of the credential itself may wait for it.
                 self.plane.acknowledge(following.id, applied);
-                Ok(())
+                self.not_refused(&following.dialects)
             }
             Incoming::Message(FromNode::Budgets { asks }) if asks.len() <= MOST_ASKS => {
+                self.not_refused(&following.dialects)?;
                 let shares = self.desk.divide(following.id, asks).await;
                 self.say(&ToNode::Shares { shares }).await
             }
