@@ -113,8 +113,9 @@ fn run(dev: &Dev, commands: &[String]) -> Vec<String> {
     let validator = free().to_string();
     let script: String = commands.iter().map(|command| format!("{command}\necho '{DIVIDER}'\n")).collect();
     let path = std::env::var("PATH").unwrap_or_default();
-    let output = Command::new("bash")
-        .arg("-c")
+    // What waits for something that never comes is ended, with all that it started.
+    let output = Command::new("timeout")
+        .args(["--kill-after=10", "300", "bash", "-c"])
         .arg(format!("exec 2>&1\n{}", script.replace(VALIDATOR, &validator)))
         .current_dir(folder.path())
         .env("PATH", format!("{}:{path}", programs().display()))
@@ -127,6 +128,10 @@ fn run(dev: &Dev, commands: &[String]) -> Vec<String> {
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let text = text.replace(&validator, VALIDATOR).replace(dev.address(), API);
+    // It is told to take any port, and presents itself so.
+    let text = text
+        .replace("http://127.0.0.1:0 ", &format!("http://{API} "))
+        .replace("http://127.0.0.1:0\n", &format!("http://{API}\n"));
     let mut outputs: Vec<String> = text.split(&format!("{DIVIDER}\n")).map(str::to_owned).collect();
     outputs.pop();
     assert_eq!(outputs.len(), commands.len(), "the shell ended early: {text}");
