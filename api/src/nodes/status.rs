@@ -103,6 +103,7 @@ fn millis(time: Duration) -> u64 {
 mod tests {
     use uuid::Uuid;
 
+    use super::super::holders::HolderId;
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
