@@ -252,7 +252,7 @@ impl Node {
                 let from = between(0, head, from);
                 let to = between(from, head, to);
                 let entries = log.entries(from, to, between(to, head, as_of));
-                self.follower.overhear(Delta { from, to, entries });
+                self.follower.overhear(LOG, Delta { from, to, entries });
             }
             (Step::Grant(read), Stream::At(place)) => {
                 self.now += Duration::from_millis(1);

@@ -57,10 +57,26 @@ impl BusRoad {
         let mut away_since = None;
         let mut known = String::new();
         loop {
-            let attempt = self.attempt(&mut place, &mut away_since, &mut known);
-            let Err(error) = tokio::select! {
-                ended = attempt => ended,
-                _ = stop.wait_for(|stop| *stop) => return,
+            let connected = tokio::select! {
+                connected = Broadcaster::connect(&self.url) => connected,
+                () = told(&mut stop) => return,
+            };
+            let error = match connected {
+                Ok(broker) => {
+                    known.clear();
+                    self.skip_what_is_late(&mut place, away_since.take());
+                    tracing::info!("publishing what changes validity to the broker");
+                    let ended = tokio::select! {
+                        ended = self.serve(&broker, &mut place) => Some(ended),
+                        () = told(&mut stop) => None,
+                    };
+                    let Some(Err(error)) = ended else {
+                        broker.close().await;
+                        return;
+                    };
+                    error
+                }
+                Err(error) => error,
             };
             away_since.get_or_insert_with(|| self.clock.monotonic());
             metrics::counter!("nexus_validity_failures_total").increment(1);
@@ -74,26 +90,25 @@ impl BusRoad {
             }
             tokio::select! {
                 () = tokio::time::sleep(PAUSE) => {}
-                _ = stop.wait_for(|stop| *stop) => return,
+                () = told(&mut stop) => return,
             }
         }
     }
 
-    /// One connection's worth.
-    async fn attempt(
-        &self,
-        place: &mut u64,
-        away_since: &mut Option<Duration>,
-        known: &mut String,
-    ) -> Result<std::convert::Infallible, AmqpError> {
-        let broker = Broadcaster::connect(&self.url).await?;
-        let away = away_since.take().map(|since| self.clock.monotonic().saturating_sub(since));
+    /// Nobody waits for what would have expired meanwhile.
+    fn skip_what_is_late(&self, place: &mut u64, away_since: Option<Duration>) {
+        let away = away_since.map(|since| self.clock.monotonic().saturating_sub(since));
         if away.is_some_and(|away| away >= EXPIRES) {
-            // Nobody waits for what is as old as that.
             *place = self.deltas.ends().newest;
         }
-        known.clear();
-        tracing::info!("publishing what changes validity to the broker");
+    }
+
+    /// One connection's worth.
+    async fn serve(
+        &self,
+        broker: &Broadcaster,
+        place: &mut u64,
+    ) -> Result<std::convert::Infallible, AmqpError> {
         let mut newest = self.deltas.newest();
         newest.mark_changed();
         let mut look = tokio::time::interval(PAUSE);
@@ -101,10 +116,7 @@ impl BusRoad {
         loop {
             tokio::select! {
                 // The sender lives as long as the list, which is held here.
-                Ok(()) = newest.changed() => {
-                    newest.mark_unchanged();
-                    self.send_missed(&broker, place).await?;
-                }
+                Ok(()) = newest.changed() => self.send_missed(broker, place).await?,
                 _ = look.tick() => broker.check()?,
             }
         }
@@ -142,6 +154,11 @@ impl BusRoad {
             }
         }
     }
+}
+
+/// Returns when `stop` is true or nobody can make it true any more.
+async fn told(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 impl std::fmt::Debug for BusRoad {

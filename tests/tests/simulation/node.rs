@@ -96,9 +96,10 @@ pub(crate) fn start(world: &Arc<World>, host: usize, kept: Kept) {
         stop,
     }));
     here.spawn(client.run());
+    let log = world.log;
     here.spawn(async move {
         while let Some(delta) = heard.recv().await {
-            follower.lock().unwrap().overhear(delta);
+            follower.lock().unwrap().overhear(log, delta);
         }
     });
     load::clients(world, host, run, &Table { validator, lease, acknowledged, forgotten });

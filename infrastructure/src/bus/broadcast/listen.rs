@@ -4,6 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use lapin::Consumer;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions,
 };
@@ -31,16 +32,27 @@ pub async fn listen(url: &str, mut take: impl FnMut(&[u8]) + Send, mut stop: wat
     let mut pause = SHORTEST_PAUSE;
     let mut known = String::new();
     loop {
-        let mut heard = false;
-        let hearing = hear(url, &mut take, &mut heard);
-        let Err(error) = tokio::select! {
-            ended = hearing => ended,
+        let opened = tokio::select! {
+            opened = open(url) => opened,
             () = told(&mut stop) => return,
         };
-        if heard {
-            pause = SHORTEST_PAUSE;
-            known.clear();
-        }
+        let error = match opened {
+            Ok((link, messages)) => {
+                tracing::info!("listening to what changes validity on the broker");
+                pause = SHORTEST_PAUSE;
+                known.clear();
+                let ended = tokio::select! {
+                    ended = receive(&link, messages, &mut take) => Some(ended),
+                    () = told(&mut stop) => None,
+                };
+                let Some(Err(error)) = ended else {
+                    link.close().await;
+                    return;
+                };
+                error
+            }
+            Err(error) => error,
+        };
         metrics::counter!("nexus_validity_reconnects_total").increment(1);
         let reason = in_one_line(&error);
         if reason != known {
@@ -55,12 +67,8 @@ pub async fn listen(url: &str, mut take: impl FnMut(&[u8]) + Send, mut stop: wat
     }
 }
 
-/// One connection's worth of listening. `heard` turns true once it works.
-async fn hear(
-    url: &str,
-    take: &mut (impl FnMut(&[u8]) + Send),
-    heard: &mut bool,
-) -> Result<std::convert::Infallible, AmqpError> {
+/// A connection with a queue that gets what is broadcast from now on.
+async fn open(url: &str) -> Result<(Link, Consumer), AmqpError> {
     let link = Link::connect(url, "nexus validator", CONNECTS_WITHIN).await?;
     let channel = &link.channel;
     let own = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
@@ -72,9 +80,16 @@ async fn hear(
     step("limiting what is sent ahead", channel.basic_qos(AHEAD, BasicQosOptions::default())).await?;
     let options = BasicConsumeOptions { exclusive: true, ..BasicConsumeOptions::default() };
     let consumed = channel.basic_consume(queue, "".into(), options, FieldTable::default());
-    let mut messages = step("asking for messages", consumed).await?;
-    tracing::info!("listening to what changes validity on the broker");
-    *heard = true;
+    let messages = step("asking for messages", consumed).await?;
+    Ok((link, messages))
+}
+
+/// One connection's worth of listening.
+async fn receive(
+    link: &Link,
+    mut messages: Consumer,
+    take: &mut (impl FnMut(&[u8]) + Send),
+) -> Result<std::convert::Infallible, AmqpError> {
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
