@@ -24,7 +24,7 @@ use crate::hosts::HostClock;
 use crate::load::{self, Table};
 use crate::network::ApiEnd;
 use crate::ports::{SimulatedLog, SimulatedRegistry};
-use crate::store::call;
+use crate::store::{call, call_for};
 use crate::world::World;
 
 /// As the program's.
@@ -162,7 +162,9 @@ impl Serving {
     /// An administrator's request: changes something, and answers when it holds everywhere. Nothing where it has to be repeated.
     pub(crate) async fn change(&self, change: Change) -> Option<()> {
         let (world, host) = (&self.world, self.host);
-        let committed = call(world, host, "commit", move |stored| stored.commit(change)).await.ok()?;
+        let detail = world.chance.of(change).bits();
+        let committed =
+            call_for(world, host, "commit", detail, move |stored| stored.commit(change)).await.ok()?;
         let effect = if change.reduces() { Effect::Reduces } else { Effect::Adds };
         let (position, moved) = match committed {
             Some(position) => (position, Moved::At(position)),
