@@ -8,13 +8,14 @@ use nexus_api::nodes::barrier::{ADDS_WITHIN, Effect, Moved};
 use nexus_api::nodes::connection::{Admission, Connection, Desk, Parcel};
 use nexus_api::nodes::deltas::{Deltas, Served};
 use nexus_api::nodes::feed;
+use nexus_api::nodes::holders::HolderId;
 use nexus_api::nodes::plane::Plane;
 use nexus_api::nodes::ports::{Log, StoreError};
 use nexus_api::nodes::settle::visible;
 use nexus_domain::credential::Digest;
 use nexus_domain::validity::DialectEntry;
 use nexus_validator::Validator;
-use nexus_validator::control::message::BusKeys;
+use nexus_validator::control::message::{BudgetAsk, BusKeys, TenantShares};
 use nexus_validator::lease::Lease;
 use tokio::sync::{oneshot, watch};
 use tokio::time::sleep;
@@ -65,6 +66,10 @@ impl Desk for Counter {
 
     async fn take_usage(&self, _: Parcel) -> Result<(), String> {
         Ok(())
+    }
+
+    async fn divide(&self, _: HolderId, _: Vec<BudgetAsk>) -> Vec<TenantShares> {
+        Vec::new()
     }
 }
 
