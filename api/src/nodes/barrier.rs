@@ -106,6 +106,7 @@ impl Plane {
             }
             let left = REPORTS_WITHIN.saturating_sub(self.clock().monotonic().saturating_sub(began));
             tokio::select! {
+                biased;
                 () = self.registry().changed(view.number) => {}
                 () = tokio::time::sleep(left), if !suspended => {
                     suspended = true;

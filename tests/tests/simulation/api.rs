@@ -8,13 +8,14 @@ use nexus_api::nodes::barrier::{ADDS_WITHIN, Effect, Moved};
 use nexus_api::nodes::connection::{Admission, Connection, Desk, Parcel};
 use nexus_api::nodes::deltas::{Deltas, Served};
 use nexus_api::nodes::feed;
+use nexus_api::nodes::holders::HolderId;
 use nexus_api::nodes::plane::Plane;
 use nexus_api::nodes::ports::{Log, StoreError};
 use nexus_api::nodes::settle::visible;
 use nexus_domain::credential::Digest;
 use nexus_domain::validity::DialectEntry;
 use nexus_validator::Validator;
-use nexus_validator::control::message::BusKeys;
+use nexus_validator::control::message::{BudgetAsk, BusKeys, TenantShares};
 use nexus_validator::lease::Lease;
 use tokio::sync::{oneshot, watch};
 use tokio::time::sleep;
@@ -24,7 +25,7 @@ use crate::hosts::HostClock;
 use crate::load::{self, Table};
 use crate::network::ApiEnd;
 use crate::ports::{SimulatedLog, SimulatedRegistry};
-use crate::store::call;
+use crate::store::{call, call_for};
 use crate::world::World;
 
 /// As the program's.
@@ -65,6 +66,10 @@ impl Desk for Counter {
 
     async fn take_usage(&self, _: Parcel) -> Result<(), String> {
         Ok(())
+    }
+
+    async fn divide(&self, _: HolderId, _: Vec<BudgetAsk>) -> Vec<TenantShares> {
+        Vec::new()
     }
 }
 
@@ -162,7 +167,9 @@ impl Serving {
     /// An administrator's request: changes something, and answers when it holds everywhere. Nothing where it has to be repeated.
     pub(crate) async fn change(&self, change: Change) -> Option<()> {
         let (world, host) = (&self.world, self.host);
-        let committed = call(world, host, "commit", move |stored| stored.commit(change)).await.ok()?;
+        let detail = world.chance.of(change).bits();
+        let committed =
+            call_for(world, host, "commit", detail, move |stored| stored.commit(change)).await.ok()?;
         let effect = if change.reduces() { Effect::Reduces } else { Effect::Adds };
         let (position, moved) = match committed {
             Some(position) => (position, Moved::At(position)),

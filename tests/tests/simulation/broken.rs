@@ -20,7 +20,7 @@ pub(crate) enum Broken {
     OwnNodesAlone,
     /// A suspended API node is forgotten at once.
     EvictedWithoutFence,
-    /// A node's right to answer outlives its process, by its new table.
+    /// A node's right to answer outlives its process.
     LeaseSurvivesRestart,
 }
 

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::api;
 use crate::chance::{Chance, Dice};
 use crate::network::Path;
 use crate::node::{self, Kept};
+use crate::turns::sleep_after_all;
 use crate::world::{APIS, NODES, STORE, World};
 
 /// How long a fault lasts at most, in milliseconds.
@@ -21,7 +22,7 @@ pub(crate) async fn happen(world: &Arc<World>, length: Duration) {
     let mut dice = Dice::new(world.chance.of("faults"));
     let mut under_way = JoinSet::new();
     while Instant::now() < end {
-        sleep(dice.throw().skewed(2_000)).await;
+        sleep_after_all(dice.throw().skewed(2_000)).await;
         let (chance, world) = (dice.throw(), Arc::clone(world));
         world.oracle.tally(|figures| figures.faults += 1);
         under_way.spawn_local(async move { happens(&world, chance).await });
@@ -49,7 +50,7 @@ fn ways(chance: Chance, one: usize, other: usize) -> Vec<Path> {
 async fn happens(world: &Arc<World>, chance: Chance) {
     let length = chance.of("length").skewed(LONGEST).max(Duration::from_millis(50));
     let (node, api) = (some_node(chance), some_api(chance));
-    match chance.of("kind").between(0, 17) {
+    match chance.of("kind").between(0, 18) {
         0..=3 => partition(world, ways(chance, node, api), length).await,
         4 => partition(world, (0..APIS).flat_map(|api| ways(chance, node, api)).collect(), length).await,
         5..=6 => partition(world, ways(chance, api, STORE), length).await,
@@ -78,11 +79,18 @@ async fn happens(world: &Arc<World>, chance: Chance) {
         15 => {
             world.note(STORE, "crashes");
             world.store.crash();
-            sleep(length / 2).await;
+            sleep_after_all(length / 2).await;
             world.note(STORE, "is back");
             world.store.restart();
         }
-        16 => slow(world, chance, node, api, length).await,
+        16 if !world.store.is_stuck(api) => {
+            world.note(api, "reads no more of the log");
+            world.store.stick(api);
+            sleep_after_all(length).await;
+            world.note(api, "reads on");
+            world.store.stick(api);
+        }
+        17 => slow(world, chance, node, api, length).await,
         _ => {
             world.note(node, "loses its streams");
             world.network.break_streams(world, (node, api));
@@ -95,7 +103,7 @@ async fn partition(world: &World, paths: Vec<Path>, length: Duration) {
         world.note(path.0, &format!("does not reach {}", path.1));
         world.network.block(*path);
     }
-    sleep(length).await;
+    sleep_after_all(length).await;
     for path in &paths {
         world.note(path.0, &format!("may reach {}", path.1));
         world.network.unblock(world, *path);
@@ -105,20 +113,20 @@ async fn partition(world: &World, paths: Vec<Path>, length: Duration) {
 async fn stand_still(world: &World, host: usize, length: Duration) {
     world.note(host, "stands still");
     world.hosts[host].pause();
-    sleep(length).await;
+    sleep_after_all(length).await;
     world.note(host, "goes on");
     world.hosts[host].resume();
 }
 
 async fn restart_node(world: &Arc<World>, host: usize, kept: Kept, chance: Chance, length: Duration) {
-    sleep(length).await;
+    sleep_after_all(length).await;
     if !world.hosts[host].is_up() {
         node::start(world, host, if chance.of("kept").per_mille(500) { kept } else { Kept::default() });
     }
 }
 
 async fn restart_api(world: &Arc<World>, host: usize, length: Duration) {
-    sleep(length).await;
+    sleep_after_all(length).await;
     if !world.hosts[host].is_up() {
         api::start(world, host);
     }
@@ -130,7 +138,7 @@ async fn slow(world: &World, chance: Chance, node: usize, api: usize, length: Du
     if chance.per_mille(400) {
         world.note(STORE, "is slow");
         world.store.slow(most);
-        sleep(length).await;
+        sleep_after_all(length).await;
         world.note(STORE, "is as fast as ever");
         world.store.slow(0);
         return;
@@ -140,7 +148,7 @@ async fn slow(world: &World, chance: Chance, node: usize, api: usize, length: Du
     for path in &paths {
         world.network.slow(*path, Some(most));
     }
-    sleep(length).await;
+    sleep_after_all(length).await;
     for path in &paths {
         world.network.slow(*path, None);
     }

@@ -13,6 +13,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::chance::Chance;
+use crate::turns::Turns;
 
 /// How far a clock may be off, in millionths.
 const DRIFT: u64 = 1_000;
@@ -20,13 +21,13 @@ const DRIFT: u64 = 1_000;
 /// A host: an API node's, or a validating node's.
 #[derive(Debug)]
 pub(crate) struct Host {
-    pub(crate) number: usize,
     pub(crate) name: String,
     origin: Instant,
     drift: i64,
     /// What the clock showed when the simulation began.
     began: Duration,
     stops_in_pauses: bool,
+    pub(crate) turns: Turns,
     state: Mutex<State>,
 }
 
@@ -45,13 +46,7 @@ struct State {
 
 impl Host {
     /// A host on which nothing runs. `drift` in millionths stands for the usual chance.
-    pub(crate) fn new(
-        number: usize,
-        name: String,
-        chance: Chance,
-        drift: Option<i64>,
-        stops_in_pauses: bool,
-    ) -> Self {
+    pub(crate) fn new(name: String, chance: Chance, drift: Option<i64>, stops_in_pauses: bool) -> Self {
         // At the ends as often as in between: there the margins show.
         let usual = match chance.of("end").between(0, 3) {
             0 => 0,
@@ -60,7 +55,8 @@ impl Host {
         };
         let drift = drift.unwrap_or(i64::try_from(usual).unwrap() - i64::try_from(DRIFT).unwrap());
         let began = chance.of("began").millis(1, 1_000_000_000);
-        Self { number, name, origin: Instant::now(), drift, began, stops_in_pauses, state: Mutex::default() }
+        let (origin, turns, state) = (Instant::now(), Turns::default(), Mutex::default());
+        Self { name, origin, drift, began, stops_in_pauses, turns, state }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

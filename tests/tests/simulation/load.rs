@@ -14,6 +14,7 @@ use crate::broken::Broken;
 use crate::chance::{Chance, Dice};
 use crate::history::{Change, Standing, TENANTS};
 use crate::oracle::{Asked, permit, verdict};
+use crate::turns::sleep_after_all;
 use crate::world::{APIS, World};
 
 /// Requests at a time on every host.
@@ -40,6 +41,7 @@ pub(crate) fn clients(world: &Arc<World>, host: usize, run: u64, table: &Table) 
         world.hosts[host].clone().spawn(async move {
             loop {
                 sleep(dice.throw().millis(5, 80)).await;
+                world.hosts[host].turns.turn((8, host, client)).await;
                 ask(&world, host, &table, dice.throw()).await;
             }
         });
@@ -47,9 +49,10 @@ pub(crate) fn clients(world: &Arc<World>, host: usize, run: u64, table: &Table) 
 }
 
 /// A thread is held up now and then, seldom for long.
-async fn hold_up(chance: Chance) {
+async fn hold_up(world: &World, host: usize, chance: Chance) {
     if chance.per_mille(60) {
         sleep(chance.skewed(5_000)).await;
+        world.hosts[host].turns.turn((9, host, chance.bits())).await;
     }
 }
 
@@ -72,16 +75,16 @@ async fn ask(world: &World, host: usize, table: &Table, chance: Chance) {
     let floor = world.oracle.floor().max(table.acknowledged.load(Ordering::Relaxed));
     let asked = Asked { host, key, writes, floor, began: world.millis() };
     world.oracle.tally(|figures| figures.requests += 1);
-    hold_up(chance.of(1)).await;
+    hold_up(world, host, chance.of(1)).await;
     let early = world.is(Broken::LatePermit).then(|| verdict(&table.validator, permit(), &digest, writes));
     if early.is_some() {
-        hold_up(chance.of(2)).await;
+        hold_up(world, host, chance.of(2)).await;
     }
     let now = world.hosts[host].reading();
-    hold_up(chance.of(3)).await;
+    hold_up(world, host, chance.of(3)).await;
     let Some(permit) = table.lease.holds(now) else { return };
     let forgotten = table.forgotten.load(Ordering::Relaxed);
-    hold_up(chance.of(4)).await;
+    hold_up(world, host, chance.of(4)).await;
     let code = early.unwrap_or_else(|| verdict(&table.validator, permit, &digest, writes));
     if code == Code::Unknown && forgotten != table.forgotten.load(Ordering::Relaxed) {
         // A permit says that what is found counts, and not that anything is there to be found: the request is refused, though it
@@ -103,12 +106,12 @@ pub(crate) fn found(world: &World) {
 pub(crate) async fn administrate(world: Arc<World>, number: u64) {
     let mut dice = Dice::new(world.chance.of(("administrator", number)));
     loop {
-        sleep(dice.throw().skewed(1_500)).await;
+        sleep_after_all(dice.throw().skewed(1_500)).await;
         let change = some_change(&world, dice.throw());
         let mut api = dice.throw().index(APIS);
         while !request(&world, api, change).await {
             api = (api + 1) % APIS;
-            sleep(dice.throw().millis(20, 300)).await;
+            sleep_after_all(dice.throw().millis(20, 300)).await;
         }
     }
 }

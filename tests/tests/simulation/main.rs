@@ -30,6 +30,7 @@ mod node;
 mod oracle;
 mod ports;
 mod store;
+mod turns;
 mod watch;
 mod world;
 
@@ -188,7 +189,10 @@ fn every_broken_variant_is_found() {
     for broken in Broken::ALL {
         let found = Mutex::new(None);
         simulate_all(1..FOUND_WITHIN + 1, Some(broken), |outcome| {
-            let Some(first) = outcome.broken.first() else { return false };
+            // What is seen to be late proves nothing about what must never happen.
+            let Some(first) = outcome.broken.iter().find(|broken| broken.contains(": S")) else {
+                return false;
+            };
             *found.lock().unwrap() = Some(format!("seed {}: {first}", outcome.seed));
             true
         });

@@ -10,7 +10,7 @@ use nexus_api::nodes::connection::{Gone, Incoming, Peer};
 use nexus_validator::control::link::{Dial, Frame, Link, LinkError};
 use nexus_validator::control::message::{FromNode, ToNode};
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::api;
 use crate::broken::Broken;
@@ -30,6 +30,7 @@ struct Paths {
     /// The longest delay beyond the usual one, in milliseconds.
     slow: BTreeMap<Path, u64>,
     pipes: Vec<Weak<Pipe>>,
+    opened: u64,
 }
 
 /// All paths.
@@ -113,6 +114,8 @@ impl Network {
 #[derive(Debug)]
 struct Pipe {
     path: Path,
+    /// Counts the pipes.
+    number: u64,
     flow: Mutex<Flow>,
     moved: Notify,
     drained: Notify,
@@ -130,9 +133,11 @@ struct Flow {
 impl Pipe {
     fn new(world: &World, path: Path) -> Arc<Self> {
         let flow = Flow { frames: VecDeque::new(), last: Instant::now(), cut: false };
-        let pipe =
-            Arc::new(Self { path, flow: Mutex::new(flow), moved: Notify::new(), drained: Notify::new() });
-        world.network.paths().pipes.push(Arc::downgrade(&pipe));
+        let mut paths = world.network.paths();
+        paths.opened += 1;
+        let (number, flow) = (paths.opened, Mutex::new(flow));
+        let pipe = Arc::new(Self { path, number, flow, moved: Notify::new(), drained: Notify::new() });
+        paths.pipes.push(Arc::downgrade(&pipe));
         pipe
     }
 
@@ -162,32 +167,33 @@ impl Pipe {
     /// The next frame; nothing at the end, and for ever after.
     async fn receive(&self, world: &World) -> Option<String> {
         loop {
-            let due = {
-                let mut flow = self.flow();
-                let open = world.network.is_open(self.path);
-                match flow.frames.front() {
-                    Some((at, _)) if open && *at <= Instant::now() => {
-                        self.drained.notify_one();
-                        if let Some((_, None)) = flow.frames.front() {
-                            return None;
-                        }
-                        return flow.frames.pop_front().and_then(|(_, frame)| frame);
+            let due = self.flow().frames.front().map(|(at, _)| *at);
+            match due.filter(|_| world.network.is_open(self.path)) {
+                Some(at) if at <= Instant::now() => {
+                    world.hosts[self.path.1].turns.turn((1, self.path.0, self.number)).await;
+                    if let Some(frame) = self.take(world) {
+                        return frame;
                     }
-                    Some((at, _)) if open => Some(*at),
-                    _ => None,
                 }
-            };
-            let arrives = async {
-                match due {
-                    Some(at) => sleep_until(at).await,
-                    None => std::future::pending().await,
+                Some(at) => {
+                    let _moved = timeout_at(at, self.moved.notified()).await;
                 }
-            };
-            tokio::select! {
-                biased;
-                () = self.moved.notified() => {}
-                () = arrives => {}
+                None => self.moved.notified().await,
             }
+        }
+    }
+
+    /// The next frame, if it has arrived.
+    fn take(&self, world: &World) -> Option<Option<String>> {
+        let mut flow = self.flow();
+        let arrived = flow.frames.front().is_some_and(|(at, _)| *at <= Instant::now());
+        if !arrived || !world.network.is_open(self.path) {
+            return None;
+        }
+        self.drained.notify_one();
+        match flow.frames.front() {
+            Some((_, None)) => Some(None),
+            _ => flow.frames.pop_front().map(|(_, frame)| frame),
         }
     }
 

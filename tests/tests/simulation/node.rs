@@ -36,7 +36,8 @@ pub(crate) struct Running {
 /// What outlives a process on its host's disk.
 #[derive(Clone, Default)]
 pub(crate) struct Kept {
-    table: Option<Arc<Validator>>,
+    /// A table that is complete up to here.
+    table: Option<u64>,
     lease: Option<Arc<Lease>>,
 }
 
@@ -69,7 +70,11 @@ pub(crate) fn start(world: &Arc<World>, host: usize, kept: Kept) {
     world.note(host, if kept.table.is_some() { "starts with its table" } else { "starts" });
     let whole = Arc::new(AtomicBool::new(kept.table.is_some()));
     let have = kept.table.is_some().then_some(world.log);
-    let validator = kept.table.unwrap_or_else(|| Arc::new(Validator::new(Arc::clone(&world.dialects))));
+    let validator = Arc::new(Validator::new(Arc::clone(&world.dialects)));
+    if let Some(position) = kept.table {
+        let entries = world.store.stored().history.everything(position);
+        validator.apply(entries.into_iter().map(|held| held.entry), position);
+    }
     let lease = kept.lease.unwrap_or_default();
     let identity = Identity {
         node: world.chance.of(("node", host)).uuid(),
@@ -96,9 +101,11 @@ pub(crate) fn start(world: &Arc<World>, host: usize, kept: Kept) {
         stop,
     }));
     here.spawn(client.run());
+    let place = Arc::clone(here);
     let log = world.log;
     here.spawn(async move {
         while let Some(delta) = heard.recv().await {
+            place.turns.turn((3, 0, 0)).await;
             follower.lock().unwrap().overhear(log, delta);
         }
     });
@@ -121,12 +128,14 @@ pub(crate) fn acknowledges(world: &World, host: usize, run: u64, position: u64) 
     }
 }
 
-/// The process ends. What is kept is the table, unless it is not whole.
+/// The process ends. What is kept is the table, unless it is not whole, as it was a moment ago: the disk is behind.
 pub(crate) fn crash(world: &World, host: usize, power: bool) -> Kept {
     world.note(host, if power { "loses its power" } else { "crashes" });
     world.hosts[host].crash(power);
     let Some(running) = world.node(host).take() else { return Kept::default() };
-    let table = running.whole.load(Ordering::Relaxed).then(|| Arc::clone(&running.validator));
+    let behind = world.chance.of(("disk", host, running.run)).between(0, 6);
+    let whole = running.whole.load(Ordering::Relaxed);
+    let table = whole.then(|| running.validator.applied().saturating_sub(behind));
     let lease = world.is(Broken::LeaseSurvivesRestart).then(|| Arc::clone(&running.lease));
     Kept { table, lease }
 }

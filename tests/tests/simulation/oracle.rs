@@ -95,7 +95,9 @@ impl Oracle {
             let head = stored.history.head();
             (stored.history.verdicts(asked.key, asked.writes, asked.floor, head), head)
         };
-        world.count((asked.host, asked.key, asked.writes, asked.began, code.number()));
+        world.mention(asked.host, || {
+            format!("key {} ({}) asked at {}: {code}", asked.key, asked.writes, asked.began)
+        });
         self.tally(|figures| {
             figures.answered += 1;
             figures.accepted += u64::from(code == Code::Valid);

@@ -213,6 +213,7 @@ impl Log for SimulatedLog {
                 announcement(world, host).await;
             };
             let _quiet = timeout(AWAITED, announced).await;
+            world.store.unstuck(host).await;
             let most = world.chance.of(("stretch", host, after)).between(1, 20);
             let to = loop {
                 let to =

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::chance::Chance;
 use crate::history::{Change, History};
+use crate::turns::Turns;
 use crate::world::{STORE, World};
 
 /// What a crash of the store may take back, where the statement did not wait for the disk.
@@ -57,6 +58,9 @@ pub(crate) struct Store {
     outages: watch::Sender<u64>,
     /// The longest delay beyond the usual one, in milliseconds.
     slow: watch::Sender<u64>,
+    turns: Turns,
+    /// For which API nodes, as bits, the log is not read though everything else is.
+    stuck: watch::Sender<usize>,
 }
 
 impl Store {
@@ -67,6 +71,8 @@ impl Store {
             changes: watch::Sender::new(0),
             outages: watch::Sender::new(0),
             slow: watch::Sender::new(0),
+            turns: Turns::default(),
+            stuck: watch::Sender::new(0),
         }
     }
 
@@ -129,6 +135,21 @@ impl Store {
         }
     }
 
+    /// Lets an API node's reading of the log stand still, or go on.
+    pub(crate) fn stick(&self, host: usize) {
+        self.stuck.send_modify(|stuck| *stuck ^= 1 << host);
+    }
+
+    pub(crate) fn is_stuck(&self, host: usize) -> bool {
+        *self.stuck.borrow() & (1 << host) != 0
+    }
+
+    /// Returns when an API node may read the log.
+    pub(crate) async fn unstuck(&self, host: usize) {
+        let mut stuck = self.stuck.subscribe();
+        let _free = stuck.wait_for(|stuck| *stuck & (1 << host) == 0).await.is_ok();
+    }
+
     fn latency(&self, chance: Chance) -> Duration {
         let slow = *self.slow.borrow();
         let usual = chance.skewed(6);
@@ -143,10 +164,21 @@ pub(crate) async fn call<T: Send + 'static>(
     what: &'static str,
     act: impl FnOnce(&mut Stored) -> T + Send + 'static,
 ) -> Result<T, StoreError> {
+    call_for(world, host, what, 0, act).await
+}
+
+/// The same, of a statement that another one of that name and instant must not be confused with.
+pub(crate) async fn call_for<T: Send + 'static>(
+    world: &Arc<World>,
+    host: usize,
+    what: &'static str,
+    detail: u64,
+    act: impl FnOnce(&mut Stored) -> T + Send + 'static,
+) -> Result<T, StoreError> {
     let (tell, told) = oneshot::channel();
     let world = Arc::clone(world);
+    let chance = world.chance.of((what, host, world.millis(), detail));
     tokio::task::spawn_local(async move {
-        let chance = world.chance.of((what, host, world.millis()));
         let outcome = travel(&world, host, chance, act).await;
         if outcome.is_err() {
             world.note(host, &format!("has no answer to {what}"));
@@ -172,9 +204,11 @@ async fn travel<T>(
     if !store.is_up() {
         return Err(down());
     }
+    store.turns.turn((1, host, chance.bits())).await;
     let outages = *store.outages.borrow();
     let value = store.act(act);
     sleep(store.latency(chance.of("back"))).await;
     timeout_at(deadline, world.network.opened((STORE, host))).await.map_err(late)?;
+    world.hosts[host].turns.turn((2, STORE, chance.bits())).await;
     if *store.outages.borrow() == outages { Ok(value) } else { Err(down()) }
 }

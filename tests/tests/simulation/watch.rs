@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::oracle::{permit, verdict};
+use crate::turns::sleep_after_all;
 use crate::world::{APIS, NODES, STORE, World};
 
 /// A node that could have had the right to answer for this long has it.
@@ -31,7 +32,7 @@ struct Well {
 pub(crate) async fn watch(world: Arc<World>) {
     let mut well = [[Well::default(); APIS]; NODES];
     for look in 0.. {
-        sleep(LOOK_EVERY).await;
+        sleep_after_all(LOOK_EVERY).await;
         for host in APIS..APIS + NODES {
             for (api, well) in well[host - APIS].iter_mut().enumerate() {
                 availability(&world, host, api, well);
@@ -63,6 +64,7 @@ fn nothing_is_wrong(world: &World, host: usize, api: usize) -> bool {
         && world.api(api).is_some()
         && world.node(host).as_ref().is_some_and(|running| !running.stops())
         && world.store.is_well()
+        && !world.store.is_stuck(api)
         && paths.iter().all(|path| world.network.is_well(*path))
 }
 
@@ -87,7 +89,7 @@ pub(crate) async fn loaded(world: &World) {
     let whole = |host| world.node(host).as_ref().is_none_or(|running| running.whole.load(Ordering::Relaxed));
     let until = Instant::now() + LOADED_WITHIN;
     while Instant::now() < until && !(APIS..APIS + NODES).all(whole) {
-        sleep(LOOK_EVERY).await;
+        sleep_after_all(LOOK_EVERY).await;
     }
 }
 

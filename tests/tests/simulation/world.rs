@@ -1,7 +1,6 @@
 //! One run of the simulation: who is there, what time it is, and what happened.
 
 use std::collections::VecDeque;
-use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use nexus_domain::dialect::Dialects;
@@ -58,9 +57,9 @@ impl World {
         let host = |number: usize| {
             let node = number >= APIS;
             let name = if node { format!("node {}", number - APIS) } else { format!("api {number}") };
-            let drift = (node && broken == Some(Broken::ClockDriftsTooFar)).then_some(-100_000);
+            let drift = (node && broken == Some(Broken::ClockDriftsTooFar)).then_some(-400_000);
             let stops = node && broken == Some(Broken::ClockStopsInPauses);
-            Arc::new(Host::new(number, name, chance.of(("host", number)), drift, stops))
+            Arc::new(Host::new(name, chance.of(("host", number)), drift, stops))
         };
         Arc::new(Self {
             chance,
@@ -98,16 +97,24 @@ impl World {
         self.nodes[host - APIS].lock().unwrap()
     }
 
-    /// Notes that something happened, for the sum alone.
-    pub(crate) fn count(&self, what: impl Hash) {
-        let bits = Chance::new(self.millis()).of(what).bits();
+    fn count(&self, who: usize, what: &str) {
+        let bits = Chance::new(self.millis()).of((who, what)).bits();
         let mut trace = self.trace.lock().unwrap();
         trace.sum = trace.sum.wrapping_add(bits);
     }
 
+    /// Notes that something happened that happens all the time.
+    pub(crate) fn mention(&self, who: usize, what: impl Fn() -> String) {
+        let what = what();
+        self.count(who, &what);
+        if self.aloud {
+            eprintln!("{:>7} ms  {}: {what}", self.millis(), self.hosts[who].name);
+        }
+    }
+
     /// Notes that something happened.
     pub(crate) fn note(&self, who: usize, what: &str) {
-        self.count((who, what));
+        self.count(who, what);
         let name = self.hosts.get(who).map_or("store", |host| &host.name);
         let line = format!("{:>7} ms  {name}: {what}", self.millis());
         if self.aloud {
