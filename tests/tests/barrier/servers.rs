@@ -52,7 +52,7 @@ fn without_their_database_nodes_stop_answering_and_with_it_they_come_back() {
         cluster.await_back(&client);
     }
     let names: Vec<String> = cluster.nodes().into_iter().map(|(name, _)| name).collect();
-    let seen = observer.finish();
+    let seen = judge::finish(observer, repeated.answered, &names);
     judge::never_accepted(&seen, repeated.answered, &names);
     if answer.status == 200 {
         judge::never_accepted(&seen, answered, &names);
@@ -86,9 +86,9 @@ fn a_broker_that_dies_delays_no_revocation_and_silences_nobody() {
     assert_eq!(cluster.keys(0).revoke(&quick.id).status, 200);
 
     let over = Instant::now();
-    let seen = observer.finish();
-    judge::in_time(&seen, &revoked);
     let names: Vec<String> = cluster.nodes().into_iter().map(|(name, _)| name).collect();
+    let seen = judge::finish(observer, revoked.answered, &names);
+    judge::in_time(&seen, &revoked);
     judge::never_accepted(&seen, revoked.answered, &names);
     let healthy: Vec<String> =
         names.into_iter().filter(|name| *name != crate::cluster::validator(0)).collect();
