@@ -58,6 +58,8 @@ fn no_right_to_answer_survives_a_restart() {
     let disturbed = Instant::now();
     cluster.validators[0].kill();
     cluster.proxies[0].iter().for_each(nexus_tests::Proxy::cut_both);
+    let cache = cluster.validators[0].folder().join("data").join("cache");
+    assert!(cache.is_file(), "its table is on its disk");
     cluster.validators[0].run_again();
     cluster.validators[0].await_listening();
     let target = Target::verify(&validator(0), STAYS, cluster.validator(0), simple(&cluster.stays.secret));
