@@ -40,10 +40,11 @@ fn a_revocation_whose_api_node_died_holds_when_its_repetition_is_answered_elsewh
     cluster.await_back(&cluster.admin(0));
 
     let over = Instant::now();
-    let seen = observer.finish();
-    judge::in_time(&seen, &revoked);
     let others = [api(1), validator(1)];
-    judge::never_accepted(&seen, revoked.answered, &[&others[..], &[validator(0)]].concat());
+    let all = [&others[..], &[api(0), validator(0)]].concat();
+    let seen = judge::finish(observer, revoked.answered, &all);
+    judge::in_time(&seen, &revoked);
+    judge::never_accepted(&seen, revoked.answered, &all);
     judge::served(&seen, &others, disturbed, over);
     let again = second.post(&path, &json!({})).expect(200).json();
     assert_eq!(again, answer, "a repetition gets the same answer");
@@ -57,6 +58,8 @@ fn no_right_to_answer_survives_a_restart() {
     let disturbed = Instant::now();
     cluster.validators[0].kill();
     cluster.proxies[0].iter().for_each(nexus_tests::Proxy::cut_both);
+    let cache = cluster.validators[0].folder().join("data").join("cache");
+    assert!(cache.is_file(), "its table is on its disk");
     cluster.validators[0].run_again();
     cluster.validators[0].await_listening();
     let target = Target::verify(&validator(0), STAYS, cluster.validator(0), simple(&cluster.stays.secret));
@@ -76,9 +79,10 @@ fn no_right_to_answer_survives_a_restart() {
     cluster.await_back(&cluster.validator(0));
 
     let over = Instant::now();
-    let seen = observer.finish();
+    let all = [api(0), api(1), validator(0), validator(1)];
+    let seen = judge::finish(observer, revoked.answered, &all);
     judge::in_time(&seen, &revoked);
-    judge::never_accepted(&seen, revoked.answered, &[api(0), api(1), validator(0), validator(1)]);
+    judge::never_accepted(&seen, revoked.answered, &all);
     judge::served(&seen, &[api(0), api(1), validator(1)], disturbed, over);
 }
 

@@ -62,5 +62,5 @@ fn validators_behind_a_network_that_drops_packets_stop_answering_and_come_back()
     judge::never_accepted(&seen, revoked.answered, &all);
     judge::served(&seen, &healthy, disturbed, over);
     judge::silent(&seen, &cut_off, cut + LEASE, healed);
-    assert!(revoked.receipt["lapsed"].as_u64() >= Some(3), "they were waited for: {}", revoked.receipt);
+    assert!(revoked.receipt["lapsed"].as_u64() >= Some(1), "they were waited for: {}", revoked.receipt);
 }

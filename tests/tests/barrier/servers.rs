@@ -13,7 +13,19 @@ use crate::judge::{self, LEASE};
 
 #[test]
 fn without_their_database_nodes_stop_answering_and_with_it_they_come_back() {
-    let Some(mut server) = Server::start("a database that dies in mid-revocation") else { return };
+    if let Some(server) = Server::start("a database that dies in mid-revocation") {
+        take_away(server, Server::stop_immediately, Server::run);
+    }
+}
+
+#[test]
+fn while_their_database_stands_still_nodes_stop_answering_and_with_it_they_go_on() {
+    if let Some(server) = Server::start("a database that stands still in mid-revocation") {
+        take_away(server, |server| server.signal_all("STOP"), |server| server.signal_all("CONT"));
+    }
+}
+
+fn take_away(mut server: Server, away: impl FnOnce(&mut Server), returns: impl FnOnce(&mut Server)) {
     let options = Options::default().set("database.url", &Value::from(server.url()).to_string());
     let plan = Plan { apis: 2, validators: 2, options, ..Plan::default() };
     let cluster = Cluster::on(Store::sqlite(), &plan);
@@ -29,19 +41,18 @@ fn without_their_database_nodes_stop_answering_and_with_it_they_come_back() {
     };
     let keys = cluster.keys(1);
     eventually("it is in the log", || (keys.show(&cluster.doomed.id)["status"] == "revoked").then_some(()));
-    server.stop_immediately();
+    away(&mut server);
     let gone = Instant::now();
     cluster.validators[0].thaw();
     for (name, client) in cluster.nodes() {
         let target = Target::verify(&name, STAYS, client, simple(&cluster.stays.secret));
         eventually("it stops answering", || (target.ask().verdict == Verdict::Unavailable).then_some(()));
     }
+    let back = Instant::now();
+    returns(&mut server);
     let (called, answered, answer) = first.join().expect("the request");
     eprintln!("the revocation that lost its database: {answer:?} after {:?}", answered - called);
     assert!(matches!(answer.status, 200 | 503), "{answer:?}");
-
-    let back = Instant::now();
-    server.run();
     let repeated = eventually("it can be repeated", || {
         let called = Instant::now();
         let answer = cluster.keys(1).revoke(&cluster.doomed.id);
@@ -52,7 +63,7 @@ fn without_their_database_nodes_stop_answering_and_with_it_they_come_back() {
         cluster.await_back(&client);
     }
     let names: Vec<String> = cluster.nodes().into_iter().map(|(name, _)| name).collect();
-    let seen = observer.finish();
+    let seen = judge::finish(observer, repeated.answered, &names);
     judge::never_accepted(&seen, repeated.answered, &names);
     if answer.status == 200 {
         judge::never_accepted(&seen, answered, &names);
@@ -86,9 +97,9 @@ fn a_broker_that_dies_delays_no_revocation_and_silences_nobody() {
     assert_eq!(cluster.keys(0).revoke(&quick.id).status, 200);
 
     let over = Instant::now();
-    let seen = observer.finish();
-    judge::in_time(&seen, &revoked);
     let names: Vec<String> = cluster.nodes().into_iter().map(|(name, _)| name).collect();
+    let seen = judge::finish(observer, revoked.answered, &names);
+    judge::in_time(&seen, &revoked);
     judge::never_accepted(&seen, revoked.answered, &names);
     let healthy: Vec<String> =
         names.into_iter().filter(|name| *name != crate::cluster::validator(0)).collect();
