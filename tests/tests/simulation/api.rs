@@ -170,6 +170,10 @@ impl Serving {
         let detail = world.chance.of(change).bits();
         let committed =
             call_for(world, host, "commit", detail, move |stored| stored.commit(change)).await.ok()?;
+        if change == Change::Other {
+            // Nodes confirm nothing that does not concern them.
+            return Some(());
+        }
         let effect = if change.reduces() { Effect::Reduces } else { Effect::Adds };
         let (position, moved) = match committed {
             Some(position) => (position, Moved::At(position)),
