@@ -17,7 +17,7 @@ pub(crate) const LEASE: Duration = Duration::from_secs(3);
 const PROMISED: Duration = Duration::from_millis(3100);
 /// A creation waits for nobody longer than this.
 const CREATED: Duration = Duration::from_secs(1);
-/// For the request, its commit, and what it reads for its answer, in programs that are not optimised and two at a time: four
+/// For the request, its commit, and what it reads for its answer, in programs that are not optimised and two at a time: two
 /// tenths of a second too little was seen once on a machine with seven times as much to do as it has cores. Whoever waited for
 /// another lease would take three seconds more.
 const HANDLING: Duration = Duration::from_millis(1500);
