@@ -14,6 +14,7 @@ mod configuration;
 mod contract;
 mod dependencies;
 mod dialects;
+mod embedded_example;
 mod envoy;
 mod forward_auth;
 mod isolation;
