@@ -9,6 +9,7 @@
 )]
 
 mod amqp_example;
+mod barrier_example;
 mod command_line;
 mod configuration;
 mod contract;
