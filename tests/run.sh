@@ -20,10 +20,10 @@ export NEXUS_TEST_RESULTS=$target/test-results.log
 install_packages
 prepare_python "$target/test-python"
 
-# Binaries and tests together: the cross-crate tests start the debug `nexus`, and built alone it would get other
-# features of shared dependencies and compile them twice.
+# Binaries, examples and tests together: the cross-crate tests start the debug `nexus` and an example, and built alone these
+# would get other features of shared dependencies and compile them twice.
 say "building"
-run_in_group build TERM - timeout --kill-after=30 "$limit" cargo build --workspace --bins --tests --locked
+run_in_group build TERM - timeout --kill-after=30 "$limit" cargo build --workspace --bins --examples --tests --locked
 wait "$started_pid"
 
 start_services

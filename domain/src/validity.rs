@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn rights_are_worked_out_with_everything_that_the_scopes_contain() {
-        let text = include_str!("../../infrastructure/dialects/management.toml");
+        let text = include_str!("../dialects/management.toml");
         let management = Dialect::parse("management.toml", text).unwrap();
         let key = KeyState {
             scopes: ["keys:write".parse().unwrap(), "audit:read".parse().unwrap()].into(),

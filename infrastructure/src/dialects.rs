@@ -2,17 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use nexus_domain::dialect::{Dialect, DialectConflict, Dialects, InvalidDialect};
-
-/// The name of the dialect of management credentials.
-pub const MANAGEMENT: &str = "management";
-
-const BUILT_IN: [(&str, &str); 3] = [
-    ("dialects/nexus.toml", include_str!("../../dialects/nexus.toml")),
-    ("dialects/nexuscommerce.toml", include_str!("../../dialects/nexuscommerce.toml")),
-    ("dialects/nexpay.toml", include_str!("../../dialects/nexpay.toml")),
-];
-const PLATFORM: (&str, &str) = ("management.toml", include_str!("../dialects/management.toml"));
+pub use nexus_domain::dialect::MANAGEMENT;
+use nexus_domain::dialect::{self, Dialect, DialectConflict, Dialects, InvalidDialect};
 
 /// The dialects cannot be loaded. Prints as one line.
 #[derive(Debug, thiserror::Error)]
@@ -46,22 +37,12 @@ pub enum DialectsError {
 /// # Errors
 /// [`DialectsError`], which names the file, the line and the reason.
 pub fn load(folder: Option<&Path>) -> Result<Dialects, DialectsError> {
-    let mut dialects = vec![Dialect::parse(PLATFORM.0, PLATFORM.1)?];
-    match folder {
-        None => {
-            for (file, text) in BUILT_IN {
-                dialects.push(Dialect::parse(file, text)?);
-            }
-        }
-        Some(folder) => {
-            for file in toml_files(folder)? {
-                let text = std::fs::read_to_string(&file).map_err(|error| DialectsError::Unreadable {
-                    path: file.clone(),
-                    reason: error.to_string(),
-                })?;
-                dialects.push(Dialect::parse(&file.display().to_string(), &text)?);
-            }
-        }
+    let Some(folder) = folder else { return Ok(dialect::built_in()) };
+    let mut dialects = vec![dialect::management()];
+    for file in toml_files(folder)? {
+        let text = std::fs::read_to_string(&file)
+            .map_err(|error| DialectsError::Unreadable { path: file.clone(), reason: error.to_string() })?;
+        dialects.push(Dialect::parse(&file.display().to_string(), &text)?);
     }
     Ok(Dialects::new(dialects)?)
 }
@@ -88,13 +69,6 @@ fn toml_files(folder: &Path) -> Result<Vec<PathBuf>, DialectsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_built_in_dialects_load() {
-        let dialects = load(None).unwrap();
-        let names: Vec<_> = dialects.iter().map(|d| d.name.as_str()).collect();
-        assert_eq!(names, ["management", "nexpay", "nexus", "nexuscommerce"]);
-    }
 
     #[test]
     fn a_bad_file_is_named_with_its_line() {

@@ -1,4 +1,35 @@
 //! A validating node in a process: everything that it takes to answer on one's own, started and stopped together.
+//!
+//! A service that checks its callers' credentials itself, without asking another process, starts one. `validator/examples/embedded.rs`
+//! is a whole such service.
+//!
+//! ```no_run
+//! # async fn serve(random: [u8; 16], secret: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//!
+//! use nexus_domain::dialect;
+//! use nexus_domain::verification::Question;
+//! use nexus_validator::node::{Node, NodeOptions};
+//! use uuid::Uuid;
+//!
+//! let mut options = NodeOptions::new(Arc::new(dialect::built_in()), "nexus-node", Uuid::from_bytes(random));
+//! options.control.urls = vec!["https://nexus.example.com".to_owned()];
+//! options.control.credential = std::env::var("NEXUS_NODE_CREDENTIAL")?;
+//! let node = Node::start(options)?;
+//! node.ready().await;
+//!
+//! let needed = ["read:payments".to_owned()];
+//! let question = Question { method: Some("GET"), required_scopes: &needed, ..Question::default() };
+//! let decision = node.check(Some("nexus"), secret, &question).await;
+//! if decision.accepted() {
+//!     // Do what was asked for.
+//! }
+//! node.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod check;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::control::client::{receive, send};
 use crate::control::link::{Dial, LinkError};
 use crate::control::message::{FromNode, ToNode};
+use crate::{Sight, Validator};
 
 /// How long a request waits for its answer, in all.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
@@ -56,6 +57,17 @@ impl ReadThrough {
         let (wishes, wished) = mpsc::channel(MOST_WAITING);
         tokio::spawn(Asker { dial, api: 0, next_id: 0, flights: HashMap::new(), wished, stop }.run());
         Self { wishes }
+    }
+
+    /// What a request may be decided by that began before this call. `digest` is that of its credential; what has no form of one
+    /// is refused without asking anybody.
+    ///
+    /// # Errors
+    /// [`Unanswered`], after a second at the latest.
+    pub async fn sight(&self, validator: &Validator, digest: Option<Digest>) -> Result<Sight, Unanswered> {
+        let Some(digest) = digest else { return Ok(Sight::Fetched(validator.fetched([]))) };
+        let entries = self.entries(digest).await?;
+        Ok(Sight::Fetched(validator.fetched(entries.iter().cloned())))
     }
 
     /// The key that has a secret with its tenant before it, as it is at some instant after this call.

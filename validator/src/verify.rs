@@ -73,6 +73,12 @@ impl<'v> Decision<'v> {
         Self { outcome: Err(refused), dialect: Some(dialect), subject: None, limits: Limits::NotCounted }
     }
 
+    /// Whether the credential may do what was asked.
+    #[must_use]
+    pub const fn accepted(&self) -> bool {
+        self.outcome.is_ok()
+    }
+
     /// The outcome as a code.
     #[must_use]
     pub fn code(&self) -> Code {

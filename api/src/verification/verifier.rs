@@ -56,12 +56,7 @@ impl Verifier {
             return Ok(permit.into());
         }
         let Some(read_through) = &self.read_through else { return Err(cannot_tell()) };
-        // What has no form of a credential is refused without asking anybody.
-        let Some(digest) = digest() else { return Ok(Sight::Fetched(self.validator.fetched([]))) };
-        match read_through.entries(digest).await {
-            Ok(entries) => Ok(Sight::Fetched(self.validator.fetched(entries.iter().cloned()))),
-            Err(Unanswered) => Err(cannot_tell()),
-        }
+        read_through.sight(&self.validator, digest()).await.map_err(|Unanswered| cannot_tell())
     }
 
     /// As [`Verifier::sight`], by the table alone.

@@ -1,6 +1,7 @@
 //! A dialect: how one product's credentials are presented, checked and refused. Data, not code:
 //! [`Dialect::parse`] reads one TOML file, and a further product is a further file.
 
+mod built_in;
 mod file;
 mod presentation;
 mod rate_limits;
@@ -12,6 +13,7 @@ use std::fmt;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
+pub use self::built_in::{MANAGEMENT, built_in, management};
 pub use self::presentation::{Presentation, Presented, TenantHeader, Unchecked};
 pub use self::refusals::{OutwardRefusal, Refusals};
 pub use self::registry::{DialectConflict, Dialects};

@@ -21,7 +21,7 @@ const FILES: [(&str, &str); 4] = [
     ("nexus", include_str!("../../../dialects/nexus.toml")),
     ("nexpay", include_str!("../../../dialects/nexpay.toml")),
     ("nexuscommerce", include_str!("../../../dialects/nexuscommerce.toml")),
-    ("management", include_str!("../../../infrastructure/dialects/management.toml")),
+    ("management", include_str!("../../dialects/management.toml")),
 ];
 
 /// A dialect of nobody's, unlike the others wherever a file can say so.

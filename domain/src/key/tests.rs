@@ -51,7 +51,7 @@ fn nexuscommerce() -> Arc<Dialect> {
 
 /// The only one of the files here that knows restrictions.
 fn management() -> Arc<Dialect> {
-    dialect("management.toml", include_str!("../../../infrastructure/dialects/management.toml"))
+    dialect("management.toml", include_str!("../../dialects/management.toml"))
 }
 
 fn scopes(scopes: &[&str]) -> ScopeSet {

@@ -16,8 +16,7 @@ fn nexus() -> Dialect {
 }
 
 fn management() -> Dialect {
-    Dialect::parse("management.toml", include_str!("../../../infrastructure/dialects/management.toml"))
-        .unwrap()
+    Dialect::parse("management.toml", include_str!("../../dialects/management.toml")).unwrap()
 }
 
 fn nexpay() -> Dialect {

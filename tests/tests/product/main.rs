@@ -9,11 +9,13 @@
 )]
 
 mod amqp_example;
+mod barrier_example;
 mod command_line;
 mod configuration;
 mod contract;
 mod dependencies;
 mod dialects;
+mod embedded_example;
 mod envoy;
 mod forward_auth;
 mod isolation;
