@@ -23,6 +23,8 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 const SPEAKS_WITHIN: Duration = Duration::from_millis(400);
 /// Requests that wait at most. A node that cannot answer is not to bury the API nodes as well.
 const MOST_WAITING: usize = 1024;
+/// The pause after all API nodes have failed.
+const PAUSE: Duration = Duration::from_millis(50);
 /// How long a stream is kept that is not used.
 const KEPT: Duration = Duration::from_secs(30);
 
@@ -123,6 +125,10 @@ impl<D: Dial> Asker<D> {
                 tracing::debug!(%error, api = self.dial.name(self.api), "a credential cannot be asked for here");
                 self.api = (self.api + 1) % self.dial.count().max(1);
                 self.give_up_on_the_gone();
+                if self.api == 0 {
+                    // All have failed once: a moment later one may be there again.
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
         }
     }

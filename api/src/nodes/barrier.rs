@@ -67,8 +67,8 @@ impl Plane {
         // Whoever has not confirmed by then answers nothing any more.
         let _late = tokio::time::timeout(within, waiting).await;
         let here = self.count(position, committed);
-        let lost = here.lapsed + here.pending + others.silent();
-        let confirmed = 1 + here.confirmed + others.confirmed;
+        let lost = here.lapsed + here.pending + others.lapsed();
+        let confirmed = 1 + here.confirmed + others.confirmed();
         let held_after = self.clock().monotonic().saturating_sub(committed);
         if effect == Effect::Reduces {
             metrics::histogram!("nexus_revoke_to_deny_seconds").record(held_after);
@@ -110,7 +110,7 @@ impl Plane {
                 () = self.registry().changed(view.number) => {}
                 () = tokio::time::sleep(left), if !suspended => {
                     suspended = true;
-                    self.suspend(&view, &waited_for).await;
+                    self.suspend(&view, &waited_for, position).await;
                 }
             }
             view = self.registered().await;
@@ -129,9 +129,12 @@ impl Plane {
         }
     }
 
-    /// From now on they grant nothing, so that one change alone waits for what they granted.
-    async fn suspend(&self, view: &View, silent: &HashSet<Uuid>) {
-        for other in view.nodes.iter().filter(|other| silent.contains(&other.epoch) && !other.suspended) {
+    /// From now on they grant nothing, so that one change alone waits for what they granted. Not those that are alive, and wait
+    /// for a node of theirs.
+    async fn suspend(&self, view: &View, silent: &HashSet<Uuid>, position: u64) {
+        let dead =
+            |other: &&Registered| silent.contains(&other.epoch) && !other.suspended && other.read < position;
+        for other in view.nodes.iter().filter(dead) {
             tracing::warn!(epoch = %other.epoch, "an API node does not report and is suspended");
             if let Err(error) = self.registry().suspend(other.epoch).await {
                 tracing::warn!(%error, "an API node cannot be suspended just now");
@@ -145,8 +148,8 @@ impl Plane {
 struct Others {
     confirmed: u32,
     lapsed: u32,
-    /// Nodes of those that have not said anything.
-    waiting: u32,
+    /// Of those that have not reported yet: nodes that have confirmed, and that have not.
+    waiting: (u32, u32),
 }
 
 impl Others {
@@ -161,11 +164,22 @@ impl Others {
         let gone = waited_for.len() - reported.len() - silent.len();
         // Forgotten meanwhile: all that it granted has ended.
         self.lapsed += u32::try_from(gone).unwrap_or(u32::MAX);
-        self.waiting = silent.iter().map(|other| other.nodes.max(1)).sum();
+        self.waiting = silent.iter().fold((0, 0), |(confirmed, lapsed), other| {
+            // One that is dead counts itself: its nodes are elsewhere, or lapse unseen.
+            if other.read < position || other.suspended {
+                (confirmed, lapsed + 1)
+            } else {
+                (confirmed + other.nodes.saturating_sub(other.lapsed), lapsed + other.lapsed)
+            }
+        });
         *waited_for = silent.iter().map(|other| other.epoch).collect();
     }
 
-    fn silent(&self) -> u32 {
-        self.lapsed + self.waiting
+    fn confirmed(&self) -> u32 {
+        self.confirmed + self.waiting.0
+    }
+
+    fn lapsed(&self) -> u32 {
+        self.lapsed + self.waiting.1
     }
 }

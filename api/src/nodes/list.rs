@@ -258,6 +258,7 @@ mod tests {
             started_at: 0,
             suspended: false,
             confirmed: 5,
+            read: 0,
             nodes: 1,
             lapsed: 0,
             beat: 12,

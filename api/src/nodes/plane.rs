@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::deltas::Deltas;
 use super::holders::{Count, HolderId, Holders, longest_lease};
-use super::ports::{Registry, Standing, StoreError};
+use super::ports::{Account, Registry, Standing, StoreError};
 use super::roster::Roster;
 
 /// How often the own table's right to answer is renewed.
@@ -26,6 +26,8 @@ const RENEW_EVERY: Duration = Duration::from_millis(750);
 const STANDS_WITHIN: Duration = Duration::from_secs(2);
 /// The pause after the store failed.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long nodes may take to confirm a change before other API nodes are told that they are waited for.
+const CONFIRMS_WITHIN: Duration = Duration::from_millis(300);
 /// How long a right that has ended may go unnoticed while somebody waits for that.
 const LAPSE_TICK: Duration = Duration::from_millis(10);
 
@@ -379,28 +381,37 @@ impl Plane {
         (shown, shown < own, lapse)
     }
 
-    /// Tells the other API nodes what is confirmed here.
+    /// Tells the other API nodes what is confirmed here, and in time that this one is alive and waits for others.
     async fn report(&self) {
         let mut confirmed = self.confirmed.subscribe();
         let mut epochs = self.epoch.subscribe();
+        let mut newest = self.deltas.newest();
         loop {
-            let position = *confirmed.borrow_and_update();
             let epoch = *epochs.borrow_and_update();
-            let now = self.clock.monotonic();
-            let count = self.count(position, now.saturating_sub(longest_lease()));
-            let nodes = 1 + count.confirmed + count.lapsed + count.pending;
-            match self.registry.report(epoch, position, nodes, count.lapsed).await {
-                Ok(()) => {
-                    tokio::select! {
-                        _ = confirmed.changed() => {}
-                        _ = epochs.changed() => {}
-                    }
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "others wait for a report of this API node");
-                    tokio::time::sleep(PAUSE).await;
-                }
+            let (confirmed_to, read) = (*confirmed.borrow_and_update(), *newest.borrow_and_update());
+            let then = self.clock.monotonic().saturating_sub(longest_lease());
+            let count = self.count(read, then);
+            let lapsed = count.lapsed + count.pending;
+            let account =
+                Account { confirmed: confirmed_to, read, nodes: 1 + count.confirmed + lapsed, lapsed };
+            if let Err(error) = self.registry.report(epoch, account).await {
+                tracing::debug!(%error, "others wait for a report of this API node");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            tokio::select! {
+                biased;
+                _ = epochs.changed() => {}
+                _ = confirmed.changed() => {}
+                () = waits_long(&mut newest) => {}
             }
         }
     }
+}
+
+/// Returns when something changed that has not been confirmed since: then others should know that it is waited for.
+async fn waits_long(newest: &mut watch::Receiver<u64>) {
+    // The sender lives as long as the control plane.
+    let _never = newest.changed().await;
+    tokio::time::sleep(CONFIRMS_WITHIN).await;
 }

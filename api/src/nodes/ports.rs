@@ -31,12 +31,27 @@ pub struct Registered {
     pub suspended: bool,
     /// Every node of its own shows everything up to here.
     pub confirmed: u64,
+    /// Its own table shows everything up to here.
+    pub read: u64,
     /// How many nodes it has, itself among them.
     pub nodes: u32,
-    /// How many of them lapsed before they confirmed that.
+    /// How many of them have not confirmed that; once all is confirmed, those that lapsed.
     pub lapsed: u32,
     /// Counts up while it is alive.
     pub beat: u64,
+}
+
+/// How an API node and its nodes stand: see [`Registered`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Account {
+    /// See [`Registered::confirmed`].
+    pub confirmed: u64,
+    /// See [`Registered::read`].
+    pub read: u64,
+    /// See [`Registered::nodes`].
+    pub nodes: u32,
+    /// See [`Registered::lapsed`].
+    pub lapsed: u32,
 }
 
 /// All API nodes, read at one instant.
@@ -54,14 +69,8 @@ pub trait Registry: Send + Sync + 'static {
     fn register(&self, epoch: Uuid, confirmed: u64) -> BoxFuture<'_, Result<(), StoreError>>;
     /// Log and registration as of one instant, behind the call.
     fn standing(&self, epoch: Uuid) -> BoxFuture<'_, Result<Standing, StoreError>>;
-    /// Says what this API node's nodes have confirmed.
-    fn report(
-        &self,
-        epoch: Uuid,
-        confirmed: u64,
-        nodes: u32,
-        lapsed: u32,
-    ) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// Says how this API node and its nodes stand.
+    fn report(&self, epoch: Uuid, account: Account) -> BoxFuture<'_, Result<(), StoreError>>;
     /// Says that this API node is alive, and who its nodes are, as JSON, where that is to be replaced.
     fn beat(&self, epoch: Uuid, status: Option<String>) -> BoxFuture<'_, Result<(), StoreError>>;
     /// All API nodes, read behind the call.

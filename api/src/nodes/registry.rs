@@ -6,7 +6,7 @@ use nexus_infrastructure::database::DatabaseError;
 use nexus_infrastructure::registry as store;
 use uuid::Uuid;
 
-use super::ports::{Registered, Registry, Standing, StoreError, View};
+use super::ports::{Account, Registered, Registry, Standing, StoreError, View};
 
 /// How this process presents itself.
 #[derive(Debug, Clone)]
@@ -64,18 +64,13 @@ impl Registry for StoredRegistry {
         .boxed()
     }
 
-    fn report(
-        &self,
-        epoch: Uuid,
-        confirmed: u64,
-        nodes: u32,
-        lapsed: u32,
-    ) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn report(&self, epoch: Uuid, account: Account) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
             if self.sole {
                 return Ok(());
             }
-            let report = store::Report { confirmed, nodes, lapsed };
+            let Account { confirmed, read, nodes, lapsed } = account;
+            let report = store::Report { confirmed, read, nodes, lapsed };
             self.registry.report(epoch, &report).await.map(drop).map_err(failed)
         }
         .boxed()
@@ -98,6 +93,7 @@ impl Registry for StoredRegistry {
                 epoch: node.id,
                 suspended: node.suspended,
                 confirmed: node.confirmed,
+                read: node.read,
                 nodes: node.nodes,
                 lapsed: node.lapsed,
                 beat: node.beat,

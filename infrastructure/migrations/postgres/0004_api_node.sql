@@ -10,6 +10,7 @@ CREATE TABLE api_node (
     started_at bigint   NOT NULL,
     suspended  smallint NOT NULL DEFAULT 0 CHECK (suspended IN (0, 1)),
     confirmed  bigint   NOT NULL CHECK (confirmed >= 0),
+    read       bigint   NOT NULL CHECK (read >= 0),
     nodes      int      NOT NULL DEFAULT 0 CHECK (nodes >= 0),
     lapsed     int      NOT NULL DEFAULT 0 CHECK (lapsed >= 0),
     beat       bigint   NOT NULL DEFAULT 0,

@@ -8,6 +8,7 @@ CREATE TABLE api_node (
     started_at integer NOT NULL,
     suspended  integer NOT NULL DEFAULT 0 CHECK (suspended IN (0, 1)),
     confirmed  integer NOT NULL CHECK (confirmed >= 0),
+    read       integer NOT NULL CHECK (read >= 0),
     nodes      integer NOT NULL DEFAULT 0 CHECK (nodes >= 0),
     lapsed     integer NOT NULL DEFAULT 0 CHECK (lapsed >= 0),
     beat       integer NOT NULL DEFAULT 0,

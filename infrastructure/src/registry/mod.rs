@@ -51,9 +51,11 @@ pub struct Standing {
 pub struct Report {
     /// The position up to which each of them has acknowledged the log or lost its lease.
     pub confirmed: u64,
+    /// The position up to which its own table shows the log: it is alive, and waits for others where this is the higher one.
+    pub read: u64,
     /// How many there are.
     pub nodes: u32,
-    /// How many of these have lost their lease.
+    /// How many of these have not acknowledged that; once it is confirmed, those that have lost their lease.
     pub lapsed: u32,
 }
 
@@ -72,6 +74,8 @@ pub struct ApiNode {
     pub suspended: bool,
     /// See [`Report::confirmed`].
     pub confirmed: u64,
+    /// See [`Report::read`].
+    pub read: u64,
     /// See [`Report::nodes`].
     pub nodes: u32,
     /// See [`Report::lapsed`].
@@ -126,8 +130,7 @@ impl Registry {
     ///
     /// Fails with [`DatabaseError::Other`] if the id is registered.
     pub async fn register(&self, registration: &Registration) -> Result<(), DatabaseError> {
-        let sql =
-            "INSERT INTO api_node (id, address, version, started_at, confirmed) VALUES ($1, $2, $3, $4, $5)";
+        let sql = "INSERT INTO api_node (id, address, version, started_at, confirmed, read) VALUES ($1, $2, $3, $4, $5, $5)";
         let args = [
             key(registration.id),
             registration.address.as_str().into(),
@@ -178,8 +181,9 @@ impl Registry {
     /// Fails as any statement does; the report may then still take effect.
     pub async fn report(&self, id: Uuid, report: &Report) -> Result<bool, DatabaseError> {
         let sql = "UPDATE api_node SET confirmed = CASE WHEN confirmed < $2 THEN $2 ELSE confirmed END, nodes = $3, \
-                   lapsed = $4 WHERE id = $1";
-        let args = [key(id), report.confirmed.into(), count(report.nodes), count(report.lapsed)];
+                   lapsed = $4, read = CASE WHEN read < $5 THEN $5 ELSE read END WHERE id = $1";
+        let args =
+            [key(id), report.confirmed.into(), count(report.nodes), count(report.lapsed), report.read.into()];
         self.change(sql, &args, Weight::Lossy).await
     }
 
@@ -196,7 +200,7 @@ impl Registry {
     ///
     /// Fails with [`DatabaseError::Malformed`] if one of them cannot be read: it must not be passed over.
     pub async fn list(&self) -> Result<Vec<ApiNode>, DatabaseError> {
-        let sql = "SELECT id, address, version, started_at, suspended, confirmed, nodes, lapsed, beat FROM api_node \
+        let sql = "SELECT id, address, version, started_at, suspended, confirmed, nodes, lapsed, beat, read FROM api_node \
                    ORDER BY started_at, id";
         self.database.query(sql, &[]).await?.iter().map(ApiNode::from_row).collect()
     }
@@ -267,6 +271,7 @@ impl ApiNode {
             version: row.text(2)?.to_owned(),
             started_at: row.int(3)?,
             suspended: row.int(4)? != 0,
+            read: row.uint(9)?,
             confirmed: row.uint(5)?,
             nodes: count_of(row, 6)?,
             lapsed: count_of(row, 7)?,

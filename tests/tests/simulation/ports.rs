@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use nexus_api::nodes::ports::{Log, Read, Registered, Registry, Snapshot, Standing, StoreError, View};
+use nexus_api::nodes::ports::{
+    Account, Log, Read, Registered, Registry, Snapshot, Standing, StoreError, View,
+};
 use nexus_domain::credential::Digest;
 use nexus_domain::validity::DialectEntry;
 use tokio::time::{Instant, sleep, timeout};
@@ -88,7 +90,15 @@ impl Registry for SimulatedRegistry {
         let (world, host) = (Arc::clone(&self.world), self.host);
         self.call("register", move |stored| {
             world.note(host, &format!("registers as {epoch}"));
-            let row = Registered { epoch, suspended: false, confirmed, nodes: 1, lapsed: 0, beat: 0 };
+            let row = Registered {
+                epoch,
+                suspended: false,
+                confirmed,
+                read: confirmed,
+                nodes: 1,
+                lapsed: 0,
+                beat: 0,
+            };
             stored.registry.insert(epoch, row);
             stored.changes += 1;
         })
@@ -109,15 +119,10 @@ impl Registry for SimulatedRegistry {
         .boxed()
     }
 
-    fn report(
-        &self,
-        epoch: Uuid,
-        confirmed: u64,
-        nodes: u32,
-        lapsed: u32,
-    ) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn report(&self, epoch: Uuid, account: Account) -> BoxFuture<'_, Result<(), StoreError>> {
+        let Account { confirmed, nodes, lapsed, .. } = account;
         self.world.note(self.host, &format!("reports {confirmed} of {nodes}, {lapsed} lapsed"));
-        self.call("report", move |stored| stored.report(epoch, confirmed, nodes, lapsed))
+        self.call("report", move |stored| stored.report(epoch, account))
     }
 
     fn beat(&self, epoch: Uuid, _: Option<String>) -> BoxFuture<'_, Result<(), StoreError>> {

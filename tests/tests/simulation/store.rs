@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use nexus_api::nodes::ports::{Registered, StoreError};
+use nexus_api::nodes::ports::{Account, Registered, StoreError};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
@@ -37,12 +37,13 @@ impl Stored {
         self.history.moves(change).then(|| self.history.append(change, chance))
     }
 
-    pub(crate) fn report(&mut self, epoch: Uuid, confirmed: u64, nodes: u32, lapsed: u32) {
+    pub(crate) fn report(&mut self, epoch: Uuid, account: Account) {
         if let Some(row) = self.registry.get_mut(&epoch) {
             self.reports.retain(|(at, ..)| at.elapsed() < UNWRITTEN);
             self.reports.push((Instant::now(), epoch, row.confirmed));
-            row.confirmed = confirmed.max(row.confirmed);
-            (row.nodes, row.lapsed) = (nodes, lapsed);
+            row.confirmed = account.confirmed.max(row.confirmed);
+            row.read = account.read.max(row.read);
+            (row.nodes, row.lapsed) = (account.nodes, account.lapsed);
             self.changes += 1;
         }
     }

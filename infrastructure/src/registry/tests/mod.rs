@@ -33,7 +33,7 @@ async fn registered(registry: &Registry) -> Uuid {
 }
 
 fn report(confirmed: u64) -> Report {
-    Report { confirmed, nodes: 5, lapsed: 1 }
+    Report { confirmed, read: confirmed, nodes: 5, lapsed: 1 }
 }
 
 async fn open(database: Database) -> Journal {
@@ -129,13 +129,13 @@ async fn a_report_never_lowers_what_is_confirmed() {
             let untouched = nodes.iter().find(|node| node.id == other).unwrap();
             assert_eq!((untouched.confirmed, untouched.nodes, untouched.lapsed), (3, 0, 0));
             let node = nodes.into_iter().find(|node| node.id == id).unwrap();
-            (node.confirmed, node.nodes, node.lapsed)
+            (node.confirmed, node.read, node.nodes, node.lapsed)
         };
-        assert_eq!(reported(Report { confirmed: 7, nodes: 2, lapsed: 1 }).await, (7, 2, 1));
-        assert_eq!(reported(Report { confirmed: 6, nodes: 4, lapsed: 0 }).await, (7, 4, 0));
-        let most = Report { confirmed: u64::MAX, nodes: u32::MAX, lapsed: u32::MAX };
+        assert_eq!(reported(Report { confirmed: 7, read: 9, nodes: 2, lapsed: 1 }).await, (7, 9, 2, 1));
+        assert_eq!(reported(Report { confirmed: 6, read: 8, nodes: 4, lapsed: 0 }).await, (7, 9, 4, 0));
+        let most = Report { confirmed: u64::MAX, read: u64::MAX, nodes: u32::MAX, lapsed: u32::MAX };
         let held = i32::MAX.unsigned_abs();
-        assert_eq!(reported(most).await, (i64::MAX.unsigned_abs(), held, held));
+        assert_eq!(reported(most).await, (i64::MAX.unsigned_abs(), i64::MAX.unsigned_abs(), held, held));
     }
 }
 
