@@ -1,7 +1,13 @@
 //! A node's table against an oracle: whatever snapshot, stream and bus bring, in whatever order, what the table shows of a key or
 //! tenant is what the log says of it at the position that the node claims, or later; and no right to answer begins before its
 //! tail is there.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::collections::HashMap;
 use std::sync::Arc;

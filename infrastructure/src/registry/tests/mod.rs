@@ -87,6 +87,7 @@ async fn a_registration_stands_until_it_is_suspended_and_goes_when_it_is_evicted
             started_at: NOW,
             suspended: true,
             confirmed: 9,
+            read: 9,
             nodes: 5,
             lapsed: 1,
             beat: 0,
