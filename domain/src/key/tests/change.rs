@@ -115,7 +115,7 @@ fn new_terms_are_checked_as_at_issue() {
         ),
         (
             ChangeKey { restrictions: Some(restrictions("brand", &["x"])), ..change(management()) },
-            KeyRefusal::UnknownRestriction { name: "brand".into(), known: "tenant".into() },
+            KeyRefusal::UnknownRestriction { name: "brand".into(), known: "tenant, dialect".into() },
         ),
         (
             ChangeKey { restrictions: Some(restrictions("tenant", &[])), ..change(management()) },

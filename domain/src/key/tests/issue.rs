@@ -147,7 +147,7 @@ fn restrictions_are_those_of_the_dialect_and_name_something() {
     issued(to(management(), "tenant", &["3714240b-2e06-4c35-8856-ccc1c096323e"]));
     refused_at_issue(
         to(management(), "brand", &["acme"]),
-        KeyRefusal::UnknownRestriction { name: "brand".into(), known: "tenant".into() },
+        KeyRefusal::UnknownRestriction { name: "brand".into(), known: "tenant, dialect".into() },
     );
     refused_at_issue(
         to(nexus(), "brand", &["acme"]),

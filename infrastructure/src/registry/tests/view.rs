@@ -133,8 +133,7 @@ async fn who_asks_during_a_read_shares_the_next() {
     // A read that is under way, by itself or for those who wait.
     until_active(&test.database, waits).await;
     let id = registration().id.to_string();
-    let insert =
-        "INSERT INTO api_node (id, address, version, started_at, confirmed) VALUES ($1, '', '', 0, 0)";
+    let insert = "INSERT INTO api_node (id, address, version, started_at, confirmed, read) VALUES ($1, '', '', 0, 0, 0)";
     lock.execute(insert, &[id.as_str().into()]).await.unwrap();
     let (views, ()) = tokio::join!(join_all((0..50).map(|_| watch.fresh())), async {
         lock.commit().await.unwrap();
