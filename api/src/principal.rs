@@ -102,6 +102,11 @@ impl NodeCaller {
         }
         let subject = let_in(decision)?;
         require(&subject.rights().scopes, CONNECT)?;
+        if confined_to(&subject).is_some() {
+            let detail =
+                "the credential is confined to some tenants, and a validating node is sent those of all";
+            return Err(Problem::new(&problem::FORBIDDEN, detail));
+        }
         let management = verifier.validator.dialect(MANAGEMENT).map_err(Problem::internal)?;
         let presented = management.extract(headers.texts.iter().copied());
         let digest = presented.map(|presented| credential::Digest::of(presented.secret));
@@ -129,24 +134,31 @@ impl NodeCaller {
         let decision =
             verifier.validator.verify_digest(&sight, management, &self.digest, &question, now.unix_micros);
         let admitted = admitted(&decision);
+        // It may have been narrowed since the stream began.
+        let holds = |subject: &Subject| {
+            admitted && subject.rights().scopes.allow(CONNECT) && confined_to(subject).is_none()
+        };
+        let known = |name: &String| verifier.validator.dialect(name).is_ok();
         match decision.subject {
-            Some(subject) if admitted && subject.rights().scopes.allow(CONNECT) => {
-                let seen = |name: &String| self.sees_dialect_of(&subject, name);
-                if dialects.iter().all(seen) { Admission::Admitted } else { Admission::Refused }
+            Some(subject)
+                if holds(&subject) && dialects.iter().all(|name| sees(&subject, name) && known(name)) =>
+            {
+                Admission::Admitted
             }
             Some(_) | None => Admission::Refused,
         }
     }
 
-    /// Whether entries of a dialect may be sent to the node.
-    pub(crate) fn sees_dialect(&self, name: &str) -> bool {
-        self.sees_dialect_of(&self.subject, name)
+    /// Whether entries of a dialect may be sent to the node, as its credential is now.
+    pub(crate) fn sees_dialect(&self, verifier: &Verifier, name: &str) -> bool {
+        verifier.validator.key_of(&self.digest).is_some_and(|subject| sees(&subject, name))
     }
+}
 
-    fn sees_dialect_of(&self, subject: &Subject, name: &str) -> bool {
-        name == MANAGEMENT
-            || subject.rights().restrictions.get(DIALECT).is_none_or(|names| names.contains(name))
-    }
+/// Whether a node with this credential may be sent a dialect's entries.
+fn sees(subject: &Subject, dialect: &str) -> bool {
+    dialect == MANAGEMENT
+        || subject.rights().restrictions.get(DIALECT).is_none_or(|names| names.contains(dialect))
 }
 
 /// What a node's credential must be good for.

@@ -57,7 +57,10 @@ impl ReadThrough {
     /// Starts to ask, on the runtime that this is called from, until `stop` turns true.
     pub fn start<D: Dial>(dial: D, stop: watch::Receiver<bool>) -> Self {
         let (wishes, wished) = mpsc::channel(MOST_WAITING);
-        tokio::spawn(Asker { dial, api: 0, next_id: 0, flights: HashMap::new(), wished, stop }.run());
+        tokio::spawn(
+            Asker { dial, api: 0, next_id: 0, flights: HashMap::new(), asked: HashMap::new(), wished, stop }
+                .run(),
+        );
         Self { wishes }
     }
 
@@ -101,6 +104,8 @@ struct Asker<D> {
     api: usize,
     next_id: u64,
     flights: HashMap<Digest, Flight>,
+    /// Which question is under which id.
+    asked: HashMap<u64, Digest>,
     wished: mpsc::Receiver<Wish>,
     stop: watch::Receiver<bool>,
 }
@@ -175,8 +180,14 @@ impl<D: Dial> Asker<D> {
         }
     }
 
-    /// Notes a wish, and tells what to ask for it now.
+    /// Notes a wish, and tells what to ask for it now. What is too much has no answer.
     fn take(&mut self, wish: Wish) -> Option<(u64, Digest)> {
+        if self.flights.len() >= MOST_WAITING {
+            self.give_up_on_the_gone();
+            if self.flights.len() >= MOST_WAITING {
+                return None;
+            }
+        }
         match self.flights.get_mut(&wish.digest) {
             // What is under way may have been read before this request began.
             Some(flight) => {
@@ -190,12 +201,13 @@ impl<D: Dial> Asker<D> {
     fn begin(&mut self, digest: Digest, waiting: Vec<oneshot::Sender<Found>>) -> u64 {
         self.next_id += 1;
         self.flights.insert(digest, Flight { id: self.next_id, waiting, next: Vec::new() });
+        self.asked.insert(self.next_id, digest);
         self.next_id
     }
 
     /// Answers those who waited, and tells what to ask for those who came meanwhile.
     fn found(&mut self, id: u64, entries: Vec<Entry>) -> Option<(u64, Digest)> {
-        let digest = *self.flights.iter().find(|(_, flight)| flight.id == id)?.0;
+        let digest = self.asked.remove(&id)?;
         let flight = self.flights.remove(&digest)?;
         let found = Arc::new(entries);
         for waiting in flight.waiting {
@@ -212,5 +224,7 @@ impl<D: Dial> Asker<D> {
             flight.waiting.retain(|waiting| !waiting.is_closed());
         }
         self.flights.retain(|_, flight| !flight.waiting.is_empty());
+        let flights = &self.flights;
+        self.asked.retain(|_, digest| flights.contains_key(digest));
     }
 }

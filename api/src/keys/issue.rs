@@ -41,7 +41,7 @@ pub(crate) async fn issue(
     let call = caller.call(&app, &request, &bytes)?;
     let work = async {
         let done = app.gate.issue_key(&call, tenant, issue).await?;
-        settle_with_secret(&app, done.position, Effect::Adds).await;
+        settle_with_secret(&app, done.position, Effect::Adds).await?;
         let issued = done.answer;
         let object = KeyObject::fresh(issued.key_id, &issued.key, &call.principal.actor);
         Ok(Reply::following(StatusCode::CREATED, KeyWithSecret::of(object, &issued.secret)))

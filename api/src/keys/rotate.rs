@@ -38,7 +38,7 @@ pub(crate) async fn rotate(
     let work = async {
         let done = app.gate.rotate_key(&call, tenant, key, rotate).await?;
         let effect = effect(&done.answer.key, call.now);
-        let position = settle_with_secret(&app, done.position, effect).await;
+        let position = settle_with_secret(&app, done.position, effect).await?;
         let object = KeyObject::load_or_fresh(&app, key, &done.answer.key, position).await;
         Ok(Reply::observed(StatusCode::OK, KeyWithSecret::of(object, &done.answer.secret)))
     };

@@ -68,7 +68,10 @@ impl Plane {
         let _late = tokio::time::timeout(within, waiting).await;
         let here = self.count(position, committed);
         let lost = here.lapsed + here.pending + others.lapsed();
-        let confirmed = 1 + here.confirmed + others.confirmed();
+        // The own table is one of the nodes.
+        let own = u32::from(self.deltas().ends().newest >= position);
+        let lost = lost + 1 - own;
+        let confirmed = own + here.confirmed + others.confirmed();
         let held_after = self.clock().monotonic().saturating_sub(committed);
         if effect == Effect::Reduces {
             metrics::histogram!("nexus_revoke_to_deny_seconds").record(held_after);

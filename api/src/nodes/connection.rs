@@ -15,6 +15,7 @@ use nexus_validator::control::message::{
 };
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::deltas::{Missed, Served};
@@ -27,6 +28,12 @@ use super::roster::{Badge, Present};
 const SPEAKS_WITHIN: Duration = Duration::from_secs(15);
 /// How long a node may take to read what it is sent.
 const READS_WITHIN: Duration = Duration::from_secs(30);
+/// How long shares of rate limits may take to be worked out.
+const DIVIDES_WITHIN: Duration = Duration::from_millis(250);
+/// As much as is said of why a stream ends, in bytes.
+const LONGEST_DETAIL: usize = 512;
+/// As much as is kept of what a node calls its program, in bytes.
+const LONGEST_PROGRAM: usize = 64;
 /// A node that is farther behind gets everything anew: that is less than all that happened.
 const FARTHEST_BEHIND: u64 = 500_000;
 
@@ -146,7 +153,9 @@ struct Following {
 impl<P: Peer, D: Desk> Connection<P, D> {
     /// Serves the stream to its end.
     pub async fn serve(mut self) {
-        let End::Refused(refusal, detail) = self.run().await else { return };
+        let End::Refused(refusal, mut detail) = self.run().await else { return };
+        // It may repeat what a node said.
+        detail.truncate(detail.floor_char_boundary(LONGEST_DETAIL));
         tracing::info!(?refusal, detail, "a node's stream is ended");
         let _gone = self.say(&ToNode::Refused { refusal, detail }).await;
     }
@@ -208,12 +217,16 @@ impl<P: Peer, D: Desk> Connection<P, D> {
         }
     }
 
-    async fn follow(&mut self, hello: Hello) -> Result<std::convert::Infallible, End> {
+    async fn follow(&mut self, mut hello: Hello) -> Result<std::convert::Infallible, End> {
         if hello.version != VERSION {
             let detail = format!("this API node speaks version {VERSION} of the protocol");
             return Err(End::Refused(Refusal::Version, detail));
         }
         self.admit(&hello.dialects)?;
+        // What is kept of a node is bounded: it says these itself.
+        hello.dialects.sort();
+        hello.dialects.dedup();
+        hello.program.truncate(hello.program.floor_char_boundary(LONGEST_PROGRAM));
         let mut closing = self.plane.closing();
         let mut epochs = self.plane.epoch();
         let epoch = *epochs.borrow_and_update();
@@ -247,6 +260,7 @@ impl<P: Peer, D: Desk> Connection<P, D> {
             present,
         };
         self.send_missed(&mut following).await?;
+        let mut heard = Instant::now();
         loop {
             tokio::select! {
                 biased;
@@ -266,10 +280,11 @@ impl<P: Peer, D: Desk> Connection<P, D> {
                     let detail = "this API node stops".to_owned();
                     return Err(End::Refused(Refusal::Unavailable, detail));
                 }
-                incoming = tokio::time::timeout(SPEAKS_WITHIN, self.peer.receive()) => {
-                    let incoming = incoming.unwrap_or(Err(Gone))?;
-                    self.take(incoming, &mut following).await?;
+                incoming = self.peer.receive() => {
+                    heard = Instant::now();
+                    self.take(incoming?, &mut following).await?;
                 }
+                () = tokio::time::sleep_until(heard + SPEAKS_WITHIN) => return Err(End::Gone),
             }
         }
     }
@@ -289,7 +304,8 @@ impl<P: Peer, D: Desk> Connection<P, D> {
             Admission::Admitted => return Ok(()),
             Admission::Refused => (
                 Refusal::Forbidden,
-                "the node's credential is not valid (any more), or not for every dialect that the node serves",
+                "the node's credential is not valid (any more), or not for every dialect that the node serves, or this API node \
+                 lacks one of them; set `node.dialects`",
             ),
             Admission::CannotTell => (Refusal::Unavailable, "this API node cannot follow the log just now"),
         };
@@ -322,14 +338,19 @@ impl<P: Peer, D: Desk> Connection<P, D> {
             }
             Incoming::Message(FromNode::Budgets { asks }) if asks.len() <= MOST_ASKS => {
                 self.not_refused(&following.dialects)?;
-                let shares = self.desk.divide(following.id, asks).await;
-                self.say(&ToNode::Shares { shares }).await
+                // Others hold the ledgers as well, and this stream has more urgent things to say.
+                let divided =
+                    tokio::time::timeout(DIVIDES_WITHIN, self.desk.divide(following.id, asks)).await;
+                self.say(&ToNode::Shares { shares: divided.unwrap_or_default() }).await
             }
             Incoming::Message(FromNode::Bye) => {
                 self.plane.leave(following.id);
                 Err(End::Gone)
             }
-            other => self.attend(other).await,
+            other => {
+                self.not_refused(&following.dialects)?;
+                self.attend(other).await
+            }
         }
     }
 
@@ -341,6 +362,9 @@ impl<P: Peer, D: Desk> Connection<P, D> {
                 following.place = self.catch_up(&following.served, following.place, ends.oldest).await?;
                 continue;
             };
+            if !stretches.is_empty() {
+                self.not_refused(&following.dialects)?;
+            }
             for stretch in &stretches {
                 self.write(stretch.message(&following.served)?).await?;
                 following.place = stretch.to;

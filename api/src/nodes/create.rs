@@ -119,7 +119,7 @@ pub(crate) async fn create(
     let call = caller.call(&app, &request, &bytes)?;
     let work = async {
         let done = app.gate.issue_node_credential(&call, credential).await?;
-        settle_with_secret(&app, done.position, Effect::Adds).await;
+        settle_with_secret(&app, done.position, Effect::Adds).await?;
         Ok(Reply::following(StatusCode::CREATED, NodeWithCredential::of(done.answer)))
     };
     once(&app, &call, ready(Ok(())), work).await

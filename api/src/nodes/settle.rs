@@ -68,14 +68,19 @@ async fn shown(app: &App, position: u64) -> Result<(), Problem> {
     })
 }
 
-/// As [`settle`], for an answer that carries a secret: it goes out in any case, since it cannot be shown again. A node that is
-/// so far behind has stopped answering from its table.
-pub async fn settle_with_secret(app: &App, position: Option<u64>, effect: Effect) -> u64 {
+/// As [`settle`], for an answer that carries a secret: once it is made it goes out in any case, since it cannot be shown again. A
+/// node that is so far behind has stopped answering from its table.
+///
+/// # Errors
+/// `unavailable` for a repetition of a change that takes something away, when it cannot be seen whether that holds everywhere: the
+/// secret is not lost by that.
+pub async fn settle_with_secret(app: &App, position: Option<u64>, effect: Effect) -> Result<u64, Problem> {
     match settle(app, position, effect).await {
-        Ok(settled) => settled.position,
+        Ok(settled) => Ok(settled.position),
+        Err(problem) if position.is_none() && effect == Effect::Reduces => Err(problem),
         Err(problem) => {
             tracing::warn!(%problem, "a secret goes out before this node accepts it");
-            position.unwrap_or_default()
+            Ok(position.unwrap_or_default())
         }
     }
 }

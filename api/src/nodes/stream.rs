@@ -83,7 +83,13 @@ impl Peer for Socket {
     }
 }
 
+/// The most bytes of a message. What is long comes in frames of bytes.
+const LONGEST_MESSAGE: usize = 256 << 10;
+
 fn message(text: &str) -> Incoming {
+    if text.len() > LONGEST_MESSAGE {
+        return Incoming::Nonsense("a message of more than 256 KiB".to_owned());
+    }
     serde_json::from_str::<FromNode>(text)
         .map_or_else(|error| Incoming::Nonsense(error.to_string()), Incoming::Message)
 }
@@ -117,7 +123,9 @@ impl Desk for Counter {
 
     fn bus_keys(&self, served: &Served) -> Option<BusKeys> {
         let sealer = self.app.bus.as_ref()?;
-        Some(sealer.keys(|dialect| served.has(dialect) && self.node.sees_dialect(dialect)))
+        Some(
+            sealer.keys(|dialect| served.has(dialect) && self.node.sees_dialect(&self.app.verifier, dialect)),
+        )
     }
 
     async fn credential(&self, digest: Digest) -> Result<Vec<DialectEntry>, StoreError> {
@@ -126,23 +134,31 @@ impl Desk for Counter {
             return Err(StoreError("this API node cannot follow the log just now".to_owned()));
         }
         let mut entries = self.app.log.credential(digest).await?;
-        entries.retain(|held| self.node.sees_dialect(&held.dialect));
+        entries.retain(|held| self.node.sees_dialect(&self.app.verifier, &held.dialect));
         Ok(entries)
     }
 
     async fn divide(&self, holder: HolderId, asks: Vec<BudgetAsk>) -> Vec<TenantShares> {
-        let served = |tenant| {
-            let dialect = self.app.verifier.validator.dialect_of_tenant(tenant);
-            dialect.is_some_and(|dialect| self.node.sees_dialect(&dialect.name))
-        };
-        let asks = asks.into_iter().filter(|asked| served(asked.tenant_id)).collect();
+        let (verifier, node) = (&self.app.verifier, &self.node);
+        let asks = asks.into_iter().filter_map(|mut asked| {
+            let dialect = verifier.validator.dialect_of_tenant(asked.tenant_id)?;
+            // Of limits that the tenant has, and no more than there is: others share them.
+            let real = asked.ask.windows.iter().all(|window| dialect.rate_limits.contains(&window.limit));
+            for window in &mut asked.ask.windows {
+                window.needed = window.needed.min(window.limit.limit());
+            }
+            (real && node.sees_dialect(verifier, &dialect.name)).then_some(asked)
+        });
+        let asks = asks.collect();
         budgets::divide(&self.app.rate_budgets, holder, asks).await
     }
 
     async fn take_usage(&self, parcel: Parcel) -> Result<(), String> {
         let validator = &self.app.verifier.validator;
         let sees = |tenant| {
-            validator.dialect_of_tenant(tenant).is_some_and(|dialect| self.node.sees_dialect(&dialect.name))
+            validator
+                .dialect_of_tenant(tenant)
+                .is_some_and(|dialect| self.node.sees_dialect(&self.app.verifier, &dialect.name))
         };
         usage::take(&self.app.gate, parcel, sees).await
     }

@@ -117,9 +117,8 @@ async fn with_nodes(sizes: &Sizes, count: u32, revocations: u32) -> Result<Times
     let nodes = Nodes::start(nexus.address, &token, count).await?;
     let bare = bare::start(sizes.workers)?;
     let clients = BareClients::start(bare.address, count).await?;
-    let message = revoker.message().await?;
     let mut sender = Connection::open(bare.address).await?;
-    let send = request("POST", "/fan-out", &[], &message);
+    let send = request("POST", "/fan-out", &[], clients::DELTA);
     // Whoever has just come in is not measured yet.
     for _ in 0..5 {
         revoker.revoke(count).await?;
@@ -130,6 +129,9 @@ async fn with_nodes(sizes: &Sizes, count: u32, revocations: u32) -> Result<Times
     for round in 0..ROUNDS {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for turn in [round % 2 == 0, round % 2 != 0] {
+            // Servers close connections that nobody uses while the other side has its turn.
+            sender = Connection::open(bare.address).await?;
+            revoker.connection = Connection::open(nexus.address).await?;
             for _ in 0..revocations {
                 if turn {
                     let (held, whole) = revoker.revoke(count).await?;
@@ -200,10 +202,5 @@ impl Revoker {
             return Err(format!("not all nodes confirmed: {answer}").into());
         }
         Ok((held, whole))
-    }
-
-    /// What a node is sent for a revocation.
-    async fn message(&mut self) -> Result<String, Failure> {
-        Ok(clients::DELTA.to_owned())
     }
 }

@@ -271,13 +271,14 @@ impl Node {
             tracing::warn!("usage waits in the node's journal for the next start");
         }
         self.stop.send_replace(true);
-        if let Err(error) = self.plane.depart().await {
-            tracing::warn!(%error, "this node stays registered until others find it gone");
-        }
         for task in self.tasks {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a task of the node ended badly");
             }
+        }
+        // Behind the control plane's own work, which would take back what this does.
+        if let Err(error) = self.plane.depart().await {
+            tracing::warn!(%error, "this node stays registered until others find it gone");
         }
         self.projections.stop().await;
         drop(self.gate);

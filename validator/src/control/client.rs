@@ -52,6 +52,8 @@ pub struct ControlClient<D> {
     clock: Arc<dyn Clock>,
     connection: watch::Sender<Connection>,
     budgets: Arc<Budgets>,
+    /// Whether the stream has brought a right to answer.
+    granted: bool,
     stop: watch::Receiver<bool>,
 }
 
@@ -64,7 +66,7 @@ impl<D: Dial> ControlClient<D> {
         stop: watch::Receiver<bool>,
     ) -> Self {
         let (connection, budgets) = (watch::Sender::default(), Arc::default());
-        Self { dial, follower, clock, connection, budgets, stop }
+        Self { dial, follower, clock, connection, budgets, granted: false, stop }
     }
 
     /// The shares of rate limits that the client asks for.
@@ -107,7 +109,7 @@ impl<D: Dial> ControlClient<D> {
         }
     }
 
-    /// Follows one API node until it fails, and tells whether it ever granted the table's following. `Ok` when told to stop.
+    /// Follows one API node until it fails, and tells whether it ever gave the right to answer. `Ok` when told to stop.
     async fn follow(&mut self, api: usize, name: &str) -> Result<(), (bool, Ended)> {
         let mut stop = self.stop.clone();
         let opening = async {
@@ -131,7 +133,7 @@ impl<D: Dial> ControlClient<D> {
             .map_err(|violation| (false, violation.into()))?;
         tracing::info!(api = name, "following the log");
         let outcome = self.serve(&mut link).await;
-        outcome.map_err(|ended| (self.with(|follower| follower.is_following()), ended))
+        outcome.map_err(|ended| (std::mem::take(&mut self.granted), ended))
     }
 
     /// Takes what comes, says what is applied, and renews.
@@ -168,13 +170,6 @@ impl<D: Dial> ControlClient<D> {
                         send(link, &FromNode::Ack { applied }).await?;
                     }
                 }
-                () = due(&self.budgets, &mut ask) => {
-                    let asks = self.budgets.requests(self.clock.boottime());
-                    for asks in asks.chunks(MOST_ASKS) {
-                        let asks = asks.iter().map(|(tenant, ask)| BudgetAsk { tenant_id: *tenant, ask: ask.clone() });
-                        send(link, &FromNode::Budgets { asks: asks.collect() }).await?;
-                    }
-                }
                 frame = link.receive() => {
                     let (message, text) = read(frame?)?;
                     if let ToNode::Shares { shares } = &message {
@@ -188,9 +183,17 @@ impl<D: Dial> ControlClient<D> {
                         let was_loading = !follower.is_following();
                         follower.receive(message, &text).map(|()| was_loading && follower.is_following())
                     })?;
+                    self.granted |= granted;
                     patience.heard(granted);
                     if loading {
                         renew.reset_immediately();
+                    }
+                }
+                () = due(&self.budgets, &mut ask) => {
+                    let asks = self.budgets.requests(self.clock.boottime());
+                    for asks in asks.chunks(MOST_ASKS) {
+                        let asks = asks.iter().map(|(tenant, ask)| BudgetAsk { tenant_id: *tenant, ask: ask.clone() });
+                        send(link, &FromNode::Budgets { asks: asks.collect() }).await?;
                     }
                 }
                 () = tokio::time::sleep_until(patience.until()) => return Err(LinkError::Silent.into()),

@@ -75,7 +75,13 @@ impl<D: Dial> Taker for Shipper<D> {
     type Error = NotShipped;
 
     async fn take(&mut self, batch: &Batch) -> Result<usize, NotShipped> {
-        match self.ship(batch).await {
+        // A stream that was kept may have been ended meanwhile, for being silent.
+        let kept = self.link.is_some();
+        let mut shipped = self.ship(batch).await;
+        if kept && shipped.is_err() {
+            shipped = self.ship(batch).await;
+        }
+        match shipped {
             Ok(true) => Ok(batch.groups()),
             Ok(false) => Err(NotShipped::Refused),
             Err(error) => {
