@@ -116,6 +116,8 @@ fn a_confined_credential_neither_makes_tenants_nor_touches_what_all_share() {
     let node_made = confined.post("/v1/nodes", &json!({"name": "New"}));
     assert_eq!(node_made.status, 403, "{node_made:?}");
     assert_eq!(confined.get("/v1/nodes").status, 403);
+    // A validating node is sent the credentials of all.
+    assert_eq!(confined.get("/v1/nodes/stream").status, 403);
     let rebuilt = confined.post("/v1/projections/usage/rebuild", &json!({}));
     assert_eq!(rebuilt.status, 403, "{rebuilt:?}");
 }
