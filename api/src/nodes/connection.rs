@@ -28,6 +28,8 @@ use super::roster::{Badge, Present};
 const SPEAKS_WITHIN: Duration = Duration::from_secs(15);
 /// How long a node may take to read what it is sent.
 const READS_WITHIN: Duration = Duration::from_secs(30);
+/// How often the credential of a node is looked at that asks for no right to answer.
+const LOOKED_AT_EVERY: Duration = Duration::from_millis(250);
 /// How long shares of rate limits may take to be worked out.
 const DIVIDES_WITHIN: Duration = Duration::from_millis(250);
 /// As much as is said of why a stream ends, in bytes.
@@ -148,6 +150,8 @@ struct Following {
     granted: VecDeque<Granted>,
     answers: (mpsc::UnboundedSender<Granted>, mpsc::UnboundedReceiver<Granted>),
     present: Present,
+    /// When its credential was last looked at.
+    looked_at: Instant,
 }
 
 impl<P: Peer, D: Desk> Connection<P, D> {
@@ -258,6 +262,7 @@ impl<P: Peer, D: Desk> Connection<P, D> {
             granted: VecDeque::new(),
             answers: mpsc::unbounded_channel(),
             present,
+            looked_at: Instant::now(),
         };
         self.send_missed(&mut following).await?;
         let mut heard = Instant::now();
@@ -314,9 +319,14 @@ impl<P: Peer, D: Desk> Connection<P, D> {
 
     /// Ends the stream of a node whose credential is known not to hold any more: whoever never asks for the right to answer must
     /// not go on following. That this API node cannot tell is no reason to take no acknowledgement.
-    fn not_refused(&self, dialects: &[String]) -> Result<(), End> {
-        match self.desk.admits(dialects) {
-            Admission::Refused => self.admit(dialects),
+    fn not_refused(&self, following: &mut Following) -> Result<(), End> {
+        let now = Instant::now();
+        if now < following.looked_at + LOOKED_AT_EVERY {
+            return Ok(());
+        }
+        following.looked_at = now;
+        match self.desk.admits(&following.dialects) {
+            Admission::Refused => self.admit(&following.dialects),
             Admission::Admitted | Admission::CannotTell => Ok(()),
         }
     }
@@ -334,10 +344,10 @@ impl<P: Peer, D: Desk> Connection<P, D> {
                 following.present.applied(applied);
                 // Taken in any case: it is true, and a revocation of the credential itself may wait for it.
                 self.plane.acknowledge(following.id, applied);
-                self.not_refused(&following.dialects)
+                self.not_refused(following)
             }
             Incoming::Message(FromNode::Budgets { asks }) if asks.len() <= MOST_ASKS => {
-                self.not_refused(&following.dialects)?;
+                self.not_refused(following)?;
                 // Others hold the ledgers as well, and this stream has more urgent things to say.
                 let divided =
                     tokio::time::timeout(DIVIDES_WITHIN, self.desk.divide(following.id, asks)).await;
@@ -348,7 +358,7 @@ impl<P: Peer, D: Desk> Connection<P, D> {
                 Err(End::Gone)
             }
             other => {
-                self.not_refused(&following.dialects)?;
+                self.not_refused(following)?;
                 self.attend(other).await
             }
         }
@@ -363,7 +373,7 @@ impl<P: Peer, D: Desk> Connection<P, D> {
                 continue;
             };
             if !stretches.is_empty() {
-                self.not_refused(&following.dialects)?;
+                self.not_refused(following)?;
             }
             for stretch in &stretches {
                 self.write(stretch.message(&following.served)?).await?;

@@ -180,8 +180,15 @@ impl Plane {
 
     /// A node shows everything up to a position.
     pub fn acknowledge(&self, id: HolderId, applied: u64) {
-        self.holders().acked(id, applied);
-        self.acked.notify_one();
+        // Of a thousand words the last one counts, and each would wake another thread.
+        let all = {
+            let mut holders = self.holders();
+            holders.acked(id, applied);
+            holders.confirmed(self.clock.monotonic())
+        };
+        if all.is_none_or(|all| all > *self.confirmed.borrow()) {
+            self.acked.notify_one();
+        }
     }
 
     /// A node answers nothing any more.

@@ -99,6 +99,13 @@ pub(crate) async fn serve(workers: usize) -> Result<(), Failure> {
             .route("/stream", web::get().to(stream))
             .route("/fan-out", web::post().to(fan_out))
     });
+    // As Nexus does.
+    let server = server.on_connect(|connection, _| {
+        if let Some(stream) = connection.downcast_ref::<rt::net::TcpStream>() {
+            // One that gathers what it sends is only slower.
+            let _slower = stream.set_nodelay(true);
+        }
+    });
     let server = server.workers(workers).listen(listener)?.run();
     output::json(&Ready { url })?;
     Ok(server.await?)

@@ -357,7 +357,7 @@ where
     B: MessageBody + 'static,
 {
     let mut server = server
-        .on_connect(tls::note_certificate)
+        .on_connect(tls::prepare)
         .client_request_timeout(HEAD_WITHIN)
         .shutdown_timeout(DRAIN_SECONDS)
         .disable_signals();

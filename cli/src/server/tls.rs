@@ -51,12 +51,22 @@ pub(crate) fn server_config(files: &TlsConfig) -> Result<ServerConfig, StartFail
     builder.with_single_cert(chain, key).map_err(|error| unusable(&files.certificate, error.to_string()))
 }
 
-/// Notes on a connection whether its client showed a certificate of [`TlsConfig::node_ca`].
-pub(crate) fn note_certificate(connection: &dyn Any, data: &mut Extensions) {
-    if let Some(stream) = connection.downcast_ref::<TlsStream<TcpStream>>() {
-        let (_, session) = stream.get_ref();
-        if session.peer_certificates().is_some_and(|chain| !chain.is_empty()) {
-            data.insert(Certified);
+/// Prepares a connection: what is written goes out at once, since a small message behind another small one would otherwise wait
+/// until the other side has confirmed the first, 40 ms later; and it notes whether the client showed a certificate of
+/// [`TlsConfig::node_ca`].
+pub(crate) fn prepare(connection: &dyn Any, data: &mut Extensions) {
+    let plain = match connection.downcast_ref::<TlsStream<TcpStream>>() {
+        Some(stream) => {
+            let (plain, session) = stream.get_ref();
+            if session.peer_certificates().is_some_and(|chain| !chain.is_empty()) {
+                data.insert(Certified);
+            }
+            Some(plain)
         }
+        None => connection.downcast_ref::<TcpStream>(),
+    };
+    if let Some(Err(error)) = plain.map(|plain| plain.set_nodelay(true)) {
+        // Slower, and no worse.
+        tracing::debug!(%error, "a connection gathers what it sends");
     }
 }
