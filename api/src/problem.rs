@@ -343,7 +343,8 @@ fn key_refusal(refusal: &KeyRefusal) -> Problem {
     }
 }
 
-fn with_sources(error: &dyn std::error::Error) -> String {
+/// An error with its causes, as one text.
+pub(crate) fn with_sources(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -15,7 +15,6 @@ use nexus_validator::control::message::{
 };
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::deltas::{Missed, Served};
@@ -151,7 +150,7 @@ struct Following {
     answers: (mpsc::UnboundedSender<Granted>, mpsc::UnboundedReceiver<Granted>),
     present: Present,
     /// When its credential was last looked at.
-    looked_at: Instant,
+    looked_at: Duration,
 }
 
 impl<P: Peer, D: Desk> Connection<P, D> {
@@ -262,13 +261,19 @@ impl<P: Peer, D: Desk> Connection<P, D> {
             granted: VecDeque::new(),
             answers: mpsc::unbounded_channel(),
             present,
-            looked_at: Instant::now(),
+            looked_at: now,
         };
         self.send_missed(&mut following).await?;
-        let mut heard = Instant::now();
+        let mut heard = self.plane.clock().monotonic();
         loop {
+            let silence = (heard + SPEAKS_WITHIN).saturating_sub(self.plane.clock().monotonic());
+            // What the node says first: were it behind what changes, a flood of changes would cost it its right to answer.
             tokio::select! {
                 biased;
+                incoming = self.peer.receive() => {
+                    heard = self.plane.clock().monotonic();
+                    self.take(incoming?, &mut following).await?;
+                }
                 Ok(()) = newest.changed() => self.send_missed(&mut following).await?,
                 Some(granted) = following.answers.1.recv() => {
                     following.granted.push_back(granted);
@@ -285,11 +290,7 @@ impl<P: Peer, D: Desk> Connection<P, D> {
                     let detail = "this API node stops".to_owned();
                     return Err(End::Refused(Refusal::Unavailable, detail));
                 }
-                incoming = self.peer.receive() => {
-                    heard = Instant::now();
-                    self.take(incoming?, &mut following).await?;
-                }
-                () = tokio::time::sleep_until(heard + SPEAKS_WITHIN) => return Err(End::Gone),
+                () = tokio::time::sleep(silence) => return Err(End::Gone),
             }
         }
     }
@@ -320,7 +321,7 @@ impl<P: Peer, D: Desk> Connection<P, D> {
     /// Ends the stream of a node whose credential is known not to hold any more: whoever never asks for the right to answer must
     /// not go on following. That this API node cannot tell is no reason to take no acknowledgement.
     fn not_refused(&self, following: &mut Following) -> Result<(), End> {
-        let now = Instant::now();
+        let now = self.plane.clock().monotonic();
         if now < following.looked_at + LOOKED_AT_EVERY {
             return Ok(());
         }

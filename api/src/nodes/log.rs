@@ -48,8 +48,8 @@ impl Log for JournalLog {
     fn read(&self, after: u64) -> BoxFuture<'_, Result<Read, StoreError>> {
         async move {
             let mut subscription = Subscription::from(self.gate.journal().clone(), after);
-            let changes = subscription.next(TURN).await.map_err(failed)?;
-            let entries = entries(&self.gate, &changes).await.map_err(failed)?;
+            let changes = subscription.next(TURN).await.map_err(StoreError::of)?;
+            let entries = entries(&self.gate, &changes).await.map_err(StoreError::of)?;
             let to = changes.last().map_or(after, |last| last.position);
             let moved = changes.iter().rfind(|change| concerns_validity(change));
             Ok(Read { to, changed: moved.map(|change| (change.position, entries)) })
@@ -59,7 +59,7 @@ impl Log for JournalLog {
 
     fn snapshot(&self) -> BoxFuture<'_, Result<Box<dyn Snapshot>, StoreError>> {
         async move {
-            let snapshot = self.projections.credential_lookup().snapshot().await.map_err(failed)?;
+            let snapshot = self.projections.credential_lookup().snapshot().await.map_err(StoreError::of)?;
             Ok(Box::new(Pages { snapshot }) as Box<dyn Snapshot>)
         }
         .boxed()
@@ -70,8 +70,8 @@ impl Log for JournalLog {
             let Some(key) = self.validator.key_of(&digest) else { return Ok(Vec::new()) };
             let (key_id, tenant_id) = (key.key_id().to_string(), key.tenant_id().to_string());
             // As the log has them now: the table may be behind.
-            let tenant = tenant_entry(&self.gate, &tenant_id).await.map_err(failed)?;
-            let key = key_entry(&self.gate, &key_id).await.map_err(failed)?;
+            let tenant = tenant_entry(&self.gate, &tenant_id).await.map_err(StoreError::of)?;
+            let key = key_entry(&self.gate, &key_id).await.map_err(StoreError::of)?;
             Ok(tenant.into_iter().chain(key).collect())
         }
         .boxed()
@@ -91,7 +91,7 @@ impl Snapshot for Pages {
         async move {
             let mut piece = Vec::new();
             while piece.len() < PIECE {
-                match self.snapshot.next().await.map_err(failed)? {
+                match self.snapshot.next().await.map_err(StoreError::of)? {
                     Some(page) => piece.extend(page),
                     None => break,
                 }
@@ -143,16 +143,4 @@ async fn key_entry(gate: &Gate, id: &str) -> Result<Option<DialectEntry>, GateEr
     };
     let key = gate.key(id).await?;
     Ok(key.state().map(|state| DialectEntry::of_key(key_id, state)))
-}
-
-/// The error with its causes, as one text.
-fn failed(error: impl std::error::Error) -> StoreError {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    StoreError(text)
 }

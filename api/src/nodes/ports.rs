@@ -8,10 +8,19 @@ use nexus_domain::credential::Digest;
 use nexus_domain::validity::DialectEntry;
 use uuid::Uuid;
 
+use crate::problem::with_sources;
+
 /// The store did not do it, and may have done it.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
 pub struct StoreError(pub String);
+
+impl StoreError {
+    /// What a real store says, with its causes.
+    pub(super) fn of(error: impl std::error::Error) -> Self {
+        Self(with_sources(&error))
+    }
+}
 
 /// How an API node stands, as the store had it at one instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,6 @@
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use nexus_infrastructure::database::DatabaseError;
 use nexus_infrastructure::registry as store;
 use uuid::Uuid;
 
@@ -41,24 +40,20 @@ impl StoredRegistry {
     }
 }
 
-fn failed(error: DatabaseError) -> StoreError {
-    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-    StoreError(format!("{error}{}", cause.unwrap_or_default()))
-}
-
 impl Registry for StoredRegistry {
     fn register(&self, epoch: Uuid, confirmed: u64) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
             let Presentation { address, version, started_at } = self.presentation.clone();
             let registration = store::Registration { id: epoch, address, version, started_at, confirmed };
-            self.registry.register(&registration).await.map_err(failed)
+            self.registry.register(&registration).await.map_err(StoreError::of)
         }
         .boxed()
     }
 
     fn standing(&self, epoch: Uuid) -> BoxFuture<'_, Result<Standing, StoreError>> {
         async move {
-            let store::Standing { head, may_grant } = self.registry.standing(epoch).await.map_err(failed)?;
+            let store::Standing { head, may_grant } =
+                self.registry.standing(epoch).await.map_err(StoreError::of)?;
             Ok(Standing { head, may_grant })
         }
         .boxed()
@@ -71,7 +66,7 @@ impl Registry for StoredRegistry {
             }
             let Account { confirmed, read, nodes, lapsed } = account;
             let report = store::Report { confirmed, read, nodes, lapsed };
-            self.registry.report(epoch, &report).await.map(drop).map_err(failed)
+            self.registry.report(epoch, &report).await.map(drop).map_err(StoreError::of)
         }
         .boxed()
     }
@@ -81,14 +76,14 @@ impl Registry for StoredRegistry {
             if self.sole {
                 return Ok(());
             }
-            self.registry.beat(epoch, status.as_deref()).await.map(drop).map_err(failed)
+            self.registry.beat(epoch, status.as_deref()).await.map(drop).map_err(StoreError::of)
         }
         .boxed()
     }
 
     fn fresh(&self) -> BoxFuture<'_, Result<View, StoreError>> {
         async move {
-            let view = self.watch.fresh().await.map_err(failed)?;
+            let view = self.watch.fresh().await.map_err(StoreError::of)?;
             let nodes = view.nodes.iter().map(|node| Registered {
                 epoch: node.id,
                 suspended: node.suspended,
@@ -108,10 +103,10 @@ impl Registry for StoredRegistry {
     }
 
     fn suspend(&self, epoch: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
-        async move { self.registry.suspend(epoch).await.map(drop).map_err(failed) }.boxed()
+        async move { self.registry.suspend(epoch).await.map(drop).map_err(StoreError::of) }.boxed()
     }
 
     fn evict(&self, epoch: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
-        async move { self.registry.evict(epoch).await.map(drop).map_err(failed) }.boxed()
+        async move { self.registry.evict(epoch).await.map(drop).map_err(StoreError::of) }.boxed()
     }
 }
