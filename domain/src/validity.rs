@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::credential::Digest;
 use crate::dialect::{Dialect, KeyType};
 use crate::ids::{KeyId, TenantId};
-use crate::key::KeyState;
+use crate::key::{Key, KeyState};
 use crate::scope::{Scope, ScopeSet};
-use crate::tenant::TenantState;
+use crate::tenant::{Tenant, TenantState};
 use crate::verification::{Restrictions, Rights, SecretStatus};
 
 /// A key as nodes know it.
@@ -93,6 +93,24 @@ impl DialectEntry {
     #[must_use]
     pub fn of_key(key_id: KeyId, key: &KeyState) -> Self {
         Self { dialect: key.dialect.clone(), entry: Entry::Key(Box::new(KeyEntry::of(key_id, key))) }
+    }
+}
+
+/// An aggregate that validating nodes know.
+pub trait Shown {
+    /// What nodes are told of it, once it exists. An id that is none of its kind shows nothing.
+    fn shown(&self, id: &str) -> Option<DialectEntry>;
+}
+
+impl Shown for Key {
+    fn shown(&self, id: &str) -> Option<DialectEntry> {
+        Some(DialectEntry::of_key(id.parse().ok()?, self.state()?))
+    }
+}
+
+impl Shown for Tenant {
+    fn shown(&self, id: &str) -> Option<DialectEntry> {
+        Some(DialectEntry::of_tenant(id.parse().ok()?, self.state()?))
     }
 }
 

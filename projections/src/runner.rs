@@ -20,6 +20,9 @@ use crate::shared::{Shared, Slot};
 const IDLE: Duration = Duration::from_secs(1);
 /// How long a runner waits while another process folds.
 const BUSY: Duration = Duration::from_millis(15);
+/// How long a runner that had come to the end lets events gather that nobody waits for: a fold is a transaction, and what was
+/// appended just now has more urgent ways to go.
+const GATHER: Duration = Duration::from_millis(50);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(10);
 
@@ -80,7 +83,12 @@ async fn wait(shared: &Shared, slot: &Slot, head: &mut watch::Receiver<u64>) {
         _ = shared.pause(IDLE) => {}
     }
     let quiet = *head.borrow() <= checkpoint;
-    if quiet {
+    if !quiet {
+        tokio::select! {
+            () = slot.wanted() => {}
+            _ = shared.pause(GATHER) => {}
+        }
+    } else {
         // Nothing came: see whether the live build is still the live one, and still where this process left it. A crash of
         // the database may have taken the last folds away again.
         if let Ok(live) = builds::live(shared.database(), &*slot.projection).await {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nexus_infrastructure::database::{Database, DatabaseError};
 use nexus_infrastructure::journal::Journal;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::builds::{self, Standing};
 use crate::error::Lagging;
@@ -30,6 +30,8 @@ pub(crate) struct Shared {
 pub(crate) struct Slot {
     pub(crate) projection: Arc<dyn Projection>,
     live: watch::Sender<Option<Standing>>,
+    /// Somebody waits for what is not folded yet.
+    wanted: Notify,
     error: Mutex<Option<String>>,
     /// Held by whoever rebuilds it in this process.
     pub(crate) rebuilding: Arc<tokio::sync::Mutex<()>>,
@@ -40,6 +42,7 @@ impl Slot {
         Self {
             projection,
             live: watch::Sender::new(None),
+            wanted: Notify::new(),
             error: Mutex::new(None),
             rebuilding: Arc::default(),
         }
@@ -55,6 +58,11 @@ impl Slot {
 
     pub(crate) fn watch(&self) -> watch::Receiver<Option<Standing>> {
         self.live.subscribe()
+    }
+
+    /// Returns once somebody waits for what is not folded yet.
+    pub(crate) async fn wanted(&self) {
+        self.wanted.notified().await;
     }
 
     /// Takes what was read from the database under the lock of the build's row.
@@ -133,6 +141,7 @@ impl Shared {
             return Ok(());
         }
         let mut live = slot.watch();
+        slot.wanted.notify_one();
         let waiting = async {
             loop {
                 // Moved by this process, or to be looked up because another one may have.

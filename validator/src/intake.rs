@@ -13,8 +13,8 @@ use crate::rows::{Incoming, Tenant};
 use crate::table::Table;
 
 /// How many secrets are gathered before they go into the table, so that a snapshot of millions
-/// needs no second copy of itself in memory.
-const GATHERED: usize = 1 << 16;
+/// needs no second copy of itself in memory: about 64 for each shard, as many as one works in at once.
+const GATHERED: usize = 1 << 15;
 /// Below this, sweeping would free nothing worth the while.
 const LEAST_SWEEP: usize = 1024;
 
@@ -52,6 +52,13 @@ impl Intake {
 
     /// Brings entries into the table. They are visible to every thread on return.
     pub(crate) fn take(&mut self, entries: impl IntoIterator<Item = Entry>, table: &Table) {
+        self.gather(entries, table);
+        table.put(std::mem::take(&mut self.gathered));
+        self.sweep();
+    }
+
+    /// As [`Intake::take`], but the last of them may become visible with the next ones.
+    pub(crate) fn gather(&mut self, entries: impl IntoIterator<Item = Entry>, table: &Table) {
         for entry in entries {
             match entry {
                 Entry::Tenant(tenant) => {
@@ -65,8 +72,6 @@ impl Intake {
                 table.put(std::mem::take(&mut self.gathered));
             }
         }
-        table.put(std::mem::take(&mut self.gathered));
-        self.sweep();
     }
 
     /// The dialect of a tenant that is held.

@@ -185,6 +185,12 @@ impl Validator {
         });
     }
 
+    /// Takes in a part of what there is, without a position: what belongs together is visible with the next [`Validator::apply`].
+    pub fn load(&self, entries: impl IntoIterator<Item = Entry>) {
+        let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
+        intake.gather(entries, &self.table);
+    }
+
     /// Forgets everything, for a table that is to be filled anew. No lease may hold: see [`crate::lease::Lease::end`].
     pub fn clear(&self) {
         let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);

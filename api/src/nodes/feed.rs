@@ -22,7 +22,7 @@ pub async fn follow(
 ) {
     loop {
         let read = tokio::select! {
-            read = log.read(deltas.ends().read) => read,
+            read = log.follow(deltas.ends().read) => read,
             _ = stop.wait_for(|stop| *stop) => return,
         };
         match read {

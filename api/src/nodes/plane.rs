@@ -28,6 +28,9 @@ const STANDS_WITHIN: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long nodes may take to confirm a change before other API nodes are told that they are waited for.
 const CONFIRMS_WITHIN: Duration = Duration::from_millis(300);
+/// How long questions for the right to answer gather: all that wait are answered with one look at the store, and a right is
+/// shorter by that much.
+const GATHER: Duration = Duration::from_millis(5);
 /// How long a right that has ended may go unnoticed while somebody waits for that.
 const LAPSE_TICK: Duration = Duration::from_millis(10);
 
@@ -180,15 +183,9 @@ impl Plane {
 
     /// A node shows everything up to a position.
     pub fn acknowledge(&self, id: HolderId, applied: u64) {
-        // Of a thousand words the last one counts, and each would wake another thread.
-        let all = {
-            let mut holders = self.holders();
-            holders.acked(id, applied);
-            holders.confirmed(self.clock.monotonic())
-        };
-        if all.is_none_or(|all| all > *self.confirmed.borrow()) {
-            self.acked.notify_one();
-        }
+        self.holders().acked(id, applied);
+        // Here and at once: of a thousand words the last one counts, and another thread would have to be woken for each.
+        self.advance();
     }
 
     /// A node answers nothing any more.
@@ -282,6 +279,7 @@ impl Plane {
     async fn grant(&self) {
         loop {
             self.asked.notified().await;
+            tokio::time::sleep(GATHER).await;
             let questions =
                 std::mem::take(&mut *self.questions.lock().unwrap_or_else(PoisonError::into_inner));
             if questions.is_empty() {
@@ -358,12 +356,7 @@ impl Plane {
     async fn confirm(&self) {
         let mut newest = self.deltas.newest();
         loop {
-            let (shown, behind, lapse) = self.look();
-            self.confirmed.send_if_modified(|confirmed| {
-                let moved = shown > *confirmed;
-                *confirmed = shown.max(*confirmed);
-                moved
-            });
+            let (behind, lapse) = self.advance();
             let lapses = async {
                 match lapse.filter(|_| behind) {
                     Some(left) => tokio::time::sleep(left.max(LAPSE_TICK)).await,
@@ -378,14 +371,21 @@ impl Plane {
         }
     }
 
-    /// What all show, whether one of them is behind the own table, and how long its right may last.
-    fn look(&self) -> (u64, bool, Option<Duration>) {
+    /// Moves what is confirmed to what all show. Tells whether one of them is behind the own table, and how long the right that
+    /// ends first may last.
+    fn advance(&self) -> (bool, Option<Duration>) {
         let own = self.deltas.ends().newest;
         let now = self.clock.monotonic();
         let mut holders = self.holders();
         let shown = holders.confirmed(now).map_or(own, |confirmed| confirmed.min(own));
         let lapse = holders.next_lapse().map(|until| until.saturating_sub(now));
-        (shown, shown < own, lapse)
+        drop(holders);
+        self.confirmed.send_if_modified(|confirmed| {
+            let moved = shown > *confirmed;
+            *confirmed = shown.max(*confirmed);
+            moved
+        });
+        (shown < own, lapse)
     }
 
     /// Tells the other API nodes what is confirmed here, and in time that this one is alive and waits for others.

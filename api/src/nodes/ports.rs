@@ -115,7 +115,10 @@ pub struct Read {
 pub trait Log: Send + Sync + 'static {
     /// The log's id.
     fn id(&self) -> Uuid;
-    /// The next stretch behind `after`, of which there may be more; it waits until there is one.
+    /// The next stretch behind `after`, of which there may be more; it waits until there is one. For one reader, which goes on from
+    /// where it was: no state that it gets is older than one of the same thing before.
+    fn follow(&self, after: u64) -> BoxFuture<'_, Result<Read, StoreError>>;
+    /// The same for anybody, from the store.
     fn read(&self, after: u64) -> BoxFuture<'_, Result<Read, StoreError>>;
     /// Everything.
     fn snapshot(&self) -> BoxFuture<'_, Result<Box<dyn Snapshot>, StoreError>>;

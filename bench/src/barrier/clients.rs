@@ -15,8 +15,9 @@ use nexus_validator::control::websocket::{WebSocketDial, WebSocketOptions};
 use nexus_validator::lease::Lease;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio_tungstenite::connect_async;
+use tokio_tungstenite::connect_async_with_config;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use uuid::Uuid;
 
 use crate::Failure;
@@ -86,7 +87,10 @@ impl BareClients {
     pub(super) async fn start(address: SocketAddr, count: u32) -> Result<Self, Failure> {
         let mut running = JoinSet::new();
         for _ in 0..count {
-            let (mut stream, _) = connect_async(format!("ws://{address}/stream")).await?;
+            // As nodes do: the library's own, 128 KiB, are filled with zeros before each read.
+            let config = WebSocketConfig::default().read_buffer_size(16 << 10);
+            let address = format!("ws://{address}/stream");
+            let (mut stream, _) = connect_async_with_config(address, Some(config), true).await?;
             running.spawn(async move {
                 while let Some(Ok(message)) = stream.next().await {
                     if message.is_text() && stream.send(Message::text(ACK)).await.is_err() {

@@ -53,8 +53,6 @@ use crate::server::tls;
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
 /// How long running requests may take when the process ends, in seconds.
 const DRAIN_SECONDS: u64 = 10;
-/// How many entries of the snapshot go into the table at once.
-const GATHERED: usize = 65_536;
 /// How often, and how long apart, the own table is looked at until it may be answered from.
 const FIRST_RIGHT_LOOKS: u32 = 10_000;
 const FIRST_RIGHT_PAUSE: Duration = Duration::from_millis(2);
@@ -290,15 +288,9 @@ impl Node {
 async fn load_snapshot(projections: &Projections, validator: &Validator) -> Result<(), StartFailure> {
     let mut snapshot = projections.credential_lookup().snapshot().await?;
     let position = snapshot.position();
-    let mut gathered = Vec::new();
     while let Some(entries) = snapshot.next().await? {
-        gathered.extend(entries.into_iter().map(|held| held.entry));
-        // Each call copies the parts of the table that it touches, and a page touches nearly all of them.
-        if gathered.len() >= GATHERED {
-            validator.apply(std::mem::take(&mut gathered), 0);
-        }
+        validator.load(entries.into_iter().map(|held| held.entry));
     }
-    validator.apply(gathered, 0);
     validator.apply([], position);
     Ok(())
 }

@@ -79,6 +79,7 @@ impl Gate {
             claims: Vec::new(),
             slots: slots(key_id, PLATFORM_TENANT, dialect.active_keys, &key_events).slots,
             now: call.now.timestamp_micros(),
+            shows: None,
         };
         match self.journal.append(append).await {
             Ok(_) => Ok(key.state().cloned().map(|state| issued(key_id, state, &secret))),

@@ -6,6 +6,7 @@
 mod admission;
 mod bootstrap;
 mod call;
+pub mod entries;
 mod error;
 mod idempotency;
 mod keys;
@@ -25,6 +26,7 @@ use nexus_domain::dialect::{Dialect, Dialects};
 use nexus_domain::ids::TenantId;
 use nexus_domain::key::Key;
 use nexus_domain::tenant::{Tenant, TenantState};
+use nexus_domain::validity::Shown;
 
 pub use self::admission::{Answer, Begun};
 pub use self::bootstrap::PLATFORM_TENANT;
@@ -129,22 +131,6 @@ impl Gate {
         &self.personal_data
     }
 
-    /// The state of a key as the log has it, for feeding validating nodes.
-    ///
-    /// # Errors
-    /// [`GateError::Unavailable`]
-    pub async fn key(&self, id: &str) -> Result<Key, GateError> {
-        Ok(self.keys.load(id).await.map_err(GateError::Unavailable)?.0)
-    }
-
-    /// The state of a tenant as the log has it, for feeding validating nodes.
-    ///
-    /// # Errors
-    /// [`GateError::Unavailable`]
-    pub async fn tenant(&self, id: &str) -> Result<Tenant, GateError> {
-        Ok(self.tenants.load(id).await.map_err(GateError::Unavailable)?.0)
-    }
-
     /// A tenant that the caller may see, with its dialect. A foreign one and an absent one are the
     /// same.
     async fn visible_tenant(
@@ -188,7 +174,7 @@ impl Gate {
         answer: impl Fn(&A) -> T,
     ) -> Result<Done<T>, GateError>
     where
-        A: Aggregate<Services = ()> + 'static,
+        A: Aggregate<Services = ()> + Shown + 'static,
         A::Error: Into<Refusal>,
         T: serde::Serialize + serde::de::DeserializeOwned,
     {
@@ -221,6 +207,7 @@ impl Gate {
                 claims: reservations.claims,
                 slots: reservations.slots,
                 now: call.now.timestamp_micros(),
+                shows: aggregate.shown(target.aggregate_id).map(Arc::new),
             };
             match self.journal.append(append).await {
                 Ok(appended) => {

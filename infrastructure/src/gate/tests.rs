@@ -6,12 +6,13 @@ use nexus_domain::key::{Lifespan, RevocationReason};
 use nexus_domain::scope::ScopeSet;
 use nexus_domain::verification::Restrictions;
 
+use std::slice::from_ref;
 use std::sync::Mutex;
 
 use super::*;
 use crate::clock::SystemClock;
 use crate::entropy::{Entropy, SystemEntropy};
-use crate::journal::JournalOptions;
+use crate::journal::{self, JournalOptions};
 use crate::testing::{TestDatabase, databases};
 
 /// A gate, as another process on the same store would have it.
@@ -256,5 +257,38 @@ async fn a_tenant_that_is_suspended_meanwhile_gets_no_new_secret() {
         for refused in ["issue", "rotate"] {
             drop(going(one.begin(&call(&one, &principal, refused)).await.unwrap()));
         }
+    }
+}
+
+#[tokio::test]
+async fn nodes_are_never_told_an_older_state_than_before() {
+    for test in databases().await {
+        let (gate, principal) = (Arc::new(gate(&test).await), principal());
+        let tenant = tenant(&gate).await;
+        let key = key(&gate, tenant).await;
+        let issued = gate.journal().recent_changes(0, 10);
+        let call = gate.system_call(&principal, "test");
+        gate.revoke_key(&call, tenant, key, Revoke { reason: RevocationReason::Compromised, note: None })
+            .await
+            .unwrap();
+        let [.., first, last] = &gate.journal().recent_changes(0, 10)[..] else { panic!("no changes") };
+        assert_eq!(
+            (first.sequence, last.sequence, first.shows.is_some(), last.shows.is_some()),
+            (1, 2, true, true)
+        );
+        assert_eq!(issued.last(), Some(first));
+        let (active, revoked) = (first.shows.as_deref().unwrap(), last.shows.as_deref().unwrap());
+        assert_ne!(active, revoked);
+
+        let entries = entries::Entries::new(Arc::clone(&gate));
+        let shown = async |change: &journal::Change| entries.followed(from_ref(change)).await.unwrap();
+        assert_eq!(shown(first).await, from_ref(active), "it comes with the change");
+        // As after a look at the store, which has the revocation already.
+        assert_eq!(shown(&journal::Change { shows: None, ..first.clone() }).await, from_ref(revoked));
+        assert_eq!(shown(first).await, from_ref(revoked));
+        assert_eq!(shown(last).await, from_ref(revoked));
+        let both = entries.followed(&[first.clone(), last.clone()]).await.unwrap();
+        assert_eq!(both, from_ref(revoked), "once, as it was last");
+        assert_eq!(entries.stored(from_ref(first)).await.unwrap(), from_ref(revoked));
     }
 }

@@ -53,6 +53,7 @@ impl Gate {
             claims: Vec::new(),
             slots: Vec::new(),
             now: now.timestamp_micros(),
+            shows: None,
         };
         match self.journal.append(append).await {
             Ok(_) | Err(AppendError::IdempotencyTaken) => Ok(()),

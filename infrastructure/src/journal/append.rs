@@ -2,6 +2,9 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::sync::Arc;
+
+use nexus_domain::validity::DialectEntry;
 
 use super::json::Json;
 use crate::database::DatabaseError;
@@ -134,6 +137,9 @@ pub struct Append {
     pub slots: Vec<Slot>,
     /// The time of the command in unix microseconds: stamped on the events, compared with expiries.
     pub now: i64,
+    /// What validating nodes are to know of the first stream's aggregate once the events stand, where whoever appends has worked
+    /// it out: readers in this process need not load it then. Only with [`Expected::Exactly`]; it is stored nowhere.
+    pub shows: Option<Arc<DialectEntry>>,
 }
 
 /// Where an append stands in the log. An append without events has the head in both.
@@ -189,6 +195,8 @@ pub(super) struct Prepared {
     pub(super) now: i64,
     /// What the events are stamped with; the database's clock if there is none.
     pub(super) created_at: Option<i64>,
+    /// See [`Append::shows`].
+    pub(super) shows: Option<Arc<DialectEntry>>,
     /// Hashes of all that it changes, which no two appends under way may share. A collision only lets one wait for the other.
     pub(super) keys: Vec<u64>,
     /// Hashes of the streams that are conditions only: appends that change nothing of them may go together.
@@ -228,6 +236,7 @@ impl Prepared {
             slots: append.slots,
             now: append.now,
             created_at: Some(append.now),
+            shows: append.shows,
             keys,
             conditions,
         })

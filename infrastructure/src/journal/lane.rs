@@ -5,6 +5,7 @@
 //! head; but while one is, the database reads the other, and neither waits for this process.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -14,6 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::append::{AppendError, Appended, Prepared};
 use super::postgres::PostgresWriter;
+use super::recent::Recent;
 use super::sqlite::SqliteWriter;
 use crate::database::DatabaseError;
 
@@ -75,12 +77,13 @@ pub(super) struct Lane {
     pub(super) writers: Vec<Writer>,
     pub(super) requests: mpsc::Receiver<Message>,
     pub(super) head: watch::Sender<u64>,
+    pub(super) recent: Arc<Recent>,
 }
 
 impl Lane {
     /// Runs until it is closed or all senders are gone, and then until all that was queued is answered.
     pub(super) async fn run(self) {
-        let Self { writers, mut requests, head } = self;
+        let Self { writers, mut requests, head, recent } = self;
         let mut queue = Queue::of(writers.len());
         // In turn, so that each is used, and one that has died does not wait for the day on which it is needed.
         let mut free = VecDeque::from(writers);
@@ -93,7 +96,7 @@ impl Lane {
                     free.push_front(writer);
                     break;
                 };
-                commits.push(commit(writer, batch, requests, &head));
+                commits.push(commit(writer, batch, requests, &head, &recent));
             }
             let idle = commits.is_empty() && queue.waiting.is_empty();
             if idle && !open {
@@ -147,6 +150,7 @@ async fn commit(
     batch: u64,
     requests: Vec<Request>,
     head: &watch::Sender<u64>,
+    recent: &Recent,
 ) -> Committed {
     let mut failed = false;
     let mut chunks = vec![requests];
@@ -157,6 +161,8 @@ async fn commit(
         let appends: Vec<&Prepared> = chunk.iter().map(|request| &*request.append).collect();
         match writer.commit(&appends).await {
             Ok(outcomes) => {
+                // Before anybody is woken to read them.
+                recent.remember(&appends, &outcomes);
                 if let Some(last) = outcomes.iter().flatten().map(|appended| appended.last).max() {
                     advance(head, last);
                 }

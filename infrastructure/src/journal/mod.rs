@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, TryStreamExt};
+use nexus_domain::validity::DialectEntry;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use uuid::Uuid;
@@ -15,6 +16,7 @@ mod append;
 mod json;
 mod lane;
 mod postgres;
+mod recent;
 mod sqlite;
 mod store;
 mod subscription;
@@ -31,6 +33,7 @@ pub use subscription::Subscription;
 
 use append::Prepared;
 use lane::{Lane, Message, QUEUE, Request, Writer};
+use recent::Recent;
 
 /// How often the head is read, to notice appends of which no notification came.
 const POLL: Duration = Duration::from_secs(1);
@@ -60,6 +63,10 @@ pub struct Change {
     pub aggregate_type: String,
     /// The aggregate's id.
     pub aggregate_id: String,
+    /// The event's place in its aggregate's stream, from 1.
+    pub sequence: u64,
+    /// [`Append::shows`], with the last event of an append of this process that is remembered; never from the store.
+    pub shows: Option<Arc<DialectEntry>>,
 }
 
 /// An event with its place in the log.
@@ -116,6 +123,7 @@ struct Inner {
     /// How long an append waits.
     patience: Duration,
     head: watch::Sender<u64>,
+    recent: Arc<Recent>,
     watchers: Vec<AbortHandle>,
 }
 
@@ -154,8 +162,9 @@ impl Journal {
             }
         };
         let patience = options.append_timeout;
-        tokio::spawn(Lane { writers, requests, head: head.clone() }.run());
-        Ok(Self(Arc::new(Inner { database, lane: sender, patience, head, watchers })))
+        let recent = Arc::<Recent>::default();
+        tokio::spawn(Lane { writers, requests, head: head.clone(), recent: Arc::clone(&recent) }.run());
+        Ok(Self(Arc::new(Inner { database, lane: sender, patience, head, recent, watchers })))
     }
 
     /// The store that the log is in.
@@ -214,7 +223,7 @@ impl Journal {
     pub async fn changes(&self, after: u64, limit: u32) -> Result<Vec<Change>, DatabaseError> {
         let log = if self.0.database.is_postgres() { "events" } else { "event_log" };
         let sql = format!(
-            "SELECT position, aggregate_type, aggregate_id FROM {log} WHERE position > $1 ORDER BY position LIMIT $2"
+            "SELECT position, aggregate_type, aggregate_id, sequence FROM {log} WHERE position > $1 ORDER BY position LIMIT $2"
         );
         let args = [i64::try_from(after).unwrap_or(i64::MAX).into(), i64::from(limit).into()];
         let change = |row: &Row| {
@@ -222,9 +231,17 @@ impl Journal {
                 position: row.uint(0)?,
                 aggregate_type: row.text(1)?.to_owned(),
                 aggregate_id: row.text(2)?.to_owned(),
+                sequence: row.uint(3)?,
+                shows: None,
             })
         };
         self.0.database.query(&sql, &args).await?.iter().map(change).collect()
+    }
+
+    /// The changes right behind position `after`, at most `limit`, as far as this process appended them itself, and not long ago;
+    /// none where the next one is not among them. Without a look at the store.
+    pub fn recent_changes(&self, after: u64, limit: u32) -> Vec<Change> {
+        self.0.recent.after(after, limit as usize)
     }
 
     /// The events at these positions, in order; what is not in the log is left out. Where they are big, as many as

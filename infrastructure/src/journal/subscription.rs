@@ -45,20 +45,46 @@ impl Subscription {
     pub async fn next(&mut self, limit: u32) -> Result<Vec<Change>, DatabaseError> {
         let limit = limit.max(1);
         loop {
-            let changes = self.journal.changes(self.after, limit).await?;
-            let mut last = self.after;
-            for change in &changes {
-                if change.position != last + 1 {
-                    return Err(DatabaseError::Gap { expected: last + 1, found: change.position });
-                }
-                last = change.position;
-            }
-            if last > self.after {
-                (self.after, self.at_end) = (last, changes.len() < limit as usize);
+            let changes = self.stored(limit).await?;
+            if !changes.is_empty() {
                 return Ok(changes);
             }
             self.wait().await;
         }
+    }
+
+    /// As [`Subscription::next`], without a look at the store where this process appended the next changes itself; these carry
+    /// what they show ([`Change::shows`]).
+    pub async fn next_or_recent(&mut self, limit: u32) -> Result<Vec<Change>, DatabaseError> {
+        let limit = limit.max(1);
+        loop {
+            let recent = self.journal.recent_changes(self.after, limit);
+            let changes =
+                if recent.is_empty() { self.stored(limit).await? } else { self.handed_out(recent, limit) };
+            if !changes.is_empty() {
+                return Ok(changes);
+            }
+            self.wait().await;
+        }
+    }
+
+    async fn stored(&mut self, limit: u32) -> Result<Vec<Change>, DatabaseError> {
+        let changes = self.journal.changes(self.after, limit).await?;
+        let mut last = self.after;
+        for change in &changes {
+            if change.position != last + 1 {
+                return Err(DatabaseError::Gap { expected: last + 1, found: change.position });
+            }
+            last = change.position;
+        }
+        Ok(self.handed_out(changes, limit))
+    }
+
+    fn handed_out(&mut self, changes: Vec<Change>, limit: u32) -> Vec<Change> {
+        if let Some(last) = changes.last() {
+            (self.after, self.at_end) = (last.position, changes.len() < limit as usize);
+        }
+        changes
     }
 
     async fn wait(&mut self) {

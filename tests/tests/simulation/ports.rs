@@ -209,6 +209,10 @@ impl Log for SimulatedLog {
     }
 
     /// In two statements, as the real one: what has changed is read later than that it has.
+    fn follow(&self, after: u64) -> BoxFuture<'_, Result<Read, StoreError>> {
+        self.read(after)
+    }
+
     fn read(&self, after: u64) -> BoxFuture<'_, Result<Read, StoreError>> {
         async move {
             let (world, host) = (&self.world, self.host);

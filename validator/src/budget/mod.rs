@@ -3,7 +3,7 @@
 //!
 //! [`Budgets::admit`] decides, from any thread. Beside the requests one task carries asks to the ledger
 //! ([`nexus_domain::rate_limit::Ledger`]) and its answers back: whenever [`Budgets::due`] resolves, and
-//! at least every [`TICK`], it sends what [`Budgets::requests`] returns, and hands what comes back to
+//! at least every [`TICK`] while a tenant is remembered, it sends what [`Budgets::requests`] returns, and hands what comes back to
 //! [`Budgets::granted`]. Messages may be lost, doubled, late and in any order.
 //!
 //! All times are readings of one clock of the node that goes on while the machine sleeps

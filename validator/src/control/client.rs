@@ -146,6 +146,7 @@ impl<D: Dial> ControlClient<D> {
         ask.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut stop = self.stop.clone();
         let mut patience = Patience::new();
+        let mut limited = !self.budgets.is_empty();
         loop {
             // In this order: the right to answer, and word of what is visible, wait for no flood of changes.
             tokio::select! {
@@ -189,8 +190,9 @@ impl<D: Dial> ControlClient<D> {
                         renew.reset_immediately();
                     }
                 }
-                () = due(&self.budgets, &mut ask) => {
+                () = due(&self.budgets, &mut ask, limited) => {
                     let asks = self.budgets.requests(self.clock.boottime());
+                    limited = !self.budgets.is_empty();
                     for asks in asks.chunks(MOST_ASKS) {
                         let asks = asks.iter().map(|(tenant, ask)| BudgetAsk { tenant_id: *tenant, ask: ask.clone() });
                         send(link, &FromNode::Budgets { asks: asks.collect() }).await?;
@@ -233,11 +235,11 @@ impl Patience {
     }
 }
 
-/// Returns when there may be something to ask for.
-async fn due(budgets: &Budgets, tick: &mut tokio::time::Interval) {
+/// Returns when there may be something to ask for: for the first tenant that has limits at once, then tick by tick.
+async fn due(budgets: &Budgets, tick: &mut tokio::time::Interval, limited: bool) {
     tokio::select! {
         () = budgets.due() => {}
-        _ = tick.tick() => {}
+        _ = tick.tick(), if limited => {}
     }
 }
 

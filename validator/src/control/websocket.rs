@@ -20,6 +20,9 @@ use zeroize::Zeroizing;
 use super::link::{Dial, Frame, Link, LinkError};
 use super::message::LONGEST_FRAME;
 
+/// The most bytes that are read at once. Each read fills as many with zeros first, and most messages have a few hundred.
+const READ_AT_ONCE: usize = 16 << 10;
+
 /// Where the stream is on an API node.
 pub const PATH: &str = "/v1/nodes/stream";
 
@@ -134,6 +137,7 @@ impl Dial for WebSocketDial {
             address.into_client_request().map_err(|error| LinkError::Unreachable(error.to_string()))?;
         request.headers_mut().insert("authorization", self.authorization.clone());
         let config = WebSocketConfig::default()
+            .read_buffer_size(READ_AT_ONCE)
             .max_message_size(Some(LONGEST_FRAME))
             .max_frame_size(Some(LONGEST_FRAME));
         let connector = Connector::Rustls(Arc::clone(&self.tls));

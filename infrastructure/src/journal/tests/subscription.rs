@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use nexus_domain::ids::TenantId;
+use nexus_domain::tenant::TenantState;
+
 use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -121,4 +124,83 @@ async fn a_subscription_outlives_the_connections() {
         }
     };
     assert_eq!((events[0].position, events[0].aggregate_id.as_str()), (2, "b"));
+}
+
+fn entry() -> Arc<DialectEntry> {
+    let state = TenantState {
+        name: "Acme".to_owned(),
+        dialect: "nexus".to_owned(),
+        created_at: chrono::DateTime::UNIX_EPOCH,
+        suspended: false,
+    };
+    Arc::new(DialectEntry::of_tenant(TenantId::new(Uuid::nil()), &state))
+}
+
+/// A change as the store has it.
+fn stored(change: &Change) -> Change {
+    Change { shows: None, ..change.clone() }
+}
+
+#[tokio::test]
+async fn what_the_process_appended_itself_comes_from_memory_with_what_it_shows() {
+    for test in databases().await {
+        let journal = open(test.database.clone()).await;
+        let conditions = [stream("a", Expected::Exactly(2), 0), stream("b", Expected::Any, 1)];
+        journal
+            .append(Append { shows: Some(entry()), ..append("a", Expected::Exactly(0), 2) })
+            .await
+            .unwrap();
+        let mut both = Append { shows: Some(entry()), ..append("c", Expected::Exactly(0), 1) };
+        both.streams.extend(conditions);
+        journal.append(both).await.unwrap();
+        let any = Append { shows: Some(entry()), ..append("a", Expected::Any, 1) };
+        journal.append(any).await.unwrap();
+
+        let recent = journal.recent_changes(0, 10);
+        let shown = |change: &Change| (change.aggregate_id.clone(), change.shows.is_some());
+        let expected = [("a", false), ("a", true), ("c", true), ("b", false), ("a", false)];
+        let expected = expected.map(|(id, shows)| (id.to_owned(), shows));
+        assert_eq!(
+            recent.iter().map(shown).collect::<Vec<_>>(),
+            expected,
+            "who does not know how the stream stood shows nothing"
+        );
+        let kept: Vec<Change> = recent.iter().filter(|change| change.sequence > 0).map(stored).collect();
+        let mut in_store = journal.changes(0, 10).await.unwrap();
+        in_store.retain(|change| kept.iter().any(|kept| kept.position == change.position));
+        assert_eq!(kept, in_store);
+        assert_eq!(journal.recent_changes(3, 1), recent[3..4]);
+        assert_eq!(journal.recent_changes(5, 10), []);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn own_changes_and_those_of_others_come_in_the_order_of_the_log() {
+    for test in databases().await {
+        let own = open(test.database.clone()).await;
+        let other = open(test.reconnect().await).await;
+        let mut subscription = Subscription::from(own.clone(), 0);
+        let writers = (0..4).map(|writer| {
+            let journal = if writer == 3 { other.clone() } else { own.clone() };
+            async move {
+                for number in 0..50 {
+                    let id = format!("{writer}-{number}");
+                    let append = Append { shows: Some(entry()), ..append(&id, Expected::Exactly(0), 2) };
+                    journal.append(append).await.unwrap();
+                }
+            }
+        });
+        let reading = async {
+            let mut changes = Vec::new();
+            while changes.len() < 400 {
+                changes.extend(subscription.next_or_recent(7).await.unwrap());
+            }
+            changes
+        };
+        let (_, changes) = tokio::join!(futures::future::join_all(writers), reading);
+        let stored: Vec<Change> = changes.iter().map(stored).collect();
+        assert_eq!(stored, own.changes(0, 400).await.unwrap());
+        let foreign = |change: &&Change| change.aggregate_id.starts_with("3-") && change.shows.is_some();
+        assert_eq!(changes.iter().filter(foreign).count(), 0, "nobody knows what others showed");
+    }
 }

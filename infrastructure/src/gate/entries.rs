@@ -1,0 +1,127 @@
+//! What validating nodes are to know of what changed: the log's changes turned into entries.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cqrs_es::Aggregate;
+use futures::future::try_join_all;
+use nexus_domain::key::Key;
+use nexus_domain::tenant::Tenant;
+use nexus_domain::validity::{DialectEntry, Shown};
+
+use super::{Gate, GateError};
+use crate::journal::{Change, JournalStore};
+
+/// Loads at a time. One after the other, each would queue for a connection behind all requests that wait for one, and whoever
+/// waits to see a change would wait for the sum.
+const AT_ONCE: usize = 16;
+
+/// Whether a change may alter what a node decides.
+#[must_use]
+pub fn concerns(change: &Change) -> bool {
+    [Tenant::TYPE, Key::TYPE].contains(&change.aggregate_type.as_str())
+}
+
+/// Entries of what changed.
+pub struct Entries {
+    gate: Arc<Gate>,
+    /// Aggregates that were loaded in a later state than that of the change which was followed, with the sequence of that state.
+    ahead: Mutex<HashMap<String, u64>>,
+}
+
+impl Entries {
+    /// Entries out of the log behind a gate.
+    #[must_use]
+    pub fn new(gate: Arc<Gate>) -> Self {
+        Self { gate, ahead: Mutex::default() }
+    }
+
+    /// The present state of everything that changed. It may be newer than the last of the changes, which does no harm: entries
+    /// are whole states, and the changes in between only repeat them.
+    ///
+    /// # Errors
+    /// [`GateError::Unavailable`]
+    pub async fn stored(&self, changes: &[Change]) -> Result<Vec<DialectEntry>, GateError> {
+        let mut entries = Vec::new();
+        for several in last_of_each(changes).chunks(AT_ONCE) {
+            let loaded = several.iter().map(|change| self.load(&change.aggregate_type, &change.aggregate_id));
+            entries.extend(try_join_all(loaded).await?.into_iter().filter_map(|(entry, _)| entry));
+        }
+        Ok(entries)
+    }
+
+    /// As [`Entries::stored`], for the one reader that follows the log: where a change came with what it shows, nothing is
+    /// loaded. No entry is older than one of the same aggregate before it.
+    ///
+    /// # Errors
+    /// [`GateError::Unavailable`]
+    pub async fn followed(&self, changes: &[Change]) -> Result<Vec<DialectEntry>, GateError> {
+        let mut entries = Vec::new();
+        for several in last_of_each(changes).chunks(AT_ONCE) {
+            let shown = several.iter().map(|change| self.shown(change));
+            entries.extend(try_join_all(shown).await?.into_iter().flatten());
+        }
+        Ok(entries)
+    }
+
+    /// A key as the log has it now, with its tenant before it.
+    ///
+    /// # Errors
+    /// [`GateError::Unavailable`]
+    pub async fn credential(&self, key_id: &str, tenant_id: &str) -> Result<Vec<DialectEntry>, GateError> {
+        let (tenant, _) = self.load(Tenant::TYPE, tenant_id).await?;
+        let (key, _) = self.load(Key::TYPE, key_id).await?;
+        Ok(tenant.into_iter().chain(key).collect())
+    }
+
+    async fn shown(&self, change: &Change) -> Result<Option<DialectEntry>, GateError> {
+        if let Some(shows) = change.shows.as_deref().filter(|_| self.is_not_behind(change)) {
+            return Ok(Some(shows.clone()));
+        }
+        let (entry, sequence) = self.load(&change.aggregate_type, &change.aggregate_id).await?;
+        if sequence > change.sequence {
+            self.ahead().insert(change.aggregate_id.clone(), sequence);
+        }
+        Ok(entry)
+    }
+
+    /// Whether nothing newer was loaded of what changed: nodes would fall back behind what they showed already.
+    fn is_not_behind(&self, change: &Change) -> bool {
+        let mut ahead = self.ahead();
+        let behind = ahead.get(&change.aggregate_id).is_some_and(|loaded| *loaded > change.sequence);
+        if !behind {
+            ahead.remove(&change.aggregate_id);
+        }
+        !behind
+    }
+
+    async fn load(&self, aggregate_type: &str, id: &str) -> Result<(Option<DialectEntry>, u64), GateError> {
+        if aggregate_type == Key::TYPE {
+            load(&self.gate.keys, id).await
+        } else {
+            load(&self.gate.tenants, id).await
+        }
+    }
+
+    fn ahead(&self) -> MutexGuard<'_, HashMap<String, u64>> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn load<A>(store: &JournalStore<A>, id: &str) -> Result<(Option<DialectEntry>, u64), GateError>
+where
+    A: Aggregate + Shown,
+{
+    let (aggregate, sequence) = store.load(id).await.map_err(GateError::Unavailable)?;
+    Ok((aggregate.shown(id), sequence))
+}
+
+/// The last change of each aggregate that nodes know, in the order in which they first changed: tenants come before their keys.
+fn last_of_each(changes: &[Change]) -> Vec<&Change> {
+    fn of(change: &Change) -> (&str, &str) {
+        (&change.aggregate_type, &change.aggregate_id)
+    }
+    let changes = || changes.iter().filter(|change| concerns(change));
+    let mut last: HashMap<_, _> = changes().map(|change| (of(change), change)).collect();
+    changes().filter_map(|change| last.remove(&of(change))).collect()
+}
