@@ -149,6 +149,7 @@ pub struct RotatedKey {
     #[serde(flatten)]
     pub rotated: KeyWithSecret,
     /// How far the end of the old secret has come; left out where its grace period goes on.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,
 }
