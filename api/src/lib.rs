@@ -17,6 +17,7 @@ pub mod principal;
 pub mod problem;
 pub mod projections;
 pub mod query;
+pub mod receipt;
 pub mod request;
 pub mod tenants;
 pub mod verification;

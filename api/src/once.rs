@@ -10,7 +10,7 @@ use nexus_infrastructure::gate::{Answer, Begun, Call, GateError};
 use serde::Serialize;
 
 use crate::app::App;
-use crate::nodes::settle::settle_here;
+use crate::nodes::settle::{Settled, settle_here};
 use crate::problem::Problem;
 
 /// How a request that succeeded is answered.
@@ -34,11 +34,11 @@ impl<B: Serialize> Reply<B> {
         Self { status, body, follows: true, held: None }
     }
 
-    /// With the time from the commit until it held everywhere, which the first answer tells in `Server-Timing` (W3C). A
+    /// With the time from the commit until nodes had confirmed it, which the first answer tells in `Server-Timing` (W3C). A
     /// repetition took no time.
     #[must_use]
-    pub fn held_after(mut self, time: Duration) -> Self {
-        self.held = Some(time);
+    pub const fn settled(mut self, settled: &Settled) -> Self {
+        self.held = Some(settled.confirmation.held_after);
         self
     }
 

@@ -12,6 +12,7 @@ mod keys;
 mod nodes;
 mod output;
 mod projections;
+mod receipt;
 mod server;
 mod table;
 mod tenants;

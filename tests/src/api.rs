@@ -130,6 +130,23 @@ impl Issued {
     }
 }
 
+/// The receipt of an answer to a change that takes something away: all nodes are accounted for.
+///
+/// # Panics
+/// When it has none, or one that leaves a node out.
+#[must_use]
+#[track_caller]
+pub fn receipt(answer: &Value) -> Value {
+    let receipt = &answer["receipt"];
+    let number = |name: &str| {
+        receipt[name].as_u64().unwrap_or_else(|| panic!("the receipt has a number as {name}: {answer}"))
+    };
+    assert_eq!(number("confirmed") + number("lapsed"), number("nodes"), "{receipt}");
+    assert!(number("nodes") > 0 && number("position") > 0, "{receipt}");
+    let _any = number("elapsed_ms");
+    receipt.clone()
+}
+
 /// The code of the verdict on a credential.
 #[must_use]
 pub fn verify(client: &Client, credential: &str) -> String {

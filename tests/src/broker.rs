@@ -57,6 +57,12 @@ impl Broker {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.ports[0])
     }
 
+    /// Its port on this machine.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.ports[0]
+    }
+
     /// Starts the server, again if need be, with the data it had, and waits until it answers.
     pub fn run(&mut self) {
         let path = |name: &str| self.folder.path().join(name);
@@ -65,7 +71,7 @@ impl Broker {
         command.arg("-noinput").env("RABBITMQ_ALLOW_INPUT", "1");
         command.current_dir(self.folder.path()).process_group(0).env("HOME", self.folder.path());
         command.env("ERL_EPMD_PORT", self.ports[2].to_string()).env("ERL_EPMD_ADDRESS", "127.0.0.1");
-        command.env("RABBITMQ_NODENAME", "nexus-faults@localhost");
+        command.env("RABBITMQ_NODENAME", "nexus-test@localhost");
         command.env("RABBITMQ_DIST_PORT", self.ports[1].to_string());
         command.env("RABBITMQ_MNESIA_BASE", path("data")).env("RABBITMQ_LOG_BASE", path("log"));
         command.env("RABBITMQ_PID_FILE", path("pid")).env("RABBITMQ_CONFIG_FILE", path("rabbitmq.conf"));

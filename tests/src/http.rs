@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use ureq::http::Request;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// The longest that an answer may take unless a client is told otherwise.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -15,6 +16,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Client {
     agent: ureq::Agent,
+    within: Duration,
+    /// Whose certificates servers may show; where empty, the public authorities'.
+    trusted: Vec<Certificate<'static>>,
     url: String,
     headers: Vec<(String, String)>,
 }
@@ -34,7 +38,13 @@ impl Client {
     /// A client without a credential.
     #[must_use]
     pub fn new(url: &str) -> Self {
-        Self { agent: agent(ANSWER_WITHIN), url: url.trim_end_matches('/').to_owned(), headers: Vec::new() }
+        Self {
+            agent: agent(ANSWER_WITHIN, &[]),
+            within: ANSWER_WITHIN,
+            trusted: Vec::new(),
+            url: url.trim_end_matches('/').to_owned(),
+            headers: Vec::new(),
+        }
     }
 
     /// The same with a bearer credential.
@@ -52,9 +62,18 @@ impl Client {
 
     /// The same, with another bound on the time of an answer.
     #[must_use]
-    pub fn within(mut self, time: Duration) -> Self {
-        self.agent = agent(time);
-        self
+    pub fn within(self, time: Duration) -> Self {
+        Self { agent: agent(time, &self.trusted), within: time, ..self }
+    }
+
+    /// The same, for a server with a certificate of this authority, PEM.
+    ///
+    /// # Panics
+    /// When it is none.
+    #[must_use]
+    pub fn trusting(self, authority: &str) -> Self {
+        let trusted = vec![Certificate::from_pem(authority.as_bytes()).expect("a certificate")];
+        Self { agent: agent(self.within, &trusted), trusted, ..self }
     }
 
     /// The server's address.
@@ -221,8 +240,10 @@ pub fn raw(address: SocketAddr, bytes: &[u8], within: Duration) -> Vec<u8> {
 }
 
 /// No connection is kept: a node that restarts, and another one on its port, would be met with a dead one.
-fn agent(within: Duration) -> ureq::Agent {
+fn agent(within: Duration, trusted: &[Certificate<'static>]) -> ureq::Agent {
+    let roots = if trusted.is_empty() { RootCerts::WebPki } else { RootCerts::new_with_certs(trusted) };
     ureq::Agent::config_builder()
+        .tls_config(TlsConfig::builder().root_certs(roots).build())
         .http_status_as_error(false)
         .max_redirects(0)
         .max_idle_connections(0)

@@ -35,7 +35,7 @@ pub mod store;
 pub mod validator;
 pub mod wait;
 
-pub use self::api::{Issued, Keys, Tenant, verify, verify_with};
+pub use self::api::{Issued, Keys, Tenant, receipt, verify, verify_with};
 pub use self::command::{Finished, nexus, run};
 pub use self::http::{Answer, Client, raw};
 pub use self::node::{Node, Options};

@@ -39,6 +39,14 @@ fn example(document: &Value, schema: &Value, name: &str, of: Of) -> Value {
     if let Some(first) = alternatives(schema).first() {
         return example(document, first, name, of);
     }
+    let parts = list(&schema["allOf"]);
+    if !parts.is_empty() {
+        let members = parts.iter().filter_map(|part| match example(document, part, name, of) {
+            Value::Object(members) => Some(members),
+            _ => None,
+        });
+        return Value::Object(members.flatten().collect());
+    }
     match kind_of(schema) {
         "object" => object(document, schema, of),
         "array" => match items(schema) {

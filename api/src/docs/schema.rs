@@ -35,6 +35,9 @@ fn collect<'a>(
     if depth == 0 {
         return;
     }
+    for part in list(&schema["allOf"]) {
+        collect(document, part, before, depth, found);
+    }
     for (name, field) in entries(&schema["properties"]) {
         let name_of_all = format!("{before}{name}");
         let described = only(document, field);
@@ -131,6 +134,8 @@ mod tests {
                 "self": {"oneOf": [{"type": "null"}, {"$ref": "#/components/schemas/Self"}]},
             }},
             "Self": {"description": "Itself.", "properties": {"n": {"type": "integer"}}},
+            "Changed": {"allOf": [{"$ref": "#/components/schemas/Self"}, {"type": "object", "required": ["m"],
+                "properties": {"m": {"type": "boolean"}}}]},
         }}});
         let page = json!({"$ref": "#/components/schemas/Page"});
         let found: Vec<String> = fields(&document, &page)
@@ -151,5 +156,8 @@ mod tests {
                 "next: string false true ",
             ]
         );
+        let changed = json!({"$ref": "#/components/schemas/Changed"});
+        let names: Vec<String> = fields(&document, &changed).into_iter().map(|field| field.name).collect();
+        assert_eq!(names, ["n", "m"], "all of what it is made of");
     }
 }

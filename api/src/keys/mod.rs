@@ -21,7 +21,7 @@ pub(crate) use self::issue::__path_issue;
 pub(crate) use self::list::__path_list;
 pub use self::list::KeyPage;
 pub use self::object::{
-    KeyObject, KeyWithSecret, Receipt, RevokedKey, SecretVersionObject, listed, up_to_date,
+    ChangedKey, KeyObject, KeyWithSecret, RevokedKey, RotatedKey, SecretVersionObject, listed, up_to_date,
 };
 pub(crate) use self::requests::__path_requests;
 pub use self::requests::{RequestObject, RequestPage};

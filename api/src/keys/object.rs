@@ -14,9 +14,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::nodes::barrier::Confirmation;
-use crate::nodes::settle::Settled;
 use crate::problem::{self, Problem};
+use crate::receipt::Receipt;
 
 /// How long a list may take to show what was answered before.
 const LISTED_WITHIN: Duration = Duration::from_secs(3);
@@ -133,27 +132,26 @@ pub struct RevokedKey {
     pub receipt: Receipt,
 }
 
-/// How far a revocation has come when it is answered.
+/// A key as it was changed.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Receipt {
-    /// The position of the log that the nodes have applied.
-    pub position: u64,
-    /// Validating nodes that could have accepted the key when it was revoked, API nodes among them.
-    pub nodes: u32,
-    /// Those that confirmed that they refuse it.
-    pub confirmed: u32,
-    /// Those that did not, and have lost the right to accept anything instead.
-    pub lapsed: u32,
-    /// How long it took until the last of them, in milliseconds.
-    pub elapsed_ms: u64,
+pub struct ChangedKey {
+    /// The key.
+    #[serde(flatten)]
+    pub key: KeyObject,
+    /// How far the change has come.
+    pub receipt: Receipt,
 }
 
-impl Receipt {
-    pub(super) fn of(settled: &Settled, elapsed: Duration) -> Self {
-        let Confirmation { nodes, confirmed, lapsed, .. } = settled.confirmation;
-        let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        Self { position: settled.position, nodes, confirmed, lapsed, elapsed_ms }
-    }
+/// A key with a new secret that is shown this once.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RotatedKey {
+    /// The key and its new secret.
+    #[serde(flatten)]
+    pub rotated: KeyWithSecret,
+    /// How far the end of the old secret has come; left out where its grace period goes on.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Receipt>,
 }
 
 impl KeyWithSecret {

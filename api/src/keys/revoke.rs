@@ -7,16 +7,16 @@ use actix_web::{HttpRequest, HttpResponse, post, web};
 
 use crate::app::App;
 use crate::keys::body::{self, RevokeKeyBody};
-use crate::keys::{KeyObject, Receipt, RevokedKey, addressed};
+use crate::keys::{KeyObject, RevokedKey, addressed};
 use crate::nodes::barrier::Effect;
 use crate::nodes::settle::settle;
 use crate::once::{Reply, once};
 use crate::principal::Caller;
 use crate::problem::{self, Problem};
+use crate::receipt::Receipt;
 
 /// Revokes a key, for ever. When this answers, every validating node refuses every secret of the key: each has confirmed it, or
-/// cannot answer any more. Revoking
-/// twice is no error and no second event.
+/// cannot answer any more. Revoking twice is no error and no second event.
 #[utoipa::path(
     operation_id = "revoke_key",
     tag = "keys",
@@ -43,9 +43,8 @@ pub(crate) async fn revoke(
         let elapsed = app.gate.clock().monotonic().saturating_sub(began);
         metrics::histogram!("nexus_revoke_duration_seconds").record(elapsed);
         let key = KeyObject::load(&app, tenant, key, settled.position).await?;
-        let receipt = Receipt::of(&settled, elapsed);
-        let held = settled.confirmation.held_after;
-        Ok(Reply::observed(StatusCode::OK, RevokedKey { key, receipt }).held_after(held))
+        let receipt = Receipt::from(&settled);
+        Ok(Reply::observed(StatusCode::OK, RevokedKey { key, receipt }).settled(&settled))
     };
     once(&app, &call, ready(Ok(())), work).await
 }

@@ -39,6 +39,12 @@ pub async fn visible(validator: &Validator, position: u64, within: Duration) -> 
 /// # Errors
 /// `unavailable`: the change is committed, and this node has not applied it within [`VISIBLE_WITHIN`].
 pub async fn settle(app: &App, position: Option<u64>, effect: Effect) -> Result<Settled, Problem> {
+    let settled = held(app, position, effect).await?;
+    shown(app, settled.position).await?;
+    Ok(settled)
+}
+
+async fn held(app: &App, position: Option<u64>, effect: Effect) -> Result<Settled, Problem> {
     let (position, moved) = match position {
         Some(position) => (position, Moved::At(position)),
         None => {
@@ -47,7 +53,6 @@ pub async fn settle(app: &App, position: Option<u64>, effect: Effect) -> Result<
         }
     };
     let confirmation = app.plane.barrier(moved, effect).await;
-    shown(app, position).await?;
     Ok(Settled { position, confirmation })
 }
 
@@ -72,15 +77,18 @@ async fn shown(app: &App, position: u64) -> Result<(), Problem> {
 /// node that is so far behind has stopped answering from its table.
 ///
 /// # Errors
-/// `unavailable` for a repetition of a change that takes something away, when it cannot be seen whether that holds everywhere: the
-/// secret is not lost by that.
-pub async fn settle_with_secret(app: &App, position: Option<u64>, effect: Effect) -> Result<u64, Problem> {
-    match settle(app, position, effect).await {
-        Ok(settled) => Ok(settled.position),
-        Err(problem) if position.is_none() && effect == Effect::Reduces => Err(problem),
-        Err(problem) => {
-            tracing::warn!(%problem, "a secret goes out before this node accepts it");
-            Ok(position.unwrap_or_default())
-        }
+/// `unavailable` for a repetition, when the store cannot tell what to wait for, or when the change takes something away and it
+/// cannot be seen whether that holds everywhere: the secret is not lost by that.
+pub async fn settle_with_secret(
+    app: &App,
+    position: Option<u64>,
+    effect: Effect,
+) -> Result<Settled, Problem> {
+    let settled = held(app, position, effect).await?;
+    match shown(app, settled.position).await {
+        Err(problem) if position.is_none() && effect == Effect::Reduces => return Err(problem),
+        Err(problem) => tracing::warn!(%problem, "a secret goes out before this node accepts it"),
+        Ok(()) => {}
     }
+    Ok(settled)
 }

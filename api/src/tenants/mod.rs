@@ -26,6 +26,7 @@ pub(crate) use self::suspension::{__path_resume, __path_suspend};
 use crate::app::App;
 use crate::keys::up_to_date;
 use crate::problem::Problem;
+use crate::receipt::Receipt;
 
 /// A tenant as it is shown.
 #[derive(Debug, Serialize, ToSchema)]
@@ -44,6 +45,16 @@ pub struct TenantObject {
     pub status: &'static str,
     /// When it was created.
     pub created_at: DateTime<Utc>,
+}
+
+/// A tenant that was suspended.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SuspendedTenant {
+    /// The tenant.
+    #[serde(flatten)]
+    pub tenant: TenantObject,
+    /// How far the suspension has come.
+    pub receipt: Receipt,
 }
 
 impl TenantObject {

@@ -14,7 +14,8 @@ use crate::nodes::settle::settle;
 use crate::once::{Reply, once};
 use crate::principal::Caller;
 use crate::problem::{self, Problem};
-use crate::tenants::{TenantObject, tenant_id};
+use crate::receipt::Receipt;
+use crate::tenants::{SuspendedTenant, TenantObject, tenant_id};
 
 /// Why a tenant is suspended.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -24,13 +25,14 @@ pub struct SuspendTenantBody {
     pub note: Option<String>,
 }
 
-/// Refuses all keys of a tenant until it is resumed.
+/// Refuses all keys of a tenant until it is resumed. When this answers, every validating node refuses them: each has confirmed
+/// it, or cannot answer any more.
 #[utoipa::path(
     operation_id = "suspend_tenant",
     tag = "tenants",
     params(("tenant" = String, Path, description = "The tenant's id")),
     request_body(content = SuspendTenantBody, description = "May be left out"),
-    responses((status = 200, body = TenantObject), (status = 404, body = problem::Document)),
+    responses((status = 200, body = SuspendedTenant), (status = 404, body = problem::Document)),
 )]
 #[post("/v1/tenants/{tenant}/suspend")]
 pub(crate) async fn suspend(
@@ -49,8 +51,9 @@ pub(crate) async fn suspend(
     let call = caller.call(&app, &request, &bytes)?;
     let work = async {
         let done = app.gate.suspend_tenant(&call, tenant, body.note).await?;
-        settle(&app, done.position, Effect::Reduces).await?;
-        Ok(Reply::following(StatusCode::OK, TenantObject::from(done.answer)))
+        let settled = settle(&app, done.position, Effect::Reduces).await?;
+        let (tenant, receipt) = (TenantObject::from(done.answer), Receipt::from(&settled));
+        Ok(Reply::observed(StatusCode::OK, SuspendedTenant { tenant, receipt }).settled(&settled))
     };
     once(&app, &call, ready(Ok(())), work).await
 }

@@ -13,7 +13,8 @@ use crate::output::{self, Format};
 /// Change a key's name, scopes, allow list, restrictions or expiry
 ///
 /// What is given replaces what was there, as a whole: with one --scope, the key has that scope alone. What is not given
-/// stays. The secret stays valid; nothing brings back a revoked or expired key.
+/// stays. The secret stays valid; nothing brings back a revoked or expired key. Answers with a receipt: how many validating
+/// nodes have confirmed the change, and how many lost their lease instead, which makes them refuse everything.
 #[derive(Args)]
 #[command(group = ArgGroup::new("change").required(true).multiple(true))]
 #[command(after_help = "\
@@ -75,7 +76,8 @@ pub(super) fn run(args: &ChangeArgs, client: &Client, format: Format) -> Result<
     if format == Format::Json {
         return output::json(answer.raw());
     }
-    view::print(&answer.parse(client)?)
+    let changed: Value = answer.parse(client)?;
+    view::print_changed(&changed, &changed)
 }
 
 fn body(args: &ChangeArgs) -> Value {

@@ -1,10 +1,9 @@
 //! `nexus keys create`
 
 use clap::{Args, ValueEnum};
-use ipnet::IpNet;
 use serde_json::{Map, Value, json};
 
-use super::terms::{self, Restriction};
+use super::terms::{self, Bounds, Restriction};
 use super::view;
 use crate::client::Client;
 use crate::connection::OfTenant;
@@ -37,17 +36,8 @@ pub(super) struct CreateArgs {
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
 
-    /// How long it lives, such as 12h, 30d or 1y
-    #[arg(long, value_name = "DURATION", value_parser = terms::duration, conflicts_with = "expires_at")]
-    expires_in: Option<String>,
-
-    /// When it ends, such as 2027-01-31T00:00:00Z
-    #[arg(long, value_name = "INSTANT", value_parser = terms::instant)]
-    expires_at: Option<String>,
-
-    /// Address or network that it may be used from; repeat or put commas between for several; from anywhere where absent
-    #[arg(long = "allow-ip", value_name = "CIDR", value_parser = terms::network, value_delimiter = ',')]
-    allowed: Vec<IpNet>,
+    #[command(flatten)]
+    bounds: Bounds,
 
     /// What it is restricted to, such as brand=acme where the dialect has brands; repeat for several
     #[arg(long = "restrict", value_name = "NAME=VALUE", value_parser = terms::restriction)]
@@ -85,10 +75,8 @@ fn body(args: &CreateArgs) -> Value {
     ]);
     let mut add = |name: &str, value: Option<Value>| body.extend(value.map(|value| (name.to_owned(), value)));
     add("environment", args.environment.as_ref().map(|environment| json!(environment)));
-    add("expires_in", args.expires_in.as_ref().map(|length| json!(length)));
-    add("expires_at", args.expires_at.as_ref().map(|end| json!(end)));
-    add("ip_allowlist", (!args.allowed.is_empty()).then(|| json!(args.allowed)));
     add("restrictions", (!args.restrictions.is_empty()).then(|| json!(terms::by_name(&args.restrictions))));
+    body.extend(args.bounds.members());
     Value::Object(body)
 }
 

@@ -7,8 +7,9 @@ use super::OneKey;
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::output::{self, Format};
+use crate::receipt::receipt;
 use crate::table::print_facts;
-use crate::words::{number, text, time_or};
+use crate::words::{text, time_or};
 
 /// Revoke a key, for ever
 ///
@@ -83,7 +84,7 @@ pub(crate) fn revoke(path: &str, why: &Why, client: &Client, format: Format) -> 
         ("Status", text(key, "status")),
         ("Revoked", time_or(key, "revoked_at", "")),
         ("Reason", text(key, "revocation_reason")),
-        ("Receipt", revoked.get("receipt").map(receipt).unwrap_or_default()),
+        ("Receipt", receipt(&revoked, "refused by")),
     ])
 }
 
@@ -96,20 +97,6 @@ const fn word(reason: Reason) -> &'static str {
         Reason::PrivilegeWithdrawn => "privilege_withdrawn",
         Reason::Unspecified => "unspecified",
     }
-}
-
-fn receipt(receipt: &Value) -> String {
-    let nodes = match receipt.get("nodes") {
-        Some(Value::Array(nodes)) => nodes.len().to_string(),
-        Some(_) | None => number(receipt, "nodes").to_string(),
-    };
-    format!(
-        "refused by {} of {nodes} nodes within {} ms, {} lost their lease; log position {}",
-        number(receipt, "confirmed"),
-        number(receipt, "elapsed_ms"),
-        number(receipt, "lapsed"),
-        number(receipt, "position"),
-    )
 }
 
 #[cfg(test)]
@@ -125,14 +112,5 @@ mod tests {
             assert!(serde_json::from_value::<RevocationReason>(json!(word)).is_ok(), "{word}");
             assert_eq!(reason.to_possible_value().unwrap().get_name(), word);
         }
-    }
-
-    #[test]
-    fn a_receipt_in_words() {
-        let given = json!({"position": 41, "nodes": 3, "confirmed": 2, "lapsed": 1, "elapsed_ms": 12});
-        assert_eq!(
-            receipt(&given),
-            "refused by 2 of 3 nodes within 12 ms, 1 lost their lease; log position 41"
-        );
     }
 }

@@ -12,7 +12,8 @@ use crate::words::text;
 /// Give a key a new secret and show it, once
 ///
 /// The old secret stays valid for the grace period, so that whoever uses it can change over; never longer than the key
-/// itself. Dialects that do not rotate in place refuse and say what to do instead.
+/// itself. Without grace the answer has a receipt, as that of `nexus keys revoke`. Dialects that do not rotate in place
+/// refuse and say what to do instead.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -36,7 +37,7 @@ pub(super) fn run(args: &RotateArgs, client: &Client, format: Format) -> Result<
     }
     let rotated: Value = answer.parse(client)?;
     let key = rotated.get("key").unwrap_or(&Value::Null);
-    view::print(key)?;
+    view::print_changed(key, &rotated)?;
     view::print_versions(key)?;
     output::secret(&text(&rotated, "secret"))
 }

@@ -3,8 +3,38 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::SecondsFormat;
+use clap::Args;
 use ipnet::IpNet;
 use nexus_domain::{duration, instant, network};
+use serde_json::{Value, json};
+
+/// From where and how long a new credential may be used.
+#[derive(Args)]
+pub(crate) struct Bounds {
+    /// How long it lives, such as 12h, 30d or 1y
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "expires_at")]
+    expires_in: Option<String>,
+
+    /// When it ends, such as 2027-01-31T00:00:00Z
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    expires_at: Option<String>,
+
+    /// Address or network that it may be used from; repeat or put commas between for several; from anywhere where absent
+    #[arg(long = "allow-ip", value_name = "CIDR", value_parser = network, value_delimiter = ',')]
+    allowed: Vec<IpNet>,
+}
+
+impl Bounds {
+    /// The members of a request's body, those alone that were given.
+    pub(crate) fn members(&self) -> impl Iterator<Item = (String, Value)> {
+        let given = [
+            ("expires_in", self.expires_in.as_ref().map(|length| json!(length))),
+            ("expires_at", self.expires_at.as_ref().map(|end| json!(end))),
+            ("ip_allowlist", (!self.allowed.is_empty()).then(|| json!(self.allowed))),
+        ];
+        given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)))
+    }
+}
 
 /// One restriction, `name=value`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::output;
+use crate::receipt::receipt;
 use crate::table::{Table, print_facts};
 use crate::words::{rows, text, text_or, time_or};
 
@@ -29,6 +30,13 @@ pub(super) fn row(key: &Value) -> Vec<String> {
 /// Writes everything about a key to stdout.
 pub(super) fn print(key: &Value) -> Result<(), Failure> {
     print_facts(&facts(key))
+}
+
+/// As [`print()`], for a key that `answer` says was changed, with the receipt of the change.
+pub(super) fn print_changed(key: &Value, answer: &Value) -> Result<(), Failure> {
+    let mut facts = facts(key).to_vec();
+    facts.push(("Receipt", receipt(answer, "in force on")));
+    print_facts(&facts)
 }
 
 /// Writes a key's secrets to stdout, as far as they may be shown, where there have been several.

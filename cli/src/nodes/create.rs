@@ -1,12 +1,11 @@
 //! `nexus nodes create`
 
 use clap::Args;
-use ipnet::IpNet;
 use serde_json::{Map, Value, json};
 
 use crate::client::Client;
 use crate::failure::Failure;
-use crate::keys;
+use crate::keys::Bounds;
 use crate::output::{self, Format};
 use crate::table::print_facts;
 use crate::words::{text, text_or, time_or};
@@ -14,7 +13,8 @@ use crate::words::{text, text_or, time_or};
 /// Create the credential of a validating node and show it, once
 ///
 /// It goes into the node's validator.toml as `control.credential`, or into NEXUS__CONTROL__CREDENTIAL, and is good for nothing
-/// but being a node. Several nodes may share one; with one each, each can be revoked by itself.
+/// but being a node. Several nodes may share one; with one each, each can be revoked by itself. Where no end is given, it lives
+/// as long as the credential that creates it.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -29,13 +29,8 @@ pub(super) struct CreateArgs {
     #[arg(long = "dialect", value_name = "DIALECT", value_delimiter = ',')]
     dialects: Vec<String>,
 
-    /// How long the credential lives, such as 90d; as long as the one that creates it where absent
-    #[arg(long, value_name = "DURATION", value_parser = keys::duration)]
-    expires_in: Option<String>,
-
-    /// Address or network that the node may connect from; repeat or put commas between for several; from anywhere where absent
-    #[arg(long = "allow-ip", value_name = "CIDR", value_parser = keys::network, value_delimiter = ',')]
-    allowed: Vec<IpNet>,
+    #[command(flatten)]
+    bounds: Bounds,
 }
 
 pub(super) fn run(args: &CreateArgs, client: &Client, format: Format) -> Result<(), Failure> {
@@ -59,10 +54,10 @@ pub(super) fn run(args: &CreateArgs, client: &Client, format: Format) -> Result<
 
 fn body(args: &CreateArgs) -> Value {
     let mut body = Map::from_iter([("name".to_owned(), json!(args.name))]);
-    let mut add = |name: &str, value: Option<Value>| body.extend(value.map(|value| (name.to_owned(), value)));
-    add("dialects", (!args.dialects.is_empty()).then(|| json!(args.dialects)));
-    add("expires_in", args.expires_in.as_ref().map(|length| json!(length)));
-    add("ip_allowlist", (!args.allowed.is_empty()).then(|| json!(args.allowed)));
+    if !args.dialects.is_empty() {
+        body.insert("dialects".to_owned(), json!(args.dialects));
+    }
+    body.extend(args.bounds.members());
     Value::Object(body)
 }
 
@@ -90,5 +85,6 @@ mod tests {
             json!({"name": "edge", "dialects": ["nexus", "nexpay", "nexuscore"], "expires_in": "90d",
                 "ip_allowlist": ["10.0.0.0/8"]})
         );
+        assert_eq!(body_of("edge --expires-at 2027-01-31")["expires_at"], "2027-01-31T00:00:00Z");
     }
 }

@@ -14,6 +14,7 @@ use crate::client::{Answer, Client};
 use crate::connection::{Connection, Rendering};
 use crate::failure::Failure;
 use crate::output::{self, Format};
+use crate::receipt::receipt;
 use crate::table::print_facts;
 use crate::words::{text, time_or};
 
@@ -73,5 +74,6 @@ fn print(answer: &Answer, client: &Client, format: Format) -> Result<(), Failure
         ("Dialect", text(&tenant, "dialect")),
         ("Status", text(&tenant, "status")),
         ("Created", time_or(&tenant, "created_at", "")),
+        ("Receipt", receipt(&tenant, "in force on")),
     ])
 }

@@ -10,7 +10,8 @@ use crate::output::Format;
 
 /// Refuse all keys of a tenant until it is resumed
 ///
-/// Nothing is lost: the keys stay as they are and work again after `nexus tenants resume`.
+/// Nothing is lost: the keys stay as they are and work again after `nexus tenants resume`. Answers with a receipt: how many
+/// validating nodes have confirmed that they refuse the keys, and how many lost their lease instead.
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  nexus tenants suspend 3714240b-2e06-4c35-8856-ccc1c096323e --note 'unpaid since May'"

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use nexus_tests::observer::simple;
-use nexus_tests::{Answer, Issued, Observer, Store, Target, Tenant, Verdict, eventually};
+use nexus_tests::{Answer, Issued, Observer, Store, Target, Tenant, Verdict, eventually, receipt};
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, DOOMED, Plan};
@@ -115,7 +115,7 @@ fn takes(cluster: &Cluster, what: &str, question: &Value, change: impl FnOnce() 
 fn shortens(cluster: &Cluster, question: &Value, change: impl FnOnce() -> Answer) {
     let targets = targets(cluster, question);
     let observer = Observer::start(targets.iter().map(|target| vec![target.clone()]).collect());
-    let _changed = change().expect(200);
+    accounts_for_all(cluster, &change());
     let ends = Instant::now() + SHORTENED;
     for target in &targets {
         eventually("it has ended", || {
@@ -141,9 +141,15 @@ fn through(
         let sight = target.ask();
         assert!(matches!(sight.verdict, Verdict::Refused(_)), "right after the answer: {sight:?}");
     }
-    let _changed = answer.expect(200);
+    accounts_for_all(cluster, &answer);
     let names: Vec<String> = targets.iter().map(|target| target.node().to_owned()).collect();
     (judge::finish(observer, answered, &names), answered)
+}
+
+/// The receipt tells of every node. Where one was left standing so long that it lapsed, so may have been who counts it.
+fn accounts_for_all(cluster: &Cluster, answer: &Answer) {
+    let receipt = receipt(&answer.clone().expect(200).json());
+    assert!(receipt["nodes"] == cluster.nodes().len() || receipt["lapsed"] != 0, "{receipt}");
 }
 
 /// Whatever was refused before is accepted by all nodes from the answer on.

@@ -13,6 +13,7 @@
     reason = "what a test cannot have fails it, in its helpers as well; it measures real time and says what it skips"
 )]
 
+mod certificates;
 mod cluster;
 mod judge;
 mod namespace;
@@ -26,6 +27,7 @@ mod cut_off;
 mod frozen_api;
 mod frozen_validator;
 mod killed;
+mod mutual_tls;
 mod network;
 mod rate_limits;
 mod repeated;

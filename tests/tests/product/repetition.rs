@@ -102,6 +102,7 @@ fn a_repetition_is_answered_as_the_first_time_whatever_happened_since() {
     let posts: Vec<(String, Value)> = vec![
         (tenant.path("/keys"), json!({"name": "Created"})),
         (keys.path(&key.id, "/rotate"), json!({"grace": "1h"})),
+        (keys.path(&key.id, "/rotate"), json!({"grace": "0"})),
         (keys.path(&key.id, "/revoke"), json!({"reason": "superseded", "note": "n"})),
         (keys.path(&other.id, "/revoke"), json!({})),
         ("/v1/tenants".to_owned(), json!({"name": "Created", "dialect": "nexus"})),

@@ -157,7 +157,7 @@ fn advice(status: u16) -> &'static str {
     match status {
         401 => "the credential is not valid (any more); make one with `nexus nodes create`",
         403 => {
-            "the credential is not one of a node, or may not be used from here; make one with `nexus nodes create`"
+            "the credential is not one of a node, or may not be used from here, or a certificate must be shown besides; make one with `nexus nodes create`, or set `control.certificate`"
         }
         404 => "nothing is there; check `control.urls`",
         _ => "check `control.urls`, and the API node's log",

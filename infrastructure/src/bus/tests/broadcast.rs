@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex, mpsc};
 
-use super::broker::Broker;
+use nexus_tests::broker::Broker;
+use tokio::task::block_in_place;
+
 use super::*;
 
 /// What a listener heard, and the switch that stops it.
@@ -69,14 +71,14 @@ async fn until_heard(url: &str, listener: &Listener, number: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_listener_comes_back_after_the_broker_was_killed_and_frozen() {
-    let Some(mut broker) = Broker::start().await else { return };
+    let Some(mut broker) = block_in_place(|| Broker::start("a listener that comes back")) else { return };
     let url = broker.url();
     // Before the exchange is there.
     let listener = Listener::start(&url, || {});
     until_heard(&url, &listener, 1).await;
     let old = Broadcaster::connect(&url).await.unwrap();
-    broker.end("KILL");
-    broker.run().await;
+    block_in_place(|| broker.end("KILL"));
+    block_in_place(|| broker.run());
     assert!(old.send(numbered(2..=2)).await.is_err(), "a connection does not come back");
     until_heard(&url, &listener, 3).await;
 

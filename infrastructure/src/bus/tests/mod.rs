@@ -3,7 +3,6 @@
 
 mod asyncapi;
 mod broadcast;
-mod broker;
 mod cloud_event;
 mod failover;
 mod inbox;

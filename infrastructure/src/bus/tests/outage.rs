@@ -1,6 +1,8 @@
 //! Brokers that are away, stop, freeze and die.
 
-use super::broker::Broker;
+use nexus_tests::broker::Broker;
+use tokio::task::block_in_place;
+
 use super::inbox::Inbox;
 use super::*;
 use crate::testing::TestDatabase;
@@ -26,7 +28,7 @@ async fn a_broker_that_is_away_is_waited_for_and_its_password_not_told() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_restarts_and_one_that_is_killed_lose_nothing() {
-    let Some(mut broker) = Broker::start().await else { return };
+    let Some(mut broker) = block_in_place(|| Broker::start("a broker that restarts")) else { return };
     let test = TestDatabase::sqlite().await;
     let journal = open(test.database.clone()).await;
     let tenant = new_tenant();
@@ -46,22 +48,22 @@ async fn a_broker_that_restarts_and_one_that_is_killed_lose_nothing() {
         };
         tokio::join!(ending, ended);
         last += 500;
-        broker.end(signal);
-        broker.run().await;
+        block_in_place(|| broker.end(signal));
+        block_in_place(|| broker.run());
         relay.status(|status| *status == RelayStatus::Connected).await;
         relay.position(last).await;
     }
     inbox.receive_all(1300).await;
     println!("{} copies", inbox.check(1300));
     // It is noticed without anything to send as well.
-    broker.end("KILL");
+    block_in_place(|| broker.end("KILL"));
     relay.status(waiting).await;
     relay.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_frozen_broker_hangs_nothing_and_goes_on_when_it_thaws() {
-    let Some(broker) = Broker::start().await else { return };
+    let Some(broker) = block_in_place(|| Broker::start("a frozen broker")) else { return };
     let test = TestDatabase::sqlite().await;
     let journal = open(test.database.clone()).await;
     let tenant = new_tenant();

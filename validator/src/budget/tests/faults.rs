@@ -53,17 +53,11 @@ fn a_node_that_is_cut_off_stops_in_time() {
     for seed in 1..=6 {
         let world = World {
             seed,
-            limits: vec![limit(400, 1)],
             nodes: 3,
-            demand: &|_, _| 400.0,
             delay: 3_000_000,
-            lost: 0,
-            doubled: 0,
-            drift: 1_000,
-            steps_back: 0,
-            life: 0,
             cut_off: 30,
             seconds: 400,
+            ..World::healthy(vec![limit(400, 1)], &|_, _| 400.0)
         };
         let outcome = run(&world);
         check(&world, &outcome).unwrap();

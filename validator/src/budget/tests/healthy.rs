@@ -30,20 +30,8 @@ fn measure(name: &str, demand: impl Fn(u64, f64) -> Box<Demand>) {
         let mut all = Vec::new();
         let (mut asks, mut by_node) = (0, [0; 4]);
         for seed in 1..=3 {
-            let world = World {
-                seed,
-                limits: limits.clone(),
-                nodes: 4,
-                demand: &*demand,
-                delay: 20_000,
-                lost: 0,
-                doubled: 0,
-                drift: 1_000,
-                steps_back: 0,
-                life: 0,
-                cut_off: 0,
-                seconds: longest * WINDOWS,
-            };
+            let healthy = World::healthy(limits.clone(), &*demand);
+            let world = World { seed, seconds: longest * WINDOWS, ..healthy };
             let outcome = run(&world);
             check(&world, &outcome).unwrap();
             all.push(used(&world, &outcome, longest, world.seconds));
@@ -94,20 +82,7 @@ fn a_burst_after_silence_has_the_whole_limit_in_a_moment() {
     for limits in [nexuscore(), vec![limit(20_000, 60)]] {
         let burst = u64::from(limits.last().unwrap().limit());
         let demand = |node: usize, _: u64| if node == 2 { 50.0 * burst as f64 } else { 0.0 };
-        let world = World {
-            seed: 7,
-            limits,
-            nodes: 4,
-            demand: &demand,
-            delay: 20_000,
-            lost: 0,
-            doubled: 0,
-            drift: 1_000,
-            steps_back: 0,
-            life: 0,
-            cut_off: 0,
-            seconds: 3,
-        };
+        let world = World { seed: 7, seconds: 3, ..World::healthy(limits, &demand) };
         let outcome = run(&world);
         check(&world, &outcome).unwrap();
         let times = [0, burst / 2 - 1, burst - 1].map(|at| outcome.admitted[at as usize] / 1_000);
@@ -125,20 +100,7 @@ fn what_a_burst_left_over_can_be_used_later() {
             20..=55 if node < 2 => 0.15,
             _ => 0.0,
         };
-        let world = World {
-            seed,
-            limits: vec![limit(100, 60)],
-            nodes: 4,
-            demand: &demand,
-            delay: 20_000,
-            lost: 0,
-            doubled: 0,
-            drift: 1_000,
-            steps_back: 0,
-            life: 0,
-            cut_off: 0,
-            seconds: 58,
-        };
+        let world = World { seed, seconds: 58, ..World::healthy(vec![limit(100, 60)], &demand) };
         let outcome = run(&world);
         check(&world, &outcome).unwrap();
         let refused = outcome.tried - outcome.admitted.len() as u64;

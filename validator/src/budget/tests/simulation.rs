@@ -36,6 +36,26 @@ pub(super) struct World<'d> {
     pub(super) seconds: u64,
 }
 
+impl<'d> World<'d> {
+    /// Four nodes and a ledger that always reach each other within 20 ms.
+    pub(super) fn healthy(limits: Vec<RateLimit>, demand: &'d dyn Fn(usize, u64) -> f64) -> Self {
+        Self {
+            seed: 1,
+            limits,
+            nodes: 4,
+            demand,
+            delay: 20_000,
+            lost: 0,
+            doubled: 0,
+            drift: 1_000,
+            steps_back: 0,
+            life: 0,
+            cut_off: 0,
+            seconds: 1,
+        }
+    }
+}
+
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     /// A look at a node's demand, with a request or without.
