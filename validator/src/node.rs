@@ -118,7 +118,7 @@ impl Node {
         let NodeOptions { dialects, data, control, usage_window, clock, incarnation } = options;
         let (usage, segments) = UsageJournal::open(&data, &UsageJournalOptions::new(incarnation))?;
         let validator = Arc::new(Validator::new(dialects));
-        let (cache, have) = DiskCache::open(&data, &validator);
+        let (cache, have) = DiskCache::open(&data, &validator, Arc::clone(&clock));
         let lease = Arc::new(Lease::new());
         let node = Uuid::parse_str(&segments.node()).unwrap_or(incarnation);
         let program = env!("CARGO_PKG_VERSION").to_owned();
