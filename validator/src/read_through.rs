@@ -54,14 +54,15 @@ impl std::fmt::Debug for Wish {
 }
 
 impl ReadThrough {
-    /// Starts to ask, on the runtime that this is called from, until `stop` turns true.
-    pub fn start<D: Dial>(dial: D, stop: watch::Receiver<bool>) -> Self {
+    /// A handle to ask by, and the task that asks, until `stop` turns true.
+    pub fn new<D: Dial>(
+        dial: D,
+        stop: watch::Receiver<bool>,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (wishes, wished) = mpsc::channel(MOST_WAITING);
-        tokio::spawn(
-            Asker { dial, api: 0, next_id: 0, flights: HashMap::new(), asked: HashMap::new(), wished, stop }
-                .run(),
-        );
-        Self { wishes }
+        let asker =
+            Asker { dial, api: 0, next_id: 0, flights: HashMap::new(), asked: HashMap::new(), wished, stop };
+        (Self { wishes }, asker.run())
     }
 
     /// What a request may be decided by that began before this call. `digest` is that of its credential; what has no form of one
