@@ -190,7 +190,7 @@ impl Validator {
     pub fn apply(&self, entries: impl IntoIterator<Item = Entry>, position: u64) {
         let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
         intake.take(entries, &self.table);
-        if position > 0 && self.fillings.load(Ordering::Relaxed) % 2 == 1 {
+        if position > 0 && !self.fillings.load(Ordering::Relaxed).is_multiple_of(2) {
             self.fillings.fetch_add(1, Ordering::Release);
         }
         self.applied.fetch_max(position, Ordering::AcqRel);
@@ -207,7 +207,7 @@ impl Validator {
         let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
         *intake = Intake::new(Arc::clone(&self.dialects));
         // Before anything is missing, so that whoever misses it sees this.
-        if self.fillings.load(Ordering::Relaxed) % 2 == 0 {
+        if self.fillings.load(Ordering::Relaxed).is_multiple_of(2) {
             self.fillings.fetch_add(1, Ordering::AcqRel);
         }
         self.table.clear();
@@ -261,7 +261,7 @@ impl Validator {
         };
         let before = self.fillings.load(Ordering::Acquire);
         let found = table.find(digest);
-        if before % 2 == 0 && self.fillings.load(Ordering::Acquire) == before {
+        if before.is_multiple_of(2) && self.fillings.load(Ordering::Acquire) == before {
             return Ok(found);
         }
         Err(Refused::new(Code::Unavailable, "this node is loading all credentials anew; try another one"))
