@@ -18,6 +18,7 @@ use std::time::Duration;
 use nexus_domain::dialect;
 use nexus_domain::verification::Question;
 use nexus_validator::node::{Node, NodeOptions};
+use nexus_validator::tasks::TaskEnded;
 use nexus_validator::{Decision, Subject};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -37,25 +38,33 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut terminated = signal(SignalKind::terminate())?;
     let node = Arc::new(Node::start(options()?)?);
     let listener = TcpListener::bind(variable("LISTEN").unwrap_or("127.0.0.1:7070".to_owned())).await?;
-    tokio::select! {
+    let outcome = tokio::select! {
         // It could answer before, by asking an API node for each credential. A load balancer would rather wait.
-        () = node.ready() => {
-            writeln!(std::io::stdout(), "ready on {}", listener.local_addr()?)?;
-            serve_until(&mut terminated, &node, listener).await;
-        }
-        _ = terminated.recv() => {}
-    }
+        ready = node.ready() => match ready {
+            Ok(()) => {
+                writeln!(std::io::stdout(), "ready on {}", listener.local_addr()?)?;
+                serve_until(&mut terminated, &node, listener).await
+            }
+            Err(failed) => Err(failed),
+        },
+        _ = terminated.recv() => Ok(()),
+    };
     // Every request is answered, so nobody else holds the node. It hands over what is left of usage and gives up its right.
     if let Some(node) = Arc::into_inner(node) {
         node.stop().await;
     }
-    Ok(())
+    Ok(outcome?)
 }
 
-/// Takes requests until the signal comes, and ends once all are answered.
-async fn serve_until(terminated: &mut Signal, node: &Arc<Node>, listener: TcpListener) {
+/// Takes requests until the signal comes, and ends once all are answered. A node that failed ends the process with an error: it
+/// would not get well by itself, and whoever started the process starts it again.
+async fn serve_until(
+    terminated: &mut Signal,
+    node: &Arc<Node>,
+    listener: TcpListener,
+) -> Result<(), TaskEnded> {
     let mut requests = JoinSet::new();
-    loop {
+    let outcome = loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, caller)) => {
@@ -68,11 +77,13 @@ async fn serve_until(terminated: &mut Signal, node: &Arc<Node>, listener: TcpLis
             },
             // So that what has ended does not pile up.
             Some(_) = requests.join_next() => {}
-            _ = terminated.recv() => break,
+            _ = terminated.recv() => break Ok(()),
+            failed = node.failed() => break Err(failed),
         }
-    }
+    };
     drop(listener);
     requests.join_all().await;
+    outcome
 }
 
 fn options() -> Result<NodeOptions, Box<dyn Error>> {

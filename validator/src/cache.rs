@@ -1,240 +1,163 @@
 //! The node's disk cache: what the control stream brought, as it came, so that a restart need not fetch everything anew. It seeds
 //! data and never the right to answer.
 //!
-//! A file of frames: length (4 bytes, little endian), CRC-32 (IEEE) of what follows, a JSON text. The first text is a
-//! [`Header`], the others are messages of the stream. A frame is whole or, after a crash in the middle of a write, the end.
+//! A thread of its own writes it. Whoever takes in changes hands them over and goes on: a disk that stands still costs the cache,
+//! and no acknowledgement waits for it. What is on disk is therefore behind, and always a beginning of what came: it ends where it
+//! says that it ends, wherever the process or the machine stopped.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+mod file;
+mod writer;
 
-use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
 use uuid::Uuid;
 
+use self::writer::{Work, Writer};
 use crate::Validator;
-use crate::control::message::{Delta, LONGEST_FRAME, ToNode};
+use crate::clock::Clock;
 use crate::control::observer::Observer;
 
-const FILE: &str = "cache";
-const DRAFT: &str = "cache.new";
-const VERSION: u32 = 1;
-/// What may be added to a snapshot before it is better to fetch another one.
-const MOST_ADDED: u64 = 256 << 20;
+/// Bytes of messages that wait for the disk at most, but for a single one that is larger. Beyond that the cache is given up.
+const MOST_WAITING: usize = 64 << 20;
 /// How often it is noted how far a log has come in which nothing changes.
 const REACHED_EVERY: Duration = Duration::from_secs(30);
-
-/// What a cache is of.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Header {
-    version: u32,
-    log: Uuid,
-    dialects: Vec<String>,
-}
 
 /// A cache that is written to.
 #[derive(Debug)]
 pub struct DiskCache {
-    folder: PathBuf,
-    dialects: Vec<String>,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    /// Nothing is kept: nothing came yet, or the disk took no more.
-    Nothing,
-    /// A snapshot is being written down.
-    Drafting(Writer),
-    /// What changes is added.
-    Adding(Writer),
-}
-
-#[derive(Debug)]
-struct Writer {
-    file: File,
-    /// Bytes so far, and what it may become.
-    written: u64,
-    most: u64,
-    /// How far the log had come, as the file says.
+    clock: Arc<dyn Clock>,
+    /// Absent once the thread is to end.
+    work: Option<Sender<Work>>,
+    thread: Option<JoinHandle<()>>,
+    /// Bytes of messages that were handed over and are not written.
+    waiting: Arc<AtomicUsize>,
+    /// Something was left out, so that nothing behind it may be written before the next snapshot.
+    gave_up: bool,
+    /// How far the log has come, and how far what was handed over tells so.
     reached: u64,
-    noted: Instant,
+    told: u64,
+    told_at: Duration,
 }
 
 impl DiskCache {
     /// Fills a validator from the cache in a folder, and goes on with it. Tells the log that it is of; absent: there is no cache
-    /// of what the validator serves, or it is damaged. Blocks while it reads.
-    pub fn open(folder: &Path, validator: &Validator) -> (Self, Option<Uuid>) {
+    /// of what the validator serves, or it is damaged. Blocks while it reads. The folder is for one cache at a time, until it is
+    /// dropped, which blocks until everything is written.
+    pub fn open(folder: &Path, validator: &Validator, clock: Arc<dyn Clock>) -> (Self, Option<Uuid>) {
         let dialects: Vec<String> = validator.dialects().iter().map(|dialect| dialect.name.clone()).collect();
-        let mut cache = Self { folder: folder.to_owned(), dialects, state: State::Nothing };
-        match cache.load(validator) {
-            Ok(log) => (cache, log),
-            Err(error) => {
-                tracing::warn!(%error, folder = %folder.display(), "the node's cache cannot be used; everything is fetched anew");
-                validator.clear();
-                (cache, None)
-            }
+        let mut writer = Writer::new(folder, dialects);
+        let log = writer.load(validator).unwrap_or_else(|error| {
+            tracing::warn!(%error, folder = %folder.display(), "the node's cache cannot be used; everything is fetched anew");
+            None
+        });
+        if log.is_none() {
+            // A part of a snapshot may have been there.
+            validator.clear();
         }
-    }
-
-    fn load(&mut self, validator: &Validator) -> io::Result<Option<Uuid>> {
-        let path = self.folder.join(FILE);
-        let file = match OpenOptions::new().read(true).write(true).open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
+        let waiting = Arc::default();
+        let mut cache = Self {
+            told: validator.applied(),
+            reached: validator.applied(),
+            told_at: clock.boottime(),
+            clock,
+            work: None,
+            thread: None,
+            gave_up: false,
+            waiting,
         };
-        let mut frames = Frames { reader: BufReader::with_capacity(1 << 20, file), whole: 0 };
-        let Some(header) = frames.next()? else { return Ok(None) };
-        let header: Header = serde_json::from_slice(&header)?;
-        if header.version != VERSION || header.dialects != self.dialects {
-            return Ok(None);
+        if let Err(error) = cache.start(writer) {
+            tracing::warn!(%error, folder = %folder.display(), "the node's cache is not written: it has no thread");
         }
-        let mut snapshot = 0;
-        while let Some(text) = frames.next()? {
-            match serde_json::from_slice(&text)? {
-                ToNode::Snapshot { entries, complete } => {
-                    validator.apply(entries, complete.unwrap_or(0));
-                    snapshot = frames.whole;
-                }
-                ToNode::Delta(Delta { from, to, entries }) if from <= validator.applied() => {
-                    validator.apply(entries, to);
-                }
-                _ => return Err(io::Error::other("the cache has a gap")),
+        (cache, log)
+    }
+
+    fn start(&mut self, mut writer: Writer) -> io::Result<()> {
+        let (work, waits) = mpsc::channel::<Work>();
+        let waiting = Arc::clone(&self.waiting);
+        let write = move || {
+            for work in waits {
+                let bytes = work.bytes();
+                writer.take(work);
+                waiting.fetch_sub(bytes, Ordering::AcqRel);
             }
-        }
-        if validator.applied() == 0 {
-            return Ok(None);
-        }
-        let Frames { reader, whole } = frames;
-        let mut file = reader.into_inner();
-        // What stands behind the last whole frame was cut off by a crash.
-        file.set_len(whole)?;
-        io::Seek::seek(&mut file, io::SeekFrom::End(0))?;
-        let reached = validator.applied();
-        let most = snapshot.saturating_add(MOST_ADDED);
-        self.state = State::Adding(Writer { file, written: whole, most, reached, noted: now() });
-        Ok(Some(header.log))
-    }
-
-    /// Does something with the file, and gives it up where that fails: the node goes on without.
-    fn write(&mut self, work: impl FnOnce(&mut Writer) -> io::Result<()>) {
-        let (State::Drafting(writer) | State::Adding(writer)) = &mut self.state else { return };
-        let outcome = work(writer);
-        let full = writer.written > writer.most;
-        if let Err(error) = &outcome {
-            tracing::warn!(%error, folder = %self.folder.display(), "the node's cache cannot be written; a restart fetches everything anew");
-        }
-        if outcome.is_err() || full {
-            self.state = State::Nothing;
-            for name in [FILE, DRAFT] {
-                // Where it stays, it is behind, and is continued from there.
-                let _ = fs::remove_file(self.folder.join(name));
-            }
-        }
-    }
-
-    fn draft(&self, log: Uuid) -> io::Result<Writer> {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        // It holds names and addresses of others' credentials.
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(self.folder.join(DRAFT))?;
-        let mut writer = Writer { file, written: 0, most: u64::MAX, reached: 0, noted: now() };
-        let header = Header { version: VERSION, log, dialects: self.dialects.clone() };
-        writer.frame(&serde_json::to_vec(&header)?)?;
-        Ok(writer)
-    }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how often a note is written is nothing that a test has to set"
-)]
-fn now() -> Instant {
-    Instant::now()
-}
-
-impl Writer {
-    fn frame(&mut self, text: &[u8]) -> io::Result<()> {
-        let length = u32::try_from(text.len()).map_err(io::Error::other)?;
-        let mut frame = Vec::with_capacity(8 + text.len());
-        frame.extend_from_slice(&length.to_le_bytes());
-        frame.extend_from_slice(&crc32fast::hash(text).to_le_bytes());
-        frame.extend_from_slice(text);
-        self.file.write_all(&frame)?;
-        self.written += u64::from(length) + 8;
+        };
+        self.thread = Some(thread::Builder::new().name("node-cache".to_owned()).spawn(write)?);
+        self.work = Some(work);
         Ok(())
+    }
+
+    fn hand_over(&self, work: Work) {
+        let Some(thread) = &self.work else { return };
+        self.waiting.fetch_add(work.bytes(), Ordering::AcqRel);
+        // A thread that died has said so on stderr, and the file is a beginning all the same.
+        let _died = thread.send(work);
+    }
+
+    fn has_room_for(&self, text: &str) -> bool {
+        let waiting = self.waiting.load(Ordering::Acquire);
+        waiting == 0 || waiting.saturating_add(text.len()) <= MOST_WAITING
+    }
+
+    /// Has it written how far the log has come, where that is not clear from what was handed over.
+    fn tell(&mut self) {
+        if self.gave_up || self.reached <= self.told {
+            return;
+        }
+        self.hand_over(Work::Reached(self.reached));
+        (self.told, self.told_at) = (self.reached, self.clock.boottime());
     }
 }
 
 impl Observer for DiskCache {
     fn loading(&mut self, log: Uuid) {
-        // The old one stays until the new one is whole: a crash in between begins from there.
-        match self.draft(log) {
-            Ok(writer) => self.state = State::Drafting(writer),
-            Err(error) => {
-                tracing::warn!(%error, folder = %self.folder.display(), "the node has no cache");
-                self.state = State::Nothing;
-            }
-        }
+        (self.gave_up, self.reached, self.told) = (false, 0, 0);
+        self.hand_over(Work::Begin(log));
     }
 
     fn message(&mut self, text: &str, reached: u64) {
-        self.write(|writer| {
-            writer.reached = reached.max(writer.reached);
-            writer.frame(text.as_bytes())
-        });
+        if self.gave_up {
+            return;
+        }
+        if !self.has_room_for(text) {
+            tracing::warn!(
+                "the disk is too slow for the node's cache; it stays behind until the next snapshot"
+            );
+            self.gave_up = true;
+            self.hand_over(Work::GiveUp);
+            return;
+        }
+        // A delta may begin where a grant has led, and the file must not have a gap before it.
+        self.tell();
+        self.hand_over(Work::Message { text: text.to_owned(), reached });
+        self.reached = reached.max(self.reached);
+        self.told = self.reached;
     }
 
     fn loaded(&mut self) {
-        if let State::Drafting(mut writer) = std::mem::replace(&mut self.state, State::Nothing) {
-            writer.most = writer.written.saturating_add(MOST_ADDED);
-            let renamed = fs::rename(self.folder.join(DRAFT), self.folder.join(FILE));
-            self.state = State::Adding(writer);
-            self.write(|_| renamed);
-        }
+        self.hand_over(Work::Whole);
     }
 
     fn reached(&mut self, position: u64) {
-        let State::Adding(writer) = &self.state else { return };
-        if position <= writer.reached || writer.noted.elapsed() < REACHED_EVERY {
-            return;
+        self.reached = position.max(self.reached);
+        if self.clock.boottime().saturating_sub(self.told_at) >= REACHED_EVERY {
+            self.tell();
         }
-        let nothing = ToNode::Delta(Delta { from: writer.reached, to: position, entries: Vec::new() });
-        self.write(|writer| {
-            (writer.reached, writer.noted) = (position, now());
-            writer.frame(&serde_json::to_vec(&nothing)?)
-        });
     }
 }
 
-/// Reads frames until one is not whole.
-struct Frames {
-    reader: BufReader<File>,
-    /// How many bytes the whole ones take.
-    whole: u64,
-}
-
-impl Frames {
-    fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let mut head = [0; 8];
-        if let Err(error) = self.reader.read_exact(&mut head) {
-            return if error.kind() == io::ErrorKind::UnexpectedEof { Ok(None) } else { Err(error) };
+impl Drop for DiskCache {
+    fn drop(&mut self) {
+        self.tell();
+        self.work = None;
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the writer of the node's cache died");
         }
-        let [a, b, c, d, rest @ ..] = head;
-        let (length, checksum) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes(rest));
-        if usize::try_from(length).map_or(true, |length| length > LONGEST_FRAME) {
-            return Ok(None);
-        }
-        let mut text = Vec::new();
-        self.reader.by_ref().take(u64::from(length)).read_to_end(&mut text)?;
-        if u32::try_from(text.len()) != Ok(length) || crc32fast::hash(&text) != checksum {
-            return Ok(None);
-        }
-        self.whole += u64::from(length) + 8;
-        Ok(Some(text))
     }
 }
 

@@ -18,6 +18,7 @@ pub mod read_through;
 mod rows;
 mod shard;
 mod table;
+pub mod tasks;
 pub mod usage_journal;
 mod verify;
 

@@ -16,7 +16,7 @@
 //! options.control.urls = vec!["https://nexus.example.com".to_owned()];
 //! options.control.credential = std::env::var("NEXUS_NODE_CREDENTIAL")?;
 //! let node = Node::start(options)?;
-//! node.ready().await;
+//! node.ready().await?;
 //!
 //! let needed = ["read:payments".to_owned()];
 //! let question = Question { method: Some("GET"), required_scopes: &needed, ..Question::default() };
@@ -37,7 +37,6 @@ use std::time::Duration;
 
 use nexus_domain::dialect::Dialects;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::Validator;
@@ -51,6 +50,7 @@ use crate::control::shipper::Shipper;
 use crate::control::websocket::{WebSocketDial, WebSocketOptions, WebSocketOptionsError};
 use crate::lease::Lease;
 use crate::read_through::ReadThrough;
+use crate::tasks::{TaskEnded, Tasks};
 use crate::usage_journal::{UsageJournal, UsageJournalError, UsageJournalOptions, drain};
 
 /// How a node is run.
@@ -92,7 +92,7 @@ pub struct Node {
     connection: watch::Receiver<Connection>,
     stop: watch::Sender<bool>,
     drain: mpsc::Sender<oneshot::Sender<()>>,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: Tasks,
 }
 
 impl NodeOptions {
@@ -118,7 +118,7 @@ impl Node {
         let NodeOptions { dialects, data, control, usage_window, clock, incarnation } = options;
         let (usage, segments) = UsageJournal::open(&data, &UsageJournalOptions::new(incarnation))?;
         let validator = Arc::new(Validator::new(dialects));
-        let (cache, have) = DiskCache::open(&data, &validator);
+        let (cache, have) = DiskCache::open(&data, &validator, Arc::clone(&clock));
         let lease = Arc::new(Lease::new());
         let node = Uuid::parse_str(&segments.node()).unwrap_or(incarnation);
         let program = env!("CARGO_PKG_VERSION").to_owned();
@@ -135,12 +135,12 @@ impl Node {
             stop.subscribe(),
         );
         let (connection, budgets) = (client.connection(), Arc::clone(client.budgets()));
-        let read_through = ReadThrough::start(Arc::clone(&dial), stop.subscribe());
+        let (read_through, reading_through) = ReadThrough::new(Arc::clone(&dial), stop.subscribe());
         let (draining, told) = mpsc::channel(1);
-        let tasks = vec![
-            tokio::spawn(client.run()),
-            tokio::spawn(drain(segments, Shipper::new(dial), usage_window, told)),
-        ];
+        let mut tasks = Tasks::default();
+        tasks.spawn("control stream", client.run());
+        tasks.spawn("read-through", reading_through);
+        tasks.spawn("usage", drain(segments, Shipper::new(dial), usage_window, told));
         Ok(Self {
             follower,
             validator,
@@ -200,27 +200,102 @@ impl Node {
     }
 
     /// Waits until the node may answer.
-    pub async fn ready(&self) {
-        while self.lease.holds(self.clock.boottime()).is_none() {
-            tokio::time::sleep(READY_PAUSE).await;
+    ///
+    /// # Errors
+    /// [`TaskEnded`]: it never will. See [`Node::failed`].
+    pub async fn ready(&self) -> Result<(), TaskEnded> {
+        let holds = async {
+            while self.lease.holds(self.clock.boottime()).is_none() {
+                tokio::time::sleep(READY_PAUSE).await;
+            }
+        };
+        tokio::select! {
+            () = holds => Ok(()),
+            ended = self.failed() => Err(ended),
         }
     }
 
-    /// Gives up the right to answer, says goodbye, and sends what is left of usage. Requests must have ended before.
+    /// Waits until a part of the node has ended that must not, which is a fault of this program. The node still accepts nothing
+    /// that was revoked, but it will not get well by itself: stop the process, with an error, so that it is started again.
+    pub async fn failed(&self) -> TaskEnded {
+        self.tasks.failed().await
+    }
+
+    /// Gives up the right to answer, says goodbye, sends what is left of usage, and writes what is left of the cache. Requests must
+    /// have ended before.
     pub async fn stop(self) {
         self.usage.close();
+        self.tasks.may_end();
         self.stop.send_replace(true);
         let (done, drained) = oneshot::channel();
         if self.drain.send(done).await.is_ok() && drained.await.is_err() {
             tracing::warn!("usage waits in the node's journal for the next start");
         }
-        for task in self.tasks {
-            if let Err(error) = task.await {
-                tracing::error!(%error, "a task of the node ended badly");
-            }
+        self.tasks.ended().await;
+        let follower = self.follower;
+        // With it goes the cache, which waits for the disk.
+        if tokio::task::spawn_blocking(move || drop(follower)).await.is_err() {
+            tracing::error!("the node's cache could not be written to its end");
         }
     }
 }
 
 /// How long apart the lease is looked at until it holds.
 const READY_PAUSE: Duration = Duration::from_millis(5);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use futures::{SinkExt as _, StreamExt as _};
+    use nexus_domain::dialect::built_in;
+    use tokio::net::TcpListener;
+    use tokio_tungstenite::accept_async;
+    use tokio_tungstenite::tungstenite::Message;
+
+    use super::*;
+    use crate::control::message::{Start, ToNode, Welcome};
+
+    /// A clock that can be broken.
+    #[derive(Debug, Default)]
+    struct Breakable(AtomicBool);
+
+    impl Clock for Breakable {
+        fn boottime(&self) -> Duration {
+            assert!(!self.0.load(Ordering::SeqCst), "the clock is broken");
+            Duration::ZERO
+        }
+
+        fn unix_micros(&self) -> i64 {
+            0
+        }
+    }
+
+    /// What an API node says first.
+    fn welcome() -> String {
+        let welcome = Welcome { log: Uuid::nil(), epoch: Uuid::nil(), start: Start::Snapshot, bus: None };
+        serde_json::to_string(&ToNode::Welcome(welcome)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_node_whose_control_stream_panics_says_so_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let data = tempfile::tempdir().unwrap();
+        let clock = Arc::new(Breakable::default());
+        let mut options = NodeOptions::new(Arc::new(built_in()), data.path(), Uuid::from_u128(1));
+        options.clock = Arc::clone(&clock) as Arc<dyn Clock>;
+        options.control.urls = vec![format!("http://{}", listener.local_addr().unwrap())];
+        let node = Node::start(options).unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = accept_async(stream).await.unwrap();
+        let _hello = stream.next().await.unwrap().unwrap();
+        clock.0.store(true, Ordering::SeqCst);
+        stream.send(Message::Text(welcome().into())).await.unwrap();
+        let failed = node.failed().await;
+        assert_eq!(failed.task, "control stream");
+        assert!(failed.reason.contains("the clock is broken"), "{failed}");
+        clock.0.store(false, Ordering::SeqCst);
+        assert_eq!(node.ready().await, Err(failed), "and nobody waits for it for ever");
+        node.stop().await;
+    }
+}

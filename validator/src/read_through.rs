@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nexus_domain::credential::Digest;
 use nexus_domain::validity::Entry;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::control::client::{receive, send};
@@ -40,12 +40,20 @@ struct Wish {
 #[derive(Debug, Clone)]
 pub struct ReadThrough {
     wishes: mpsc::Sender<Wish>,
+    /// One for each request that waits, wherever what it wishes for stands.
+    places: Arc<Semaphore>,
 }
 
-/// Nobody could tell in time.
+/// Why a request has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no API node answers")]
-pub struct Unanswered;
+pub enum Unanswered {
+    /// Nobody could tell in time.
+    #[error("no API node answers")]
+    Silent,
+    /// So many requests wait that this one was not begun.
+    #[error("too many requests wait for an API node")]
+    Crowded,
+}
 
 impl std::fmt::Debug for Wish {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -54,14 +62,15 @@ impl std::fmt::Debug for Wish {
 }
 
 impl ReadThrough {
-    /// Starts to ask, on the runtime that this is called from, until `stop` turns true.
-    pub fn start<D: Dial>(dial: D, stop: watch::Receiver<bool>) -> Self {
+    /// A handle to ask by, and the task that asks, until `stop` turns true.
+    pub fn new<D: Dial>(
+        dial: D,
+        stop: watch::Receiver<bool>,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (wishes, wished) = mpsc::channel(MOST_WAITING);
-        tokio::spawn(
-            Asker { dial, api: 0, next_id: 0, flights: HashMap::new(), asked: HashMap::new(), wished, stop }
-                .run(),
-        );
-        Self { wishes }
+        let asker =
+            Asker { dial, api: 0, next_id: 0, flights: HashMap::new(), asked: HashMap::new(), wished, stop };
+        (Self { wishes, places: Arc::new(Semaphore::new(MOST_WAITING)) }, asker.run())
     }
 
     /// What a request may be decided by that began before this call. `digest` is that of its credential; what has no form of one
@@ -78,14 +87,19 @@ impl ReadThrough {
     /// The key that has a secret with its tenant before it, as it is at some instant after this call.
     ///
     /// # Errors
-    /// [`Unanswered`], after a second at the latest.
+    /// [`Unanswered`], after a second at the latest, and at once where too many wait.
     pub async fn entries(&self, digest: Digest) -> Result<Found, Unanswered> {
         metrics::counter!("nexus_read_throughs_total").increment(1);
+        let Ok(_place) = self.places.try_acquire() else {
+            metrics::counter!("nexus_read_throughs_crowded_total").increment(1);
+            return Err(Unanswered::Crowded);
+        };
         let (answer, found) = oneshot::channel();
-        self.wishes.try_send(Wish { digest, answer }).map_err(|_| Unanswered)?;
+        // What is full here is full of those who have gone.
+        self.wishes.try_send(Wish { digest, answer }).map_err(|_| Unanswered::Silent)?;
         match tokio::time::timeout(ANSWERS_WITHIN, found).await {
             Ok(Ok(found)) => Ok(found),
-            Ok(Err(_)) | Err(_) => Err(Unanswered),
+            Ok(Err(_)) | Err(_) => Err(Unanswered::Silent),
         }
     }
 }
@@ -191,6 +205,10 @@ impl<D: Dial> Asker<D> {
         match self.flights.get_mut(&wish.digest) {
             // What is under way may have been read before this request began.
             Some(flight) => {
+                // Those who wait are bounded; those who have gone are not, where this question alone has no answer.
+                if flight.next.len() >= MOST_WAITING {
+                    flight.next.retain(|waiting| !waiting.is_closed());
+                }
                 flight.next.push(wish.answer);
                 None
             }
@@ -226,5 +244,77 @@ impl<D: Dial> Asker<D> {
         self.flights.retain(|_, flight| !flight.waiting.is_empty());
         let flights = &self.flights;
         self.asked.retain(|_, digest| flights.contains_key(digest));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+    use crate::control::link::{Frame, Link};
+
+    /// API nodes that are never reached.
+    struct Nowhere;
+
+    impl Dial for Nowhere {
+        type Link = NoLink;
+
+        fn count(&self) -> usize {
+            1
+        }
+
+        fn name(&self, _: usize) -> String {
+            "nowhere".to_owned()
+        }
+
+        async fn dial(&self, _: usize) -> Result<NoLink, LinkError> {
+            std::future::pending().await
+        }
+    }
+
+    enum NoLink {}
+
+    impl Link for NoLink {
+        async fn send(&mut self, _: Frame) -> Result<(), LinkError> {
+            match *self {}
+        }
+
+        async fn receive(&mut self) -> Result<Frame, LinkError> {
+            match *self {}
+        }
+    }
+
+    fn asker() -> (ReadThrough, impl Future<Output = ()> + Send + 'static) {
+        ReadThrough::new(Nowhere, watch::channel(false).1)
+    }
+
+    #[tokio::test]
+    async fn a_request_that_finds_too_many_waiting_is_told_so_at_once() {
+        let (read_through, _asks) = asker();
+        let digest = Digest::of("one");
+        let all = read_through.places.acquire_many(u32::try_from(MOST_WAITING).unwrap()).await.unwrap();
+        let crowded = read_through.entries(digest).now_or_never();
+        assert_eq!(crowded, Some(Err(Unanswered::Crowded)));
+        drop(all);
+        let mut waiting = Box::pin(read_through.entries(digest));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        assert_eq!(read_through.places.available_permits(), MOST_WAITING - 1);
+        drop(waiting);
+        assert_eq!(read_through.places.available_permits(), MOST_WAITING, "whoever goes makes room");
+    }
+
+    #[test]
+    fn those_who_have_gone_are_not_kept_for_a_question_without_an_answer() {
+        let (_, wished) = mpsc::channel(1);
+        let stop = watch::channel(false).1;
+        let (flights, asked) = Default::default();
+        let mut asker = Asker { dial: Nowhere, api: 0, next_id: 0, flights, asked, wished, stop };
+        let digest = Digest::of("one");
+        for _ in 0..10 * MOST_WAITING {
+            asker.take(Wish { digest, answer: oneshot::channel().0 });
+        }
+        assert!(asker.flights[&digest].next.len() <= MOST_WAITING);
+        assert_eq!(asker.asked.len(), 1);
     }
 }

@@ -21,12 +21,21 @@ use crate::table::{Found, Table};
 #[derive(Debug)]
 pub struct Validator {
     dialects: Arc<Dialects>,
-    /// The prefixes of all dialects, the longest first.
-    prefixes: Box<[(Prefix, Arc<Dialect>)]>,
+    /// The prefixes of all dialects, also those of other processes, the longest first.
+    prefixes: Box<[(Prefix, Home)]>,
     table: Table,
+    /// How often the table was emptied and was whole again: odd while it is filled anew.
+    fillings: AtomicU64,
     intake: Mutex<Intake>,
     applied: AtomicU64,
     position: watch::Sender<u64>,
+}
+
+/// Whose credentials begin with a prefix.
+#[derive(Debug)]
+enum Home {
+    Here(Arc<Dialect>),
+    Elsewhere(Arc<Dialect>),
 }
 
 /// What a request may be decided by.
@@ -48,9 +57,9 @@ impl From<Permit> for Sight {
     }
 }
 
-/// No dialect has the name that was given.
+/// No dialect that is served has the name that was given.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no dialect is named `{0}`")]
+#[error("no dialect that is served here is named `{0}`")]
 pub struct UnknownDialect(pub String);
 
 /// What was decided, and what the answer and the usage journal need to know.
@@ -58,7 +67,7 @@ pub struct UnknownDialect(pub String);
 pub struct Decision<'v> {
     /// The verdict.
     pub outcome: Result<(), Refused>,
-    /// The dialect; absent when none was named and the credential has no known prefix.
+    /// The dialect; absent when none was named and the credential has no prefix of one that is served.
     pub dialect: Option<&'v Arc<Dialect>>,
     /// The key, when the credential is one's, also when it is refused.
     pub subject: Option<Subject>,
@@ -153,17 +162,20 @@ impl Validator {
     /// A validator that knows no credential yet, at position 0.
     #[must_use]
     pub fn new(dialects: Arc<Dialects>) -> Self {
-        let prefixes_of = |dialect: &Arc<Dialect>| {
-            let prefixes = dialect.prefixes.iter().cloned();
-            prefixes.map(|prefix| (prefix, Arc::clone(dialect))).collect::<Vec<_>>()
-        };
-        let mut prefixes: Vec<_> = dialects.iter().flat_map(prefixes_of).collect();
+        let here = dialects.iter().flat_map(|dialect| {
+            dialect.prefixes.iter().map(|prefix| (prefix.clone(), Home::Here(Arc::clone(dialect))))
+        });
+        let elsewhere = dialects.elsewhere().flat_map(|dialect| {
+            dialect.prefixes.iter().map(|prefix| (prefix.clone(), Home::Elsewhere(Arc::clone(dialect))))
+        });
+        let mut prefixes: Vec<_> = here.chain(elsewhere).collect();
         prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.text.len()));
         Self {
             intake: Mutex::new(Intake::new(Arc::clone(&dialects))),
             prefixes: prefixes.into(),
             dialects,
             table: Table::new(),
+            fillings: AtomicU64::new(0),
             applied: AtomicU64::new(0),
             position: watch::Sender::new(0),
         }
@@ -173,10 +185,14 @@ impl Validator {
     /// thread before [`Validator::applied`] moves. For one writer, the feed; a second one waits.
     ///
     /// An entry is a whole state: the last one of a key or tenant counts, except that a revoked
-    /// secret stays revoked. Keys that come before their tenant wait for it.
+    /// secret stays revoked. Keys that come before their tenant wait for it. After [`Validator::clear`],
+    /// the first position that is not 0 says that the table is whole again.
     pub fn apply(&self, entries: impl IntoIterator<Item = Entry>, position: u64) {
         let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
         intake.take(entries, &self.table);
+        if position > 0 && !self.fillings.load(Ordering::Relaxed).is_multiple_of(2) {
+            self.fillings.fetch_add(1, Ordering::Release);
+        }
         self.applied.fetch_max(position, Ordering::AcqRel);
         self.position.send_if_modified(|at| {
             let moved = position > *at;
@@ -191,10 +207,15 @@ impl Validator {
         intake.gather(entries, &self.table);
     }
 
-    /// Forgets everything, for a table that is to be filled anew. No lease may hold: see [`crate::lease::Lease::end`].
+    /// Forgets everything, for a table that is to be filled anew. No lease may hold: see [`crate::lease::Lease::end`]. Requests
+    /// that took their permit before are answered `UNAVAILABLE` until the table is whole: what is missing from it is not unknown.
     pub fn clear(&self) {
         let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
         *intake = Intake::new(Arc::clone(&self.dialects));
+        // Before anything is missing, so that whoever misses it sees this.
+        if self.fillings.load(Ordering::Relaxed).is_multiple_of(2) {
+            self.fillings.fetch_add(1, Ordering::AcqRel);
+        }
         self.table.clear();
         self.applied.store(0, Ordering::Release);
         self.position.send_replace(0);
@@ -210,7 +231,7 @@ impl Validator {
         now: i64,
     ) -> Decision<'v> {
         let presented = Presented { secret: "", client_id: None, tenant: None };
-        decide(dialect, Ok(presented), self.seen(sight).find(digest), question, now)
+        decide(dialect, Ok(presented), self.find(sight, digest), question, now)
     }
 
     /// The digest of the secret in a request's headers, where there is one in the form that the dialect expects.
@@ -238,11 +259,18 @@ impl Validator {
         Fetched(table)
     }
 
-    fn seen<'t>(&'t self, sight: &'t Sight) -> &'t Table {
-        match sight {
+    /// The secret in what may be seen, where it is whole. A permit may be older than what became of the table.
+    fn find(&self, sight: &Sight, digest: &Digest) -> Result<Option<Found>, Refused> {
+        let table = match sight {
             Sight::Table(_) => &self.table,
-            Sight::Fetched(Fetched(table)) => table,
+            Sight::Fetched(Fetched(table)) => return Ok(table.find(digest)),
+        };
+        let before = self.fillings.load(Ordering::Acquire);
+        let found = table.find(digest);
+        if before.is_multiple_of(2) && self.fillings.load(Ordering::Acquire) == before {
+            return Ok(found);
         }
+        Err(Refused::new(Code::Unavailable, "this node is loading all credentials anew; try another one"))
     }
 
     /// The dialect of a tenant that is known.
@@ -301,14 +329,16 @@ impl Validator {
         question: &Question<'_>,
         now: i64,
     ) -> Result<Decision<'_>, UnknownDialect> {
-        let Some(dialect) = self.dialect_for(dialect, credential)? else {
-            let detail = "the credential does not begin with a prefix of any dialect";
-            return Ok(Decision {
-                outcome: Err(Refused::malformed(detail)),
-                dialect: None,
-                subject: None,
-                limits: Limits::NotCounted,
-            });
+        let home = match dialect {
+            Some(name) => Ok(self.dialect(name)?),
+            None => self.home_of(credential),
+        };
+        let dialect = match home {
+            Ok(dialect) => dialect,
+            Err(refused) => {
+                let limits = Limits::NotCounted;
+                return Ok(Decision { outcome: Err(refused), dialect: None, subject: None, limits });
+            }
         };
         let unchecked = match dialect.read_credential(credential) {
             Ok(unchecked) => unchecked,
@@ -317,7 +347,7 @@ impl Validator {
             }
         };
         // The look-up first: it waits for memory, and the processor works out the checksum meanwhile.
-        let found = self.seen(sight).find(&Digest::of(unchecked.secret()));
+        let found = self.find(sight, &Digest::of(unchecked.secret()));
         Ok(decide(dialect, unchecked.checked(), found, question, now))
     }
 
@@ -333,8 +363,10 @@ impl Validator {
         now: i64,
     ) -> Decision<'v> {
         let presented = dialect.extract(headers);
-        let secret = presented.as_ref().ok().map(|presented| presented.secret);
-        let found = secret.and_then(|secret| self.seen(sight).find(&Digest::of(secret)));
+        let found = match &presented {
+            Ok(presented) => self.find(sight, &Digest::of(presented.secret)),
+            Err(_) => Ok(None),
+        };
         decide(dialect, presented, found, question, now)
     }
 
@@ -357,20 +389,33 @@ impl Validator {
     ) -> Result<Option<&Arc<Dialect>>, UnknownDialect> {
         match named {
             Some(name) => self.dialect(name).map(Some),
-            None => Ok(self.dialect_of(credential)),
+            None => Ok(self.home_of(credential).ok()),
         }
     }
 
-    fn dialect_of(&self, credential: &str) -> Option<&Arc<Dialect>> {
-        self.dialect_of_secret(credential).or_else(|| {
+    /// The dialect that a bare credential's prefix tells. Whose keys another process holds is not this one's to refuse.
+    fn home_of(&self, credential: &str) -> Result<&Arc<Dialect>, Refused> {
+        let home = self.home_of_secret(credential).or_else(|| {
             let (_, secret) = credential.split_once(':')?;
-            self.dialect_of_secret(secret).filter(|dialect| dialect.presentation.client_id)
-        })
+            self.home_of_secret(secret).filter(|home| {
+                let (Home::Here(dialect) | Home::Elsewhere(dialect)) = home;
+                dialect.presentation.client_id
+            })
+        });
+        match home {
+            Some(Home::Here(dialect)) => Ok(dialect),
+            Some(Home::Elsewhere(dialect)) => {
+                let detail =
+                    format!("this node does not serve the dialect `{}`; ask another one", dialect.name);
+                Err(Refused::new(Code::Unavailable, detail))
+            }
+            None => Err(Refused::malformed("the credential does not begin with a prefix of any dialect")),
+        }
     }
 
     /// As [`Dialects::of_secret`], with the order of the prefixes worked out once.
-    fn dialect_of_secret(&self, secret: &str) -> Option<&Arc<Dialect>> {
-        self.prefixes.iter().find(|(prefix, _)| prefix.begins(secret)).map(|(_, dialect)| dialect)
+    fn home_of_secret(&self, secret: &str) -> Option<&Home> {
+        self.prefixes.iter().find(|(prefix, _)| prefix.begins(secret)).map(|(_, home)| home)
     }
 
     #[cfg(test)]
@@ -382,12 +427,12 @@ impl Validator {
 fn decide<'v>(
     dialect: &'v Arc<Dialect>,
     presented: Result<Presented<'_>, Refused>,
-    found: Option<Found>,
+    found: Result<Option<Found>, Refused>,
     question: &Question<'_>,
     now: i64,
 ) -> Decision<'v> {
-    let presented = match presented {
-        Ok(presented) => presented,
+    let (presented, found) = match presented.and_then(|presented| Ok((presented, found?))) {
+        Ok(both) => both,
         Err(refused) => return Decision::refused(refused, dialect),
     };
     // A secret of another dialect is unknown in this one, though its prefix may have been forged.

@@ -8,7 +8,7 @@ use actix_web::test::TestRequest;
 use chrono::DateTime;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use nexus_domain::credential::{Digest, RANDOM_BYTES, Secret};
-use nexus_domain::dialect::KeyType;
+use nexus_domain::dialect::{Dialect, Dialects, KeyType};
 use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::validity::{Entry, KeyEntry, SecretEntry, TenantEntry};
 use nexus_domain::verification::SecretStatus;
@@ -37,11 +37,15 @@ type Answer = (u16, String, Value);
 
 impl ValidatingNode {
     fn new() -> Self {
+        Self::of(dialects::load(None).unwrap())
+    }
+
+    fn of(dialects: Dialects) -> Self {
         let data = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(DateTime::from_timestamp_nanos(1_750_000_000_000_000_000)));
         let options = UsageJournalOptions::new(Uuid::nil());
         let verifier = Verifier {
-            validator: Arc::new(Validator::new(Arc::new(dialects::load(None).unwrap()))),
+            validator: Arc::new(Validator::new(Arc::new(dialects))),
             lease: Arc::new(Lease::new()),
             read_through: None,
             budgets: Arc::default(),
@@ -150,6 +154,32 @@ fn a_validating_node_decides_while_its_lease_holds_and_says_so() {
     silent(&node);
     node.renew();
     assert_eq!(node.forward(&secret).0, 200);
+}
+
+#[test]
+fn a_request_that_began_while_the_lease_held_is_decided_by_that_lease() {
+    let text = include_str!("../../../dialects/nexus.toml");
+    let limited = format!("{text}\n[[rate_limits]]\nper = \"tenant\"\nlimit = 600\nwindow = \"60s\"\n");
+    let limited = Dialect::parse("nexus.toml", &limited).unwrap();
+    let node = ValidatingNode::of(Dialects::new([limited]).unwrap());
+    let nobodys = Secret::mint("nx_live_", &[7; RANDOM_BYTES]);
+    let request = || {
+        let request = TestRequest::get().uri("/v1/forward-auth/nexus");
+        request.insert_header(("authorization", format!("Bearer {}", nobodys.expose()))).to_request()
+    };
+    actix_web::rt::System::new().block_on(async {
+        let service = validating_service(&node.verifier, &node.metrics);
+        let service = service.new_service(AppConfig::default()).await.unwrap();
+        node.renew();
+        let answering = service.call(request());
+        node.verifier.lease.end();
+        assert_eq!(answering.await.unwrap().status().as_u16(), 401, "not `UNAVAILABLE`");
+        node.renew();
+        let answering = service.call(request());
+        node.clock.advance(lease::LENGTH);
+        assert_eq!(answering.await.unwrap().status().as_u16(), 401);
+        assert_eq!(service.call(request()).await.unwrap().status().as_u16(), 503);
+    });
 }
 
 #[test]

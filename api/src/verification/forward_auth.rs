@@ -75,19 +75,32 @@ impl Door {
     }
 
     /// Answers a request at once, by the table. `rest` is what its path has behind the dialect's name.
-    pub(super) fn answer(&self, hot: HotRequest<'_>, rest: &str) -> Response<BoxBody> {
+    pub(super) fn answer(
+        &self,
+        hot: HotRequest<'_>,
+        rest: &str,
+        sight: Result<Sight, Refused>,
+    ) -> Response<BoxBody> {
         let answered = asked(self, &hot, rest).map(|asked| {
-            let decision = decide(self, &hot, &asked, self.verifier.own_sight(hot.began));
+            let decision = decide(self, &hot, &asked, sight);
             conclude(self, &hot, &asked, &decision)
         });
         hot.finish(&self.verifier, HotRoute::ForwardAuth, answered)
     }
 
     /// As [`Door::answer`], asking others where the table may not be answered from, and keeping rate limits.
-    pub(super) async fn answer_slowly(&self, hot: HotRequest<'_>, rest: &str) -> Response<BoxBody> {
+    pub(super) async fn answer_slowly(
+        &self,
+        hot: HotRequest<'_>,
+        rest: &str,
+        own: Option<Sight>,
+    ) -> Response<BoxBody> {
         let answered = match asked(self, &hot, rest) {
             Ok(asked) => {
-                let sight = self.verifier.sight(hot.began, || self.digest(&hot)).await;
+                let sight = match own {
+                    Some(sight) => Ok(sight),
+                    None => self.verifier.others_sight(self.digest(&hot)).await,
+                };
                 let decision = decide(self, &hot, &asked, sight);
                 let decision = self.verifier.within_limits(decision).await;
                 Ok(conclude(self, &hot, &asked, &decision))

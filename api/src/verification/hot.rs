@@ -44,7 +44,12 @@ pub(crate) struct HotRequest<'r> {
 
 impl<'r> HotRequest<'r> {
     pub(crate) fn of(head: &'r RequestHead, verifier: &Verifier) -> Self {
-        let (headers, began) = (Headers::of(head), Moment::now(verifier));
+        Self::begun(head, verifier, Moment::now(verifier))
+    }
+
+    /// A request that began at a moment that was read before.
+    pub(crate) fn begun(head: &'r RequestHead, verifier: &Verifier, began: Moment) -> Self {
+        let headers = Headers::of(head);
         let given = RequestId::given(headers.request_id);
         let id_given = given.is_some();
         let id = given.unwrap_or_else(|| RequestId::made(verifier, began.unix_micros));

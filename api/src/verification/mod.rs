@@ -17,9 +17,10 @@ use actix_web::dev::{AppConfig, Service, ServiceFactory, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::{Error, web};
 use futures::future::{Either, LocalBoxFuture, MapOk, TryFutureExt as _};
+use nexus_validator::Sight;
 
 use self::forward_auth::Door;
-use self::hot::HotRequest;
+use self::hot::{HotRequest, Moment};
 pub use self::verifier::Verifier;
 
 /// What answers requests for verification, and hands all others to what stands `behind` it. One for each worker.
@@ -101,12 +102,16 @@ where
         let path = request.path();
         if let Some((door, rest)) = self.door(path) {
             let hot = HotRequest::of(request.head(), &self.verifier);
-            if !door.is_limited() && !self.verifier.reads_through(hot.began) {
-                return Either::Left(ready(Ok(door.answer(hot, rest))));
+            // Once, and kept for the request: it began when this held.
+            let sight = self.verifier.own_sight(hot.began);
+            let waits = if sight.is_ok() { door.is_limited() } else { self.verifier.reads_through() };
+            if !waits {
+                return Either::Left(ready(Ok(door.answer(hot, rest, sight))));
             }
-            let (door, rest) = (Rc::clone(door), rest.to_owned());
+            let (door, began, rest) = (Rc::clone(door), hot.began, rest.to_owned());
             drop(hot);
-            return Either::Right(Either::Left(Box::pin(answer_slowly(door, request, rest))));
+            let answering = answer_slowly(door, request, began, sight.ok(), rest);
+            return Either::Right(Either::Left(Box::pin(answering)));
         }
         if path == verify::PATH && request.method() == Method::POST {
             return Either::Right(Either::Left(Box::pin(verify::answer(Rc::clone(&self.verifier), request))));
@@ -125,7 +130,13 @@ impl<S> FrontService<S> {
 }
 
 /// Forward auth that may have to wait for others.
-async fn answer_slowly(door: Rc<Door>, request: Request, rest: String) -> Answered {
-    let hot = HotRequest::of(request.head(), door.verifier());
-    Ok(door.answer_slowly(hot, &rest).await)
+async fn answer_slowly(
+    door: Rc<Door>,
+    request: Request,
+    began: Moment,
+    own: Option<Sight>,
+    rest: String,
+) -> Answered {
+    let hot = HotRequest::begun(request.head(), door.verifier(), began);
+    Ok(door.answer_slowly(hot, &rest, own).await)
 }

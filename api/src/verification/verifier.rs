@@ -11,7 +11,7 @@ use nexus_infrastructure::config::UsageDetail;
 use nexus_infrastructure::entropy::SharedEntropy;
 use nexus_validator::budget::Budgets;
 use nexus_validator::lease::Lease;
-use nexus_validator::read_through::{ReadThrough, Unanswered};
+use nexus_validator::read_through::ReadThrough;
 use nexus_validator::usage_journal::{UsageJournal, UsageRecord};
 use nexus_validator::{Decision, Sight, Validator};
 
@@ -52,11 +52,19 @@ impl Verifier {
         now: Moment,
         digest: impl FnOnce() -> Option<Digest>,
     ) -> Result<Sight, Refused> {
-        if let Some(permit) = self.lease.holds(now.monotonic) {
-            return Ok(permit.into());
+        match self.own_sight(now) {
+            Ok(sight) => Ok(sight),
+            Err(_) => self.others_sight(digest()).await,
         }
+    }
+
+    /// As [`Verifier::sight`], by what an API node reads alone.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` where nobody can tell.
+    pub(crate) async fn others_sight(&self, digest: Option<Digest>) -> Result<Sight, Refused> {
         let Some(read_through) = &self.read_through else { return Err(cannot_tell()) };
-        read_through.sight(&self.validator, digest()).await.map_err(|Unanswered| cannot_tell())
+        read_through.sight(&self.validator, digest).await.map_err(|_| cannot_tell())
     }
 
     /// As [`Verifier::sight`], by the table alone.
@@ -67,9 +75,9 @@ impl Verifier {
         self.lease.holds(now.monotonic).map(Sight::from).ok_or_else(cannot_tell)
     }
 
-    /// Whether a request of this moment has to wait for an API node.
-    pub(crate) fn reads_through(&self, now: Moment) -> bool {
-        self.lease.holds(now.monotonic).is_none() && self.read_through.is_some()
+    /// Whether an API node can be asked for what the table may not be answered from.
+    pub(crate) const fn reads_through(&self) -> bool {
+        self.read_through.is_some()
     }
 
     /// A decision with its dialect's limits kept.

@@ -56,9 +56,9 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), StartFailure> {
     let url = format!("http://{}", node.address);
     tracing::info!(url, "ready");
     introduce(&options, data, &url, &credential, &tenants);
-    stop.received().await;
+    let outcome = stop.received_unless(node.failed()).await;
     node.stop().await;
-    Ok(())
+    Ok(outcome?)
 }
 
 /// The usual configuration with a folder of its own; variables may still set what is not decided by

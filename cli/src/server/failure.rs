@@ -1,12 +1,14 @@
-//! Why a server did not start, as one line that says what to do.
+//! Why a server did not start, or had to stop, as one line that says what to do.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use nexus_validator::tasks::TaskEnded;
+
 use crate::failure::Failure;
 
-/// A start that failed. Prints as one line.
+/// A start that failed, or a run that ended of itself. Prints as one line.
 #[derive(Debug)]
 pub(crate) struct StartFailure(String);
 
@@ -68,6 +70,12 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> StartFailure {
         source = cause.source();
     }
     StartFailure::new(line)
+}
+
+impl From<TaskEnded> for StartFailure {
+    fn from(ended: TaskEnded) -> Self {
+        Self::new(format!("{ended}: this is a fault of the program, and starting it again is all that helps"))
+    }
 }
 
 macro_rules! from {

@@ -19,6 +19,7 @@ pub(crate) use self::validator::run as validator;
 
 use std::future::Future;
 
+use nexus_validator::tasks::TaskEnded;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Runs a command of this module on a runtime of its own.
@@ -53,6 +54,17 @@ impl StopSignals {
             _ = self.terminated.recv() => {}
         }
         tracing::info!("stopping: running requests are finished, what they left is written");
+    }
+
+    /// Waits for the first of them, or for what makes a server of no use.
+    async fn received_unless(&mut self, failed: impl Future<Output = TaskEnded>) -> Result<(), TaskEnded> {
+        tokio::select! {
+            () = self.received() => Ok(()),
+            ended = failed => {
+                tracing::error!(error = %ended, "stopping, since a part of the server is missing");
+                Err(ended)
+            }
+        }
     }
 
     /// Does what a start takes, unless one of them comes first. Given up half-way, it is resumed by the next start.

@@ -42,9 +42,9 @@ use nexus_projections::{LONGEST_PAGE, Projections, tenant_list};
 use nexus_validator::Validator;
 use nexus_validator::budget::Budgets;
 use nexus_validator::lease::Lease;
+use nexus_validator::tasks::{TaskEnded, Tasks};
 use nexus_validator::usage_journal::{UsageJournal, UsageJournalOptions, drain};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
 
 use crate::server::failure::StartFailure;
 use crate::server::tls;
@@ -75,10 +75,9 @@ pub(crate) struct Node {
     validator: Arc<Validator>,
     plane: Arc<Plane>,
     server: ServerHandle,
-    serving: JoinHandle<std::io::Result<()>>,
     stop: watch::Sender<bool>,
     drain: mpsc::Sender<oneshot::Sender<()>>,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: Tasks,
     projections: Projections,
     usage: UsageJournal,
     foundation: Foundation,
@@ -155,28 +154,19 @@ impl Node {
         }
         let rate_budgets = RateBudgets::new(foundation.database.clone(), gate.clock().clone());
         let budgets = Arc::new(Budgets::new());
-        let mut tasks = vec![
-            tokio::spawn(feed::follow(
-                Arc::clone(&log),
-                Arc::clone(&validator),
-                Arc::clone(plane.deltas()),
-                stop.subscribe(),
-            )),
-            tokio::spawn(Arc::clone(&plane).run(stop.subscribe())),
-            tokio::spawn(ask_for_own(
-                rate_budgets.clone(),
-                Arc::clone(&budgets),
-                HolderId { node: node_id, incarnation: node_id, credential: None },
-                gate.clock().clone(),
-                stop.subscribe(),
-            )),
-            tokio::spawn(drain(segments, IntoLog(Arc::clone(&gate)), config.usage.window, told)),
-            tokio::spawn(expiry::sweep(Arc::clone(&gate), projections.clone(), stop.subscribe())),
-        ];
+        let mut tasks = Tasks::default();
+        let (list, fed) = (Arc::clone(plane.deltas()), Arc::clone(&validator));
+        tasks.spawn("feed", feed::follow(Arc::clone(&log), fed, list, stop.subscribe()));
+        tasks.spawn("control plane", Arc::clone(&plane).run(stop.subscribe()));
+        let own = HolderId { node: node_id, incarnation: node_id, credential: None };
+        let (asked, clock) = (rate_budgets.clone(), gate.clock().clone());
+        tasks.spawn("rate limits", ask_for_own(asked, Arc::clone(&budgets), own, clock, stop.subscribe()));
+        tasks.spawn("usage", drain(segments, IntoLog(Arc::clone(&gate)), config.usage.window, told));
+        tasks.spawn("expiry", expiry::sweep(Arc::clone(&gate), projections.clone(), stop.subscribe()));
         if let Some(url) = &config.bus.url {
             let options = RelayOptions::new(url.expose(), &config.server.public_url);
             let relay = Relay::spawn(foundation.journal.clone(), options, stop.subscribe());
-            tasks.push(tokio::spawn(relay.stopped()));
+            tasks.spawn("relay", relay.stopped());
         }
         let bus =
             config.bus.url.as_ref().and_then(|_| sealer(&foundation.vault, gate.dialects())).map(Arc::new);
@@ -189,7 +179,7 @@ impl Node {
                 clock: gate.clock().clone(),
                 entropy: gate.entropy().clone(),
             };
-            tasks.push(tokio::spawn(road.publish(stop.subscribe())));
+            tasks.spawn("second road", road.publish(stop.subscribe()));
         }
         // The table must show what the log held at the start before the first question is answered.
         let head = foundation.journal.head().await?;
@@ -224,14 +214,13 @@ impl Node {
         let server = HttpServer::new(move || app::service(&state));
         let server = http_server(server, &config.server, listener, address)?;
         let handle = server.handle();
-        let serving = tokio::spawn(server);
+        tasks.spawn("server", served(server));
         Ok(Self {
             gate,
             address,
             validator,
             plane,
             server: handle,
-            serving,
             stop,
             drain: draining,
             tasks,
@@ -256,24 +245,23 @@ impl Node {
         Ok(page.data.into_iter().map(|tenant| (tenant.id, tenant.name, tenant.dialect)).collect())
     }
 
+    /// Waits until a part of the node has ended that must not.
+    pub(crate) async fn failed(&self) -> TaskEnded {
+        self.tasks.failed().await
+    }
+
     /// Ends in the reverse order of the start: requests first, then what they left to be written.
     pub(crate) async fn stop(self) {
+        self.tasks.may_end();
         self.plane.close();
         self.server.stop(true).await;
-        if let Ok(Err(error)) = self.serving.await {
-            tracing::error!(%error, "the server ended with an error");
-        }
         self.usage.close();
         let (done, drained) = oneshot::channel();
         if self.drain.send(done).await.is_ok() && drained.await.is_err() {
             tracing::warn!("usage waits in the node's journal for the next start");
         }
         self.stop.send_replace(true);
-        for task in self.tasks {
-            if let Err(error) = task.await {
-                tracing::error!(%error, "a task of the node ended badly");
-            }
-        }
+        self.tasks.ended().await;
         // Behind the control plane's own work, which would take back what this does.
         if let Err(error) = self.plane.depart().await {
             tracing::warn!(%error, "this node stays registered until others find it gone");
@@ -330,6 +318,13 @@ async fn first_right(lease: &Lease, clock: &SharedClock) -> Result<(), StartFail
         tokio::time::sleep(FIRST_RIGHT_PAUSE).await;
     }
     Err(StartFailure::not_caught_up())
+}
+
+/// Runs a server to its end.
+pub(crate) async fn served(server: Server) {
+    if let Err(error) = server.await {
+        tracing::error!(%error, "the server ended with an error");
+    }
 }
 
 /// A server that runs once it is awaited.

@@ -24,7 +24,7 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartFailure> {
     }
     node.settle().await?;
     tracing::info!(url = config.server.public_url, address = %node.address, "ready");
-    stop.received().await;
+    let outcome = stop.received_unless(node.failed()).await;
     node.stop().await;
-    Ok(())
+    Ok(outcome?)
 }

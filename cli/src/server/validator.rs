@@ -17,23 +17,30 @@ use nexus_infrastructure::dialects::{self, MANAGEMENT};
 use nexus_infrastructure::entropy::SystemEntropy;
 use nexus_validator::bus::ear::Ear;
 use nexus_validator::node::{Node, NodeOptions};
+use nexus_validator::tasks::Tasks;
 use tokio::sync::watch;
 
 use crate::server::failure::StartFailure;
-use crate::server::node::http_server;
+use crate::server::node::{http_server, served as serve};
 use crate::server::{StopSignals, process};
 
-/// The clock of the process, as the lease reads it: the same for whoever renews it and whoever answers from it.
-#[derive(Debug)]
-struct LeaseClock(SystemClock);
+/// The process's clock as the lease is given by it: the very one that requests look at the lease with, since a deadline of one
+/// clock means nothing to another.
+struct LeaseClock(SharedClock);
+
+impl std::fmt::Debug for LeaseClock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LeaseClock").finish_non_exhaustive()
+    }
+}
 
 impl nexus_validator::clock::Clock for LeaseClock {
     fn boottime(&self) -> Duration {
-        nexus_infrastructure::clock::Clock::monotonic(&self.0)
+        self.0.monotonic()
     }
 
     fn unix_micros(&self) -> i64 {
-        nexus_infrastructure::clock::Clock::unix_micros(&self.0)
+        self.0.unix_micros()
     }
 }
 
@@ -51,14 +58,12 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartFailure> {
     options.control.credential = config.control.credential.expose().to_owned();
     options.control.ca = config.control.ca.clone();
     options.control.certificate = config.control.certificate.clone();
-    options.clock = Arc::new(LeaseClock(SystemClock));
+    options.clock = Arc::new(LeaseClock(Arc::clone(&clock)));
     let node = Node::start(options)?;
-    let stop_hearing = watch::Sender::new(false);
-    let hearing = config
-        .bus
-        .url
-        .as_ref()
-        .map(|url| tokio::spawn(hear(node.ear(), url.expose().to_owned(), stop_hearing.subscribe())));
+    let (stop_hearing, mut tasks) = (watch::Sender::new(false), Tasks::default());
+    if let Some(url) = &config.bus.url {
+        tasks.spawn("second road", hear(node.ear(), url.expose().to_owned(), stop_hearing.subscribe()));
+    }
     let verifier = Arc::new(Verifier {
         validator: Arc::clone(node.validator()),
         lease: Arc::clone(node.lease()),
@@ -74,23 +79,27 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartFailure> {
     let server = HttpServer::new(move || app::validating_service(&verifier, &metrics));
     let server = http_server(server, &config.server, listener, address)?;
     let handle = server.handle();
-    let serving = tokio::spawn(server);
-    if stop.unless_received(node.ready()).await.is_some() {
-        tracing::info!(url = config.server.public_url, %address, "ready");
-        stop.received().await;
-    }
+    tasks.spawn("server", serve(server));
+    let failed = async {
+        let watched = async {
+            if let Err(ended) = node.ready().await {
+                return ended;
+            }
+            tracing::info!(url = config.server.public_url, %address, "ready");
+            node.failed().await
+        };
+        tokio::select! {
+            ended = watched => ended,
+            ended = tasks.failed() => ended,
+        }
+    };
+    let outcome = stop.received_unless(failed).await;
+    tasks.may_end();
     handle.stop(true).await;
-    if let Ok(Err(error)) = serving.await {
-        tracing::error!(%error, "the server ended with an error");
-    }
     stop_hearing.send_replace(true);
-    if let Some(hearing) = hearing
-        && let Err(error) = hearing.await
-    {
-        tracing::error!(%error, "listening to the broker ended badly");
-    }
+    tasks.ended().await;
     node.stop().await;
-    Ok(())
+    Ok(outcome?)
 }
 
 /// Listens to the broker once an API node has said what opens its messages.

@@ -10,6 +10,8 @@ use crate::dialect::Dialect;
 #[derive(Debug, Clone, Default)]
 pub struct Dialects {
     by_name: BTreeMap<String, Arc<Dialect>>,
+    /// Known, and left out by [`Dialects::only`].
+    elsewhere: BTreeMap<String, Arc<Dialect>>,
 }
 
 /// Two dialects cannot be served together.
@@ -54,7 +56,7 @@ impl Dialects {
             }
             by_name.insert(dialect.name.clone(), Arc::new(dialect));
         }
-        Ok(Self { by_name })
+        Ok(Self { by_name, elsewhere: BTreeMap::new() })
     }
 
     /// The dialect of this name.
@@ -63,11 +65,15 @@ impl Dialects {
         self.by_name.get(name)
     }
 
-    /// Those of them that a process serves, the same definitions.
+    /// Those of them that a process serves, the same definitions. The others stay known by their prefixes: what begins with one
+    /// of them is some other process's to judge.
     #[must_use]
     pub fn only(&self, serves: impl Fn(&Dialect) -> bool) -> Self {
-        let kept = self.by_name.iter().filter(|(_, dialect)| serves(dialect));
-        Self { by_name: kept.map(|(name, dialect)| (name.clone(), Arc::clone(dialect))).collect() }
+        let all = self.by_name.iter().map(|(name, dialect)| (name.clone(), Arc::clone(dialect)));
+        let (by_name, mut elsewhere): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            all.partition(|(_, dialect)| serves(dialect));
+        elsewhere.extend(self.elsewhere.iter().map(|(name, dialect)| (name.clone(), Arc::clone(dialect))));
+        Self { by_name, elsewhere }
     }
 
     /// All of them, by name.
@@ -75,13 +81,18 @@ impl Dialects {
         self.by_name.values()
     }
 
-    /// The dialect whose longest prefix a bare secret begins with.
+    /// Those that [`Dialects::only`] left out, by name.
+    pub fn elsewhere(&self) -> impl Iterator<Item = &Arc<Dialect>> {
+        self.elsewhere.values()
+    }
+
+    /// The dialect whose longest prefix a bare secret begins with; nothing where that is one that was left out.
     #[must_use]
     pub fn of_secret(&self, secret: &str) -> Option<&Arc<Dialect>> {
-        self.by_name
-            .values()
-            .filter_map(|dialect| Some((dialect.prefix_of(secret)?.text.len(), dialect)))
-            .max_by_key(|(length, _)| *length)
-            .map(|(_, dialect)| dialect)
+        let longest = |dialect: &Arc<Dialect>| dialect.prefix_of(secret).map(|prefix| prefix.text.len());
+        let elsewhere = self.elsewhere().filter_map(longest).max();
+        let served = self.iter().filter_map(|dialect| Some((longest(dialect)?, dialect)));
+        let (length, dialect) = served.max_by_key(|(length, _)| *length)?;
+        (Some(length) > elsewhere).then_some(dialect)
     }
 }

@@ -10,6 +10,8 @@ use std::time::Duration;
 use futures::future::try_join_all;
 use lapin::{BasicProperties, ExchangeKind};
 
+#[cfg(test)]
+pub(super) use self::listen::AHEAD;
 pub use self::listen::listen;
 use super::amqp::{AmqpError, Exchange, Message, Publisher};
 

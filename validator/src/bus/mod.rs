@@ -39,8 +39,9 @@ use ring::hkdf::{HKDF_SHA256, Salt};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// The most bytes of a message. What is larger travels on the stream alone.
-pub const LONGEST_MESSAGE: usize = 16 << 20;
+/// The most bytes of a message: some thousand credentials. What is larger travels on the stream alone, for a listener keeps many
+/// messages ahead.
+pub const LONGEST_MESSAGE: usize = 1 << 20;
 /// How far a message's time may be from the node's own. It is far more than clocks differ and messages take.
 pub const FRESH: Duration = Duration::from_secs(60);
 /// The bytes of a key, of a seed and of a salt.

@@ -125,7 +125,7 @@ fn no_message_survives_a_cut_or_a_changed_bit() {
 
 #[test]
 fn what_is_too_large_is_neither_made_nor_read() {
-    let entry = tenant(1, &"x".repeat(1 << 20));
+    let entry = tenant(1, &"x".repeat(LONGEST_MESSAGE / 16));
     let sealer = sealer(3);
     let seal = |count| sealer.seal(header(0, 1), &SALT, std::iter::repeat_n(("nexus", &entry), count));
     let opener = opener(&keys(&["nexus"]), &["nexus"]);

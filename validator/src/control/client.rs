@@ -18,8 +18,11 @@ use crate::clock::Clock;
 pub const RENEW_EVERY: Duration = Duration::from_millis(750);
 /// How long an API node may leave a question unanswered. It leaves time for another one before the lease ends.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
-/// How long a snapshot may pause.
-const SNAPSHOT_WITHIN: Duration = Duration::from_secs(30);
+/// How long a snapshot may pause before another API node is tried. Each time that one did, the next may pause twice as long, up to
+/// [`LONGEST_GOES_ON`], until one was whole: where all are slow, beginning again and again would never come to an end.
+const GOES_ON_WITHIN: Duration = Duration::from_secs(5);
+/// The longest pause of a snapshot.
+const LONGEST_GOES_ON: Duration = Duration::from_secs(30);
 /// How long a stream may take to open, its greeting included.
 const OPENS_WITHIN: Duration = Duration::from_secs(1);
 /// The pause after all API nodes have failed once.
@@ -54,6 +57,8 @@ pub struct ControlClient<D> {
     budgets: Arc<Budgets>,
     /// Whether the stream has brought a right to answer.
     granted: bool,
+    /// How long the next snapshot may pause.
+    goes_on_within: Duration,
     stop: watch::Receiver<bool>,
 }
 
@@ -66,7 +71,8 @@ impl<D: Dial> ControlClient<D> {
         stop: watch::Receiver<bool>,
     ) -> Self {
         let (connection, budgets) = (watch::Sender::default(), Arc::default());
-        Self { dial, follower, clock, connection, budgets, granted: false, stop }
+        let goes_on_within = GOES_ON_WITHIN;
+        Self { dial, follower, clock, connection, budgets, granted: false, goes_on_within, stop }
     }
 
     /// The shares of rate limits that the client asks for.
@@ -133,6 +139,11 @@ impl<D: Dial> ControlClient<D> {
             .map_err(|violation| (false, violation.into()))?;
         tracing::info!(api = name, "following the log");
         let outcome = self.serve(&mut link).await;
+        if matches!(outcome, Err(Ended::Link(LinkError::Silent)))
+            && !self.with(|follower| follower.is_following())
+        {
+            self.goes_on_within = self.goes_on_within.saturating_mul(2).min(LONGEST_GOES_ON);
+        }
         outcome.map_err(|ended| (std::mem::take(&mut self.granted), ended))
     }
 
@@ -145,7 +156,7 @@ impl<D: Dial> ControlClient<D> {
         let mut ask = tokio::time::interval(TICK);
         ask.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut stop = self.stop.clone();
-        let mut patience = Patience::new();
+        let mut patience = Patience::new(self.goes_on_within);
         let mut limited = !self.budgets.is_empty();
         loop {
             // In this order: the right to answer, and word of what is visible, wait for no flood of changes.
@@ -187,6 +198,7 @@ impl<D: Dial> ControlClient<D> {
                     self.granted |= granted;
                     patience.heard(granted);
                     if loading {
+                        self.goes_on_within = GOES_ON_WITHIN;
                         renew.reset_immediately();
                     }
                 }
@@ -210,13 +222,14 @@ impl<D: Dial> ControlClient<D> {
 
 /// How long the other side may still be silent.
 struct Patience {
+    goes_on_within: Duration,
     heard: Instant,
     unanswered: Option<Instant>,
 }
 
 impl Patience {
-    fn new() -> Self {
-        Self { heard: Instant::now(), unanswered: None }
+    fn new(goes_on_within: Duration) -> Self {
+        Self { goes_on_within, heard: Instant::now(), unanswered: None }
     }
 
     fn heard(&mut self, granted: bool) {
@@ -231,7 +244,7 @@ impl Patience {
     }
 
     fn until(&self) -> Instant {
-        self.unanswered.map_or(self.heard + SNAPSHOT_WITHIN, |asked| asked + ANSWERS_WITHIN)
+        self.unanswered.map_or(self.heard + self.goes_on_within, |asked| asked + ANSWERS_WITHIN)
     }
 }
 
@@ -274,5 +287,125 @@ pub(crate) async fn send<L: Link>(link: &mut L, message: &impl Serialize) -> Res
     match tokio::time::timeout(ANSWERS_WITHIN, link.send(Frame::Text(text))).await {
         Ok(sent) => sent,
         Err(_) => Err(LinkError::Silent),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nexus_domain::dialect::built_in;
+    use uuid::Uuid;
+
+    use super::super::follower::Identity;
+    use super::super::message::{Grant, Start, Welcome};
+    use super::super::observer::Unobserved;
+    use super::*;
+    use crate::Validator;
+    use crate::clock::SystemClock;
+    use crate::lease::Lease;
+
+    /// An API node: how long it pauses before each of the pieces of its snapshots; `None`: it says nothing more.
+    #[derive(Debug, Clone, Copy)]
+    struct Api(&'static [Option<u64>]);
+
+    /// API nodes in this process.
+    struct Apis(Vec<Api>);
+
+    /// A stream that says what it has to say when its time comes, and grants what it is asked for.
+    struct Stream {
+        left: std::vec::IntoIter<(Option<Duration>, ToNode)>,
+        due: Option<Instant>,
+        granted: Option<ToNode>,
+    }
+
+    impl Dial for Apis {
+        type Link = Stream;
+
+        fn count(&self) -> usize {
+            self.0.len()
+        }
+
+        fn name(&self, api: usize) -> String {
+            api.to_string()
+        }
+
+        async fn dial(&self, api: usize) -> Result<Stream, LinkError> {
+            let Api(pauses) = self.0[api];
+            let start = Welcome { log: Uuid::nil(), epoch: Uuid::nil(), start: Start::Snapshot, bus: None };
+            let mut says = vec![(Some(Duration::ZERO), ToNode::Welcome(start))];
+            for (index, pause) in pauses.iter().enumerate() {
+                let complete = (index + 1 == pauses.len()).then_some(7);
+                says.push((
+                    pause.map(Duration::from_secs),
+                    ToNode::Snapshot { entries: Vec::new(), complete },
+                ));
+            }
+            Ok(Stream { left: says.into_iter(), due: None, granted: None })
+        }
+    }
+
+    impl Link for Stream {
+        async fn send(&mut self, frame: Frame) -> Result<(), LinkError> {
+            let Frame::Text(text) = frame else { return Ok(()) };
+            if let FromNode::Renew { t0, .. } = serde_json::from_str(&text).unwrap() {
+                self.granted = Some(ToNode::Grant(Grant { t0, epoch: Uuid::nil(), from: 7, tail: 7 }));
+            }
+            Ok(())
+        }
+
+        async fn receive(&mut self) -> Result<Frame, LinkError> {
+            let message = if let Some(grant) = self.granted.take() {
+                grant
+            } else if let Some((Some(pause), message)) = self.left.as_slice().first().cloned() {
+                let due = *self.due.get_or_insert_with(|| Instant::now() + pause);
+                tokio::time::sleep_until(due).await;
+                self.due = None;
+                self.left.next();
+                message
+            } else {
+                std::future::pending().await
+            };
+            Ok(Frame::Text(serde_json::to_string(&message).unwrap()))
+        }
+    }
+
+    /// Follows these API nodes until the table is whole, and tells how long that took.
+    async fn whole_after(apis: Vec<Api>) -> Duration {
+        let validator = Arc::new(Validator::new(Arc::new(built_in())));
+        let identity = Identity { node: Uuid::nil(), incarnation: Uuid::nil(), program: String::new() };
+        let (table, lease) = (Arc::clone(&validator), Arc::new(Lease::new()));
+        let follower = Follower::new(identity, table, lease, None, Box::new(Unobserved));
+        let stop = watch::Sender::new(false);
+        let follower = Arc::new(Mutex::new(follower));
+        let client = ControlClient::new(Apis(apis), follower, Arc::new(SystemClock), stop.subscribe());
+        let began = Instant::now();
+        let following = tokio::spawn(client.run());
+        validator.watch().wait_for(|position| *position == 7).await.unwrap();
+        let took = began.elapsed();
+        stop.send_replace(true);
+        following.await.unwrap();
+        took
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_snapshot_that_stands_still_is_fetched_elsewhere_within_seconds() {
+        let stands_still = Api(&[Some(0), None, None]);
+        let well = Api(&[Some(1), Some(1)]);
+        let took = whole_after(vec![stands_still, well]).await;
+        assert!(took < Duration::from_secs(8), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_snapshot_that_goes_on_may_take_as_long_as_it_takes() {
+        let slow = Api(&[Some(4); 30]);
+        let took = whole_after(vec![slow, Api(&[None])]).await;
+        assert_eq!(took.as_secs(), 120, "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_all_are_slow_one_is_waited_for() {
+        let slow = Api(&[Some(15), Some(15)]);
+        let took = whole_after(vec![slow, slow]).await;
+        // Five seconds and ten for those that were given up, and thirty for the one that was not.
+        assert!((45..60).contains(&took.as_secs()), "{took:?}");
     }
 }

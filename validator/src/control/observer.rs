@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-/// Hears of everything after it is applied. Must not block for long: it is called on the way of revocations.
+/// Hears of everything after it is applied. Must wait for nothing, the disk included: it is called on the way of revocations.
 pub trait Observer: Send + std::fmt::Debug {
     /// Everything so far is forgotten, and a snapshot of this log comes.
     fn loading(&mut self, log: Uuid);

@@ -18,8 +18,9 @@ impl Node {
     /// recorded, with the method and the address of the question.
     ///
     /// From memory while the node has the right to; otherwise an API node is asked for this one credential, which takes a
-    /// second at most. Where nobody can tell, and where the node does not serve the dialect, it is `UNAVAILABLE`: no refusal
-    /// of the credential, and no leave to do anything either.
+    /// second at most. Where nobody can tell, and where the node does not serve the dialect, named or told by a prefix that
+    /// [`Dialects::only`](nexus_domain::dialect::Dialects::only) left out, it is `UNAVAILABLE`: no refusal of the credential, and
+    /// no leave to do anything either.
     pub async fn check(
         &self,
         dialect: Option<&str>,

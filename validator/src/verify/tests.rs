@@ -106,7 +106,7 @@ fn headers_are_read_as_the_dialect_says() {
     assert_eq!(ask(&[("authorization", &text)]), Code::Malformed);
     assert_eq!(ask(&[]), Code::Malformed);
     let unknown = validator.dialect("nope").unwrap_err();
-    assert_eq!(unknown.to_string(), "no dialect is named `nope`");
+    assert_eq!(unknown.to_string(), "no dialect that is served here is named `nope`");
 }
 
 #[test]
@@ -362,6 +362,83 @@ proptest! {
             prop_assert_eq!(ask(&validator, &secret("nx_test_", 9)), Code::Unknown);
         }
     }
+}
+
+#[test]
+fn what_another_node_serves_is_not_refused_here() {
+    let all = dialects();
+    let validator = Validator::new(Arc::new(all.only(|dialect| dialect.name == "nexus")));
+    let strange = secret("npy_live_", 1);
+    assert_eq!(ask(&Validator::new(Arc::clone(&all)), &strange), Code::Unknown);
+    for credential in [strange.clone(), format!("npc_1:{strange}")] {
+        let question = Question::default();
+        let decision = validator.verify_credential(&sight(), None, &credential, &question, NOW).unwrap();
+        assert_eq!((decision.code(), decision.dialect.is_none()), (Code::Unavailable, true), "{credential}");
+        assert!(decision.outcome.unwrap_err().detail.contains("`nexpay`"));
+    }
+    assert_eq!(ask(&validator, "nobody_1"), Code::Malformed, "which is nobody's anywhere");
+    assert_eq!(ask(&validator, &secret("nx_live_", 1)), Code::Unknown);
+    let named = validator.verify_credential(&sight(), Some("nexpay"), &strange, &Question::default(), NOW);
+    assert_eq!(named.unwrap_err().to_string(), "no dialect that is served here is named `nexpay`");
+}
+
+#[test]
+fn a_longer_prefix_of_another_node_is_not_mistaken_for_a_shorter_one() {
+    let text = |name: &str, prefix: &str| {
+        include_str!("../../../dialects/nexus.toml")
+            .replace("name = \"nexus\"", &format!("name = \"{name}\""))
+            .replace("nx_", prefix)
+    };
+    let parsed = [("short", "nx_"), ("long", "nx_live_of_")]
+        .map(|(name, prefix)| Dialect::parse("d.toml", &text(name, prefix)).unwrap());
+    let all = Dialects::new(parsed).unwrap();
+    let validator = Validator::new(Arc::new(all.only(|dialect| dialect.name == "short")));
+    let strange = secret("nx_live_of_live_", 1);
+    assert_eq!(ask(&validator, &strange), Code::Unavailable);
+    assert!(validator.dialects().of_secret(&strange).is_none());
+    assert_eq!(ask(&validator, &secret("nx_live_", 1)), Code::Unknown);
+}
+
+#[test]
+fn a_permit_that_is_older_than_the_emptying_of_the_table_refuses_nobody() {
+    let validator = validator();
+    let (one, two) = (secret("nx_live_", 1), secret("nx_live_", 2));
+    let entries = || [tenant(1, "nexus", false), key(7, 1, current(&one))];
+    validator.apply(entries(), 2);
+    assert_eq!(ask(&validator, &one), Code::Valid);
+    validator.clear();
+    assert_eq!(ask(&validator, &one), Code::Unavailable);
+    validator.apply(entries(), 0);
+    assert_eq!([ask(&validator, &one), ask(&validator, &two)], [Code::Unavailable; 2], "it is not whole");
+    let fetched = Sight::Fetched(validator.fetched(entries()));
+    let asked = validator.verify_credential(&fetched, None, &one, &Question::default(), NOW).unwrap();
+    assert_eq!(asked.code(), Code::Valid, "what was fetched for one request does not depend on it");
+    validator.clear();
+    validator.apply(entries(), 0);
+    validator.apply([], 3);
+    assert_eq!([ask(&validator, &one), ask(&validator, &two)], [Code::Valid, Code::Unknown]);
+}
+
+#[test]
+fn a_key_that_every_snapshot_has_is_never_unknown() {
+    let validator = validator();
+    let text = secret("nx_live_", 1);
+    let entries = || [tenant(1, "nexus", false), key(7, 1, current(&text))];
+    validator.apply(entries(), 1);
+    std::thread::scope(|threads| {
+        let loading = threads.spawn(|| {
+            for position in 2..2_000 {
+                validator.clear();
+                validator.apply(entries(), 0);
+                validator.apply([], position);
+            }
+        });
+        while !loading.is_finished() {
+            let code = ask(&validator, &text);
+            assert!(matches!(code, Code::Valid | Code::Unavailable), "{code}");
+        }
+    });
+    assert_eq!(ask(&validator, &text), Code::Valid);
 }
 
 #[test]

@@ -20,8 +20,10 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How often the connection is looked at while nothing comes.
 const LOOK: Duration = Duration::from_secs(1);
-/// Most messages that the broker sends ahead. Without a limit the client would keep all that comes, however much it is.
-const AHEAD: u16 = 8;
+/// Most messages that the broker sends ahead of those that are acknowledged. Without a limit the client would keep all that
+/// comes, however much it is. No more go to the listener in the time that a message and its acknowledgement take: 8 would be 160 a
+/// second over 50 ms, so that a distant listener fell behind under load. 64 of the largest messages take 64 MiB.
+pub(in crate::bus) const AHEAD: u16 = 64;
 /// Most messages, and bytes of them, that wait on the broker for a listener that stands still. The oldest go first.
 const MOST_WAITING: i32 = 10_000;
 const MOST_BYTES_WAITING: i32 = 32 << 20;
