@@ -33,6 +33,8 @@ const LAPSE_TICK: Duration = Duration::from_millis(10);
 
 /// Snapshots that are read at once: each holds a connection to the store.
 const SNAPSHOTS_AT_ONCE: usize = 3;
+/// Batches of nodes' usage that are worked on at once: each takes memory, 200 MB at the worst.
+const BATCHES_AT_ONCE: usize = 4;
 
 /// A node's question under way.
 #[derive(Debug)]
@@ -85,6 +87,7 @@ pub struct Plane {
     /// The other API nodes that may grant nothing any more, and since when that is known.
     suspended: Mutex<HashMap<Uuid, Duration>>,
     snapshots: Semaphore,
+    batches: Semaphore,
     closing: watch::Sender<bool>,
 }
 
@@ -116,6 +119,7 @@ impl Plane {
             head: AtomicU64::new(0),
             suspended: Mutex::default(),
             snapshots: Semaphore::new(SNAPSHOTS_AT_ONCE),
+            batches: Semaphore::new(BATCHES_AT_ONCE),
             closing: watch::Sender::new(false),
         }
     }
@@ -163,6 +167,11 @@ impl Plane {
     pub(super) async fn snapshot_turn(&self) -> Option<SemaphorePermit<'_>> {
         // Never closed, and a snapshot without leave is only slower for others.
         self.snapshots.acquire().await.ok()
+    }
+
+    /// Waits for leave to work on a batch of usage.
+    pub(super) async fn usage_turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.batches.acquire().await.ok()
     }
 
     pub(super) fn clock(&self) -> &SharedClock {

@@ -2,6 +2,7 @@
 //! `nexus_validator::control::message`.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, get, rt, web};
@@ -49,7 +50,7 @@ pub(crate) async fn stream(
         plane: Arc::clone(&app.plane),
         log: Arc::clone(&app.log),
         peer: Socket { session, messages },
-        desk: Counter { app, node },
+        desk: Counter { app, node, told_of_refusals: AtomicBool::new(false) },
     };
     rt::spawn(connection.serve());
     Ok(response)
@@ -110,6 +111,8 @@ fn parcel(mut bytes: Bytes) -> Incoming {
 struct Counter {
     app: web::Data<App>,
     node: NodeCaller,
+    /// Once for each stream: a node that was broken into must not fill the log.
+    told_of_refusals: AtomicBool,
 }
 
 impl Desk for Counter {
@@ -160,6 +163,20 @@ impl Desk for Counter {
                 .dialect_of_tenant(tenant)
                 .is_some_and(|dialect| self.node.sees_dialect(&self.app.verifier, &dialect.name))
         };
-        usage::take(&self.app.gate, parcel, sees).await
+        let App { gate, projections, .. } = &**self.app;
+        let node = parcel.node;
+        let _turn = self.app.plane.usage_turn().await;
+        let refused = usage::Intake { gate, projections, validator }.take(parcel, sees).await?;
+        if refused > 0 {
+            metrics::counter!("nexus_usage_refused_total").increment(refused.try_into().unwrap_or(u64::MAX));
+            if !self.told_of_refusals.swap(true, Ordering::Relaxed) {
+                let credential = self.node.key_id();
+                tracing::warn!(
+                    %node, %credential, refused,
+                    "a node reports uses of keys that there are not or that it may not know of, or too many at once; they are not recorded"
+                );
+            }
+        }
+        Ok(())
     }
 }
