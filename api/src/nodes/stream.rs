@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, get, rt, web};
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, Session};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use nexus_domain::credential::Digest;
 use nexus_domain::validity::DialectEntry;
 use nexus_validator::control::message::{BudgetAsk, BusKeys, FromNode, LONGEST_FRAME, TenantShares};
@@ -141,7 +143,7 @@ impl Desk for Counter {
         Ok(entries)
     }
 
-    async fn divide(&self, holder: HolderId, asks: Vec<BudgetAsk>) -> Vec<TenantShares> {
+    fn divide(&self, holder: HolderId, asks: Vec<BudgetAsk>) -> BoxFuture<'static, Vec<TenantShares>> {
         let (verifier, node) = (&self.app.verifier, &self.node);
         let asks = asks.into_iter().filter_map(|mut asked| {
             let dialect = verifier.validator.dialect_of_tenant(asked.tenant_id)?;
@@ -153,7 +155,8 @@ impl Desk for Counter {
             (real && node.sees_dialect(verifier, &dialect.name)).then_some(asked)
         });
         let asks = asks.collect();
-        budgets::divide(&self.app.rate_budgets, holder, asks).await
+        let ledgers = self.app.rate_budgets.clone();
+        async move { budgets::divide(&ledgers, holder, asks).await }.boxed()
     }
 
     async fn take_usage(&self, parcel: Parcel) -> Result<(), String> {
