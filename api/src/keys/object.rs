@@ -138,7 +138,8 @@ pub struct RevokedKey {
 pub struct Receipt {
     /// The position of the log that the nodes have applied.
     pub position: u64,
-    /// Validating nodes that could have accepted the key when it was revoked, API nodes among them.
+    /// Validating nodes that could have accepted the key when it was revoked, API nodes among them. One that had gone to another
+    /// API node less than three seconds before has a right to answer from each, and counts twice.
     pub nodes: u32,
     /// Those that confirmed that they refuse it.
     pub confirmed: u32,

@@ -19,6 +19,7 @@ use super::deltas::Served;
 use super::holders::HolderId;
 use super::ports::StoreError;
 use super::roster::Badge;
+use super::streams::Place;
 use super::{Certified, budgets, usage};
 use crate::app::App;
 use crate::principal::NodeCaller;
@@ -30,7 +31,7 @@ use crate::problem::{self, Problem};
 #[utoipa::path(
     operation_id = "follow_as_node",
     tag = "nodes",
-    responses((status = 101, description = "The stream begins"), (status = 400, body = problem::Document), (status = 401, body = problem::Document), (status = 403, body = problem::Document)),
+    responses((status = 101, description = "The stream begins"), (status = 400, body = problem::Document), (status = 401, body = problem::Document), (status = 403, body = problem::Document), (status = 503, body = problem::Document)),
 )]
 #[get("/v1/nodes/stream")]
 pub(crate) async fn stream(
@@ -44,6 +45,11 @@ pub(crate) async fn stream(
             "validating nodes must show a certificate here: set `control.certificate` and `control.key`";
         return Err(Problem::new(&problem::FORBIDDEN, detail));
     }
+    let place = app.streams.enter(node.key_id()).map_err(|full| {
+        metrics::counter!("nexus_node_streams_refused_total").increment(1);
+        tracing::info!(credential = %node.key_id(), "a node is refused a stream: {full}");
+        Problem::new(&problem::TOO_MANY_STREAMS, full.to_string())
+    })?;
     let (response, session, messages) = actix_ws::handle(&request, body)
         .map_err(|error| Problem::new(&problem::INVALID_REQUEST, format!("no WebSocket: {error}")))?;
     let messages =
@@ -52,7 +58,7 @@ pub(crate) async fn stream(
         plane: Arc::clone(&app.plane),
         log: Arc::clone(&app.log),
         peer: Socket { session, messages },
-        desk: Counter { app, node, told_of_refusals: AtomicBool::new(false) },
+        desk: Counter { app, node, told_of_refusals: AtomicBool::new(false), _place: place },
     };
     rt::spawn(connection.serve());
     Ok(response)
@@ -115,6 +121,7 @@ struct Counter {
     node: NodeCaller,
     /// Once for each stream: a node that was broken into must not fill the log.
     told_of_refusals: AtomicBool,
+    _place: Place,
 }
 
 impl Desk for Counter {

@@ -88,7 +88,7 @@ impl Intake<'_> {
         let mut unknown: Vec<KeyId> = said.into_keys().collect();
         self.look_up(&unknown, &mut owners).await?;
         unknown.retain(|key| {
-            !owners.get(key).is_some_and(|tenant| self.validator.dialect_of_tenant(*tenant).is_some())
+            owners.get(key).is_none_or(|tenant| self.validator.dialect_of_tenant(*tenant).is_none())
         });
         if !unknown.is_empty() {
             let head = self.gate.journal().head().await.map_err(|error| error.to_string())?;
