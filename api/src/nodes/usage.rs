@@ -66,6 +66,13 @@ impl Intake<'_> {
         let received = tokio::task::spawn_blocking(move || Batch::received(node, number, segment.into()));
         let batch = received.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
         let owners = self.owners(&batch).await?;
+        // Another API node, or this one after its next start, may have it: nothing is refused that is only not known yet.
+        let unserved = |key: KeyId, tenant: TenantId| {
+            owners.get(&key) == Some(&tenant) && self.validator.dialect_of_tenant(tenant).is_none()
+        };
+        if let Some((_, tenant, _)) = batch.owners().find(|(key, tenant, _)| unserved(*key, *tenant)) {
+            return Err(format!("this API node does not serve the dialect of tenant {tenant}"));
+        }
         let admitted = |key: KeyId, tenant: TenantId| owners.get(&key) == Some(&tenant) && sees(tenant);
         let admitted: HashSet<(KeyId, TenantId)> = batch
             .owners()
