@@ -15,6 +15,7 @@ use nexus_validator::bus::seal::Sealer;
 
 use crate::nodes::plane::Plane;
 use crate::nodes::ports::Log;
+use crate::nodes::streams::Streams;
 use crate::problem::Problem;
 use crate::request::trace;
 use crate::verification::{Behind, Front, Verifier, forward_auth};
@@ -43,6 +44,8 @@ pub struct App {
     pub registry: Registry,
     /// The keys of the second road to nodes, where there is a message broker.
     pub bus: Option<Arc<Sealer>>,
+    /// The streams that nodes have.
+    pub streams: Arc<Streams>,
     /// What nodes get of the log.
     pub log: Arc<dyn Log>,
     /// Who holds which share of a rate limit.

@@ -82,6 +82,7 @@ kinds! {
     IDEMPOTENCY_MISMATCH = 422 "idempotency_mismatch" "The idempotency key was used for another request" "Use a new idempotency key for a new request.";
     IDEMPOTENCY_UNREADABLE = 409 "idempotency_unreadable" "The first answer cannot be read any more" "The idempotency key was used with another version of the server. Nothing happened again: look whether what you ask for has happened, and send it with a new key only where it has not.";
     INTERNAL = 500 "internal" "Something went wrong here" "The log has more under the request id.";
+    TOO_MANY_STREAMS = 503 "too_many_streams" "Validating nodes have as many streams here as they may" "A node has three: let each follow one API node, give groups of nodes credentials of their own, or raise the setting that `detail` names.";
     UNAVAILABLE = 503 "unavailable" "The store is not available" "Nothing is lost. Send the request again in a moment; with an idempotency key it cannot happen twice.";
 }
 

@@ -12,7 +12,8 @@ use crate::nodes::settle::Settled;
 pub struct Receipt {
     /// The position of the log that the nodes have applied.
     pub position: u64,
-    /// Validating nodes that could have answered without the change when it was made, API nodes among them.
+    /// Validating nodes that could have answered without the change when it was made, API nodes among them. One that had gone to
+    /// another API node less than three seconds before has a right to answer from each, and counts twice.
     pub nodes: u32,
     /// Those that confirmed that they answer by it.
     pub confirmed: u32,

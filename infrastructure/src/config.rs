@@ -90,6 +90,8 @@ pub struct NexusConfig {
     pub dialects: DialectsConfig,
     /// `[node]`: the validating node that an API node holds within.
     pub node: NodeConfig,
+    /// `[nodes]`
+    pub nodes: NodesConfig,
     /// `[usage]`
     pub usage: UsageConfig,
     /// `[log]`
@@ -178,6 +180,15 @@ pub struct DialectsConfig {
 pub struct NodeConfig {
     /// The folder of the usage journal and the node's id, of one process alone.
     pub data: PathBuf,
+}
+
+/// `[nodes]`: what validating nodes may take of an API node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodesConfig {
+    /// The most streams of all of them together.
+    pub max_streams: u32,
+    /// The most streams of those with one credential.
+    pub max_streams_per_credential: u32,
 }
 
 /// `[control]`: how a validating node reaches the API nodes.

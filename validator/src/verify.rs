@@ -201,10 +201,13 @@ impl Validator {
         });
     }
 
-    /// Takes in a part of what there is, without a position: what belongs together is visible with the next [`Validator::apply`].
-    pub fn load(&self, entries: impl IntoIterator<Item = Entry>) {
-        let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
-        intake.gather(entries, &self.table);
+    /// Takes in a piece of a snapshot. With the last one comes the position that the whole is exact for; until then some of it
+    /// may not be visible.
+    pub fn load(&self, entries: impl IntoIterator<Item = Entry>, complete: Option<u64>) {
+        self.intake.lock().unwrap_or_else(PoisonError::into_inner).gather(entries, &self.table);
+        if let Some(position) = complete {
+            self.apply([], position);
+        }
     }
 
     /// Forgets everything, for a table that is to be filled anew. No lease may hold: see [`crate::lease::Lease::end`]. Requests

@@ -28,7 +28,8 @@ pub enum Effect {
 /// Who confirmed a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Confirmation {
-    /// Validating nodes that could have answered when it was committed; API nodes are validating nodes as well.
+    /// Validating nodes that could have answered when it was committed; API nodes are validating nodes as well. By the rights
+    /// that were given: a node that has just gone to another API node has one from each.
     pub nodes: u32,
     /// Those that said that they show it.
     pub confirmed: u32,

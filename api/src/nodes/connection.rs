@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::Bytes;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use nexus_domain::credential::Digest;
 use nexus_domain::validity::DialectEntry;
 use nexus_validator::control::message::{
@@ -27,10 +29,17 @@ use super::roster::{Badge, Present};
 const SPEAKS_WITHIN: Duration = Duration::from_secs(15);
 /// How long a node may take to read what it is sent.
 const READS_WITHIN: Duration = Duration::from_secs(30);
+/// How long the word may take that ends a stream, and with it this process when it stops.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
+/// How slowly a node may read everything that there is, in bytes a second, besides [`READS_WITHIN`] once. Few are sent it at a
+/// time, so that those who read more slowly would keep all others from it.
+const SLOWEST_READER: u64 = 1 << 20;
 /// How often the credential of a node is looked at that asks for no right to answer.
 const LOOKED_AT_EVERY: Duration = Duration::from_millis(250);
 /// How long shares of rate limits may take to be worked out.
 const DIVIDES_WITHIN: Duration = Duration::from_millis(250);
+/// Messages that ask for shares and wait for them, at most. What is asked beyond is not heard, and asked again by the node.
+const MOST_DIVISIONS: usize = 16;
 /// As much as is said of why a stream ends, in bytes.
 const LONGEST_DETAIL: usize = 512;
 /// As much as is kept of what a node calls its program, in bytes.
@@ -96,7 +105,7 @@ pub trait Desk {
     /// A credential as of now.
     fn credential(&self, digest: Digest) -> impl Future<Output = Result<Vec<DialectEntry>, StoreError>>;
     /// Divides rate limits: the shares of a node, where it may have any just now.
-    fn divide(&self, holder: HolderId, asks: Vec<BudgetAsk>) -> impl Future<Output = Vec<TenantShares>>;
+    fn divide(&self, holder: HolderId, asks: Vec<BudgetAsk>) -> BoxFuture<'static, Vec<TenantShares>>;
     /// Takes a batch of usage into the log. Errors are for people.
     fn take_usage(&self, parcel: Parcel) -> impl Future<Output = Result<(), String>>;
 }
@@ -147,6 +156,8 @@ struct Following {
     place: u64,
     /// Rights that wait until the log has been read as far as they need.
     granted: VecDeque<Granted>,
+    /// Shares that are being worked out, in the order in which they were asked for.
+    divisions: VecDeque<BoxFuture<'static, Vec<TenantShares>>>,
     answers: (mpsc::UnboundedSender<Granted>, mpsc::UnboundedReceiver<Granted>),
     present: Present,
     /// When its credential was last looked at.
@@ -156,11 +167,22 @@ struct Following {
 impl<P: Peer, D: Desk> Connection<P, D> {
     /// Serves the stream to its end.
     pub async fn serve(mut self) {
-        let End::Refused(refusal, mut detail) = self.run().await else { return };
+        let mut closing = self.plane.closing();
+        // Whatever is being said or done: a node that has its answer by another API node loses nothing, and a batch of usage
+        // comes again.
+        let end = tokio::select! {
+            biased;
+            end = self.run() => end,
+            _ = closing.wait_for(|closing| *closing) => {
+                End::Refused(Refusal::Unavailable, "this API node stops".to_owned())
+            }
+        };
+        let End::Refused(refusal, mut detail) = end else { return };
         // It may repeat what a node said.
         detail.truncate(detail.floor_char_boundary(LONGEST_DETAIL));
         tracing::info!(?refusal, detail, "a node's stream is ended");
-        let _gone = self.say(&ToNode::Refused { refusal, detail }).await;
+        let _gone =
+            tokio::time::timeout(GOODBYE_WITHIN, self.say(&ToNode::Refused { refusal, detail })).await;
     }
 
     async fn run(&mut self) -> End {
@@ -230,7 +252,6 @@ impl<P: Peer, D: Desk> Connection<P, D> {
         hello.dialects.sort();
         hello.dialects.dedup();
         hello.program.truncate(hello.program.floor_char_boundary(LONGEST_PROGRAM));
-        let mut closing = self.plane.closing();
         let mut epochs = self.plane.epoch();
         let epoch = *epochs.borrow_and_update();
         let served = Arc::new(Served::new(hello.dialects.iter().cloned()));
@@ -259,6 +280,7 @@ impl<P: Peer, D: Desk> Connection<P, D> {
             dialects: hello.dialects,
             place,
             granted: VecDeque::new(),
+            divisions: VecDeque::new(),
             answers: mpsc::unbounded_channel(),
             present,
             looked_at: now,
@@ -282,12 +304,9 @@ impl<P: Peer, D: Desk> Connection<P, D> {
                 Ok(()) = read.changed(), if !following.granted.is_empty() => {
                     self.send_missed(&mut following).await?;
                 }
+                shares = divided(&mut following.divisions) => self.say(&ToNode::Shares { shares }).await?,
                 Ok(()) = changed(&mut epochs, epoch) => {
                     let detail = "this API node registered anew".to_owned();
-                    return Err(End::Refused(Refusal::Unavailable, detail));
-                }
-                _ = closing.wait_for(|closing| *closing) => {
-                    let detail = "this API node stops".to_owned();
                     return Err(End::Refused(Refusal::Unavailable, detail));
                 }
                 () = tokio::time::sleep(silence) => return Err(End::Gone),
@@ -349,10 +368,12 @@ impl<P: Peer, D: Desk> Connection<P, D> {
             }
             Incoming::Message(FromNode::Budgets { asks }) if asks.len() <= MOST_ASKS => {
                 self.not_refused(following)?;
-                // Others hold the ledgers as well, and this stream has more urgent things to say.
-                let divided =
-                    tokio::time::timeout(DIVIDES_WITHIN, self.desk.divide(following.id, asks)).await;
-                self.say(&ToNode::Shares { shares: divided.unwrap_or_default() }).await
+                // Aside: others hold the ledgers as well, and this stream has more urgent things to say.
+                if following.divisions.len() < MOST_DIVISIONS {
+                    let shares = tokio::time::timeout(DIVIDES_WITHIN, self.desk.divide(following.id, asks));
+                    following.divisions.push_back(shares.map(Result::unwrap_or_default).boxed());
+                }
+                Ok(())
             }
             Incoming::Message(FromNode::Bye) => {
                 self.plane.leave(following.id);
@@ -393,7 +414,10 @@ impl<P: Peer, D: Desk> Connection<P, D> {
     /// Sends what the log holds up to where the list begins, and tells how far that is.
     async fn catch_up(&mut self, served: &Served, mut place: u64, oldest: u64) -> Result<u64, End> {
         while place < oldest {
-            let read = self.log.read(place).await?;
+            let read = {
+                let _turn = self.plane.stretch_turn().await;
+                self.log.read(place).await?
+            };
             let entries = read.changed.map(|(_, entries)| entries).unwrap_or_default();
             let entries =
                 entries.into_iter().filter(|held| served.has(&held.dialect)).map(|held| held.entry).collect();
@@ -408,13 +432,28 @@ impl<P: Peer, D: Desk> Connection<P, D> {
         let _turn = plane.snapshot_turn().await;
         let mut snapshot = self.log.snapshot().await?;
         let position = snapshot.position();
+        let mut pace = Pace::default();
         while let Some(entries) = snapshot.next().await? {
             let entries =
                 entries.into_iter().filter(|held| served.has(&held.dialect)).map(|held| held.entry).collect();
-            self.say(&ToNode::Snapshot { entries, complete: None }).await?;
+            let piece = serde_json::to_vec(&ToNode::Snapshot { entries, complete: None })?;
+            self.write_at_pace(Bytes::from(piece), &mut pace).await?;
         }
         self.say(&ToNode::Snapshot { entries: Vec::new(), complete: Some(position) }).await?;
         Ok(position)
+    }
+
+    /// Writes a piece of many. The time in which the node does not read counts, over all pieces.
+    async fn write_at_pace(&mut self, text: Bytes, pace: &mut Pace) -> Result<(), End> {
+        let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+        let began = self.plane.clock().monotonic();
+        let Ok(sent) = tokio::time::timeout(pace.left(), self.peer.send(text)).await else {
+            let detail =
+                "the node reads less than 1 MiB a second of the snapshot; others wait for their turn";
+            return Err(End::Refused(Refusal::Unavailable, detail.to_owned()));
+        };
+        pace.written(length, self.plane.clock().monotonic().saturating_sub(began));
+        Ok(sent?)
     }
 
     async fn say(&mut self, message: &impl Serialize) -> Result<(), End> {
@@ -432,4 +471,77 @@ impl<P: Peer, D: Desk> Connection<P, D> {
 /// Returns when the registration is another one.
 async fn changed(epochs: &mut watch::Receiver<Uuid>, epoch: Uuid) -> Result<(), watch::error::RecvError> {
     epochs.wait_for(|now| *now != epoch).await.map(|_| ())
+}
+
+/// The shares that were asked for first, once they are worked out. Dropping the future loses none.
+async fn divided(divisions: &mut VecDeque<BoxFuture<'static, Vec<TenantShares>>>) -> Vec<TenantShares> {
+    let Some(first) = divisions.front_mut() else { return std::future::pending().await };
+    let shares = first.await;
+    divisions.pop_front();
+    shares
+}
+
+/// How fast a node reads what comes in many pieces.
+#[derive(Debug, Default)]
+struct Pace {
+    /// Bytes that were written.
+    written: u64,
+    /// How long they waited for the node.
+    waited: Duration,
+}
+
+impl Pace {
+    fn written(&mut self, bytes: u64, waited: Duration) {
+        self.written = self.written.saturating_add(bytes);
+        self.waited = self.waited.saturating_add(waited);
+    }
+
+    /// How long the next piece may wait.
+    fn left(&self) -> Duration {
+        let allowed = READS_WITHIN + Duration::from_secs(self.written / SLOWEST_READER);
+        allowed.saturating_sub(self.waited)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::channel::oneshot;
+    use nexus_domain::ids::TenantId;
+    use nexus_domain::rate_limit::Shares;
+
+    use super::*;
+
+    #[test]
+    fn a_reader_that_keeps_pace_may_take_as_long_as_it_needs_and_another_may_not() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.left(), READS_WITHIN);
+        for _ in 0..1_000 {
+            pace.written(2 * SLOWEST_READER, Duration::from_secs(2));
+        }
+        assert_eq!(pace.left(), READS_WITHIN);
+        // A piece just within the time of a single message, again and again.
+        let mut pieces = 0;
+        while pace.left() > Duration::ZERO {
+            pace.written(SLOWEST_READER, READS_WITHIN);
+            pieces += 1;
+        }
+        assert_eq!(pieces, 2);
+    }
+
+    #[test]
+    fn shares_come_in_the_order_in_which_they_were_asked_for_and_none_is_lost() {
+        let tenant = |number| TenantId::new(Uuid::from_u128(number));
+        let none = Shares { number: 0, lease_ms: 0, contended: false, windows: Vec::new() };
+        let shares = |number| vec![TenantShares { tenant_id: tenant(number), shares: none.clone() }];
+        let mut divisions = VecDeque::new();
+        assert_eq!(divided(&mut divisions).now_or_never(), None);
+        let (first, worked_out) = oneshot::channel();
+        divisions.push_back(worked_out.map(Result::unwrap).boxed());
+        divisions.push_back(std::future::ready(shares(2)).boxed());
+        assert_eq!(divided(&mut divisions).now_or_never(), None, "the first one is not worked out yet");
+        first.send(shares(1)).unwrap();
+        assert_eq!(divided(&mut divisions).now_or_never(), Some(shares(1)));
+        assert_eq!(divided(&mut divisions).now_or_never(), Some(shares(2)));
+        assert_eq!(divided(&mut divisions).now_or_never(), None);
+    }
 }

@@ -18,6 +18,7 @@ pub mod roster;
 pub mod settle;
 pub mod status;
 mod stream;
+pub mod streams;
 pub mod usage;
 mod warden;
 

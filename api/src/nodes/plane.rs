@@ -36,6 +36,10 @@ const LAPSE_TICK: Duration = Duration::from_millis(10);
 
 /// Snapshots that are read at once: each holds a connection to the store.
 const SNAPSHOTS_AT_ONCE: usize = 3;
+/// Batches of nodes' usage that are worked on at once: each takes memory, 200 MB at the worst.
+const BATCHES_AT_ONCE: usize = 4;
+/// Stretches of the log that are read at once for nodes that are far behind. Each loads up to a thousand keys.
+const STRETCHES_AT_ONCE: usize = 2;
 
 /// A node's question under way.
 #[derive(Debug)]
@@ -88,6 +92,8 @@ pub struct Plane {
     /// The other API nodes that may grant nothing any more, and since when that is known.
     suspended: Mutex<HashMap<Uuid, Duration>>,
     snapshots: Semaphore,
+    batches: Semaphore,
+    stretches: Semaphore,
     closing: watch::Sender<bool>,
 }
 
@@ -119,6 +125,8 @@ impl Plane {
             head: AtomicU64::new(0),
             suspended: Mutex::default(),
             snapshots: Semaphore::new(SNAPSHOTS_AT_ONCE),
+            batches: Semaphore::new(BATCHES_AT_ONCE),
+            stretches: Semaphore::new(STRETCHES_AT_ONCE),
             closing: watch::Sender::new(false),
         }
     }
@@ -166,6 +174,16 @@ impl Plane {
     pub(super) async fn snapshot_turn(&self) -> Option<SemaphorePermit<'_>> {
         // Never closed, and a snapshot without leave is only slower for others.
         self.snapshots.acquire().await.ok()
+    }
+
+    /// Waits for leave to work on a batch of usage.
+    pub(super) async fn usage_turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.batches.acquire().await.ok()
+    }
+
+    /// Waits for leave to read a stretch of the log for one node alone.
+    pub(super) async fn stretch_turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.stretches.acquire().await.ok()
     }
 
     pub(super) fn clock(&self) -> &SharedClock {

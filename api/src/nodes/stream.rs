@@ -2,10 +2,13 @@
 //! `nexus_validator::control::message`.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, get, rt, web};
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, Session};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use nexus_domain::credential::Digest;
 use nexus_domain::validity::DialectEntry;
 use nexus_validator::control::message::{BudgetAsk, BusKeys, FromNode, LONGEST_FRAME, TenantShares};
@@ -16,6 +19,7 @@ use super::deltas::Served;
 use super::holders::HolderId;
 use super::ports::StoreError;
 use super::roster::Badge;
+use super::streams::Place;
 use super::{Certified, budgets, usage};
 use crate::app::App;
 use crate::principal::NodeCaller;
@@ -27,7 +31,7 @@ use crate::problem::{self, Problem};
 #[utoipa::path(
     operation_id = "follow_as_node",
     tag = "nodes",
-    responses((status = 101, description = "The stream begins"), (status = 400, body = problem::Document), (status = 401, body = problem::Document), (status = 403, body = problem::Document)),
+    responses((status = 101, description = "The stream begins"), (status = 400, body = problem::Document), (status = 401, body = problem::Document), (status = 403, body = problem::Document), (status = 503, body = problem::Document)),
 )]
 #[get("/v1/nodes/stream")]
 pub(crate) async fn stream(
@@ -41,6 +45,11 @@ pub(crate) async fn stream(
             "validating nodes must show a certificate here: set `control.certificate` and `control.key`";
         return Err(Problem::new(&problem::FORBIDDEN, detail));
     }
+    let place = app.streams.enter(node.key_id()).map_err(|full| {
+        metrics::counter!("nexus_node_streams_refused_total").increment(1);
+        tracing::info!(credential = %node.key_id(), "a node is refused a stream: {full}");
+        Problem::new(&problem::TOO_MANY_STREAMS, full.to_string())
+    })?;
     let (response, session, messages) = actix_ws::handle(&request, body)
         .map_err(|error| Problem::new(&problem::INVALID_REQUEST, format!("no WebSocket: {error}")))?;
     let messages =
@@ -49,7 +58,7 @@ pub(crate) async fn stream(
         plane: Arc::clone(&app.plane),
         log: Arc::clone(&app.log),
         peer: Socket { session, messages },
-        desk: Counter { app, node },
+        desk: Counter { app, node, told_of_refusals: AtomicBool::new(false), _place: place },
     };
     rt::spawn(connection.serve());
     Ok(response)
@@ -110,6 +119,9 @@ fn parcel(mut bytes: Bytes) -> Incoming {
 struct Counter {
     app: web::Data<App>,
     node: NodeCaller,
+    /// Once for each stream: a node that was broken into must not fill the log.
+    told_of_refusals: AtomicBool,
+    _place: Place,
 }
 
 impl Desk for Counter {
@@ -138,7 +150,7 @@ impl Desk for Counter {
         Ok(entries)
     }
 
-    async fn divide(&self, holder: HolderId, asks: Vec<BudgetAsk>) -> Vec<TenantShares> {
+    fn divide(&self, holder: HolderId, asks: Vec<BudgetAsk>) -> BoxFuture<'static, Vec<TenantShares>> {
         let (verifier, node) = (&self.app.verifier, &self.node);
         let asks = asks.into_iter().filter_map(|mut asked| {
             let dialect = verifier.validator.dialect_of_tenant(asked.tenant_id)?;
@@ -150,7 +162,8 @@ impl Desk for Counter {
             (real && node.sees_dialect(verifier, &dialect.name)).then_some(asked)
         });
         let asks = asks.collect();
-        budgets::divide(&self.app.rate_budgets, holder, asks).await
+        let ledgers = self.app.rate_budgets.clone();
+        async move { budgets::divide(&ledgers, holder, asks).await }.boxed()
     }
 
     async fn take_usage(&self, parcel: Parcel) -> Result<(), String> {
@@ -160,6 +173,20 @@ impl Desk for Counter {
                 .dialect_of_tenant(tenant)
                 .is_some_and(|dialect| self.node.sees_dialect(&self.app.verifier, &dialect.name))
         };
-        usage::take(&self.app.gate, parcel, sees).await
+        let App { gate, projections, .. } = &**self.app;
+        let node = parcel.node;
+        let _turn = self.app.plane.usage_turn().await;
+        let refused = usage::Intake { gate, projections, validator }.take(parcel, sees).await?;
+        if refused > 0 {
+            metrics::counter!("nexus_usage_refused_total").increment(refused.try_into().unwrap_or(u64::MAX));
+            if !self.told_of_refusals.swap(true, Ordering::Relaxed) {
+                let credential = self.node.key_id();
+                tracing::warn!(
+                    %node, %credential, refused,
+                    "a node reports uses of keys that there are not or that it may not know of, or too many at once; they are not recorded"
+                );
+            }
+        }
+        Ok(())
     }
 }

@@ -22,6 +22,7 @@ use nexus_api::nodes::plane::Plane;
 use nexus_api::nodes::ports::Log;
 use nexus_api::nodes::registry::{Presentation, StoredRegistry};
 use nexus_api::nodes::settle::visible;
+use nexus_api::nodes::streams::Streams;
 use nexus_api::nodes::usage::IntoLog;
 use nexus_api::verification::Verifier;
 use nexus_api::verification::hot::HotDurations;
@@ -204,6 +205,10 @@ impl Node {
             plane: Arc::clone(&plane),
             registry: Registry::new(foundation.database.clone()),
             bus,
+            streams: Arc::new(Streams::new(
+                config.nodes.max_streams,
+                config.nodes.max_streams_per_credential,
+            )),
             log,
             rate_budgets,
             nodes_are_certified: config.server.tls.as_ref().is_some_and(|tls| tls.node_ca.is_some()),
@@ -277,9 +282,9 @@ async fn load_snapshot(projections: &Projections, validator: &Validator) -> Resu
     let mut snapshot = projections.credential_lookup().snapshot().await?;
     let position = snapshot.position();
     while let Some(entries) = snapshot.next().await? {
-        validator.load(entries.into_iter().map(|held| held.entry));
+        validator.load(entries.into_iter().map(|held| held.entry), None);
     }
-    validator.apply([], position);
+    validator.load([], Some(position));
     Ok(())
 }
 

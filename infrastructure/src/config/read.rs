@@ -9,8 +9,8 @@ use super::address::network;
 use super::source::Source;
 use super::{
     BusConfig, ConfigError, ControlConfig, DatabaseConfig, DialectsConfig, LogConfig, LogFormat, NexusConfig,
-    NodeConfig, Secret, SecurityConfig, ServerConfig, ServiceUrl, TlsConfig, UsageConfig, UsageDetail,
-    ValidatorConfig,
+    NodeConfig, NodesConfig, Secret, SecurityConfig, ServerConfig, ServiceUrl, TlsConfig, UsageConfig,
+    UsageDetail, ValidatorConfig,
 };
 
 /// The keys of `nexus.toml`.
@@ -29,6 +29,8 @@ pub(super) const NEXUS_KEYS: &[&str] = &[
     "security.master_key_file",
     "dialects.path",
     "node.data",
+    "nodes.max_streams",
+    "nodes.max_streams_per_credential",
     "usage.detail",
     "usage.window",
     "log.format",
@@ -89,6 +91,12 @@ impl NexusConfig {
             },
             dialects: DialectsConfig { path: source.text("dialects.path").map(PathBuf::from) },
             node: NodeConfig { data: folder(source, "node.data", "nexus-data") },
+            nodes: NodesConfig {
+                max_streams: source.integer("nodes.max_streams", 1, 1_000_000).unwrap_or(10_000),
+                max_streams_per_credential: source
+                    .integer("nodes.max_streams_per_credential", 1, 1_000_000)
+                    .unwrap_or(1_000),
+            },
             usage: usage(source),
             log: log(source),
         }

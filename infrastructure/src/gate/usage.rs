@@ -41,6 +41,9 @@ impl Gate {
                 }),
             }
         }
+        if streams.is_empty() {
+            return Ok(());
+        }
         let append = Append {
             streams,
             idempotency: Some(Idempotency {

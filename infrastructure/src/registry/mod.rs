@@ -234,14 +234,6 @@ impl Registry {
         self.change(sql, &[key(id)], Weight::Durable).await
     }
 
-    /// Removes one's own registration durably, and answers whether it was there. Only once nothing that was granted under it
-    /// can still be held, and with no grant under way: no revocation waits for it from now on.
-    ///
-    /// Fails as any statement does; the registration may then be gone all the same.
-    pub async fn deregister(&self, id: Uuid) -> Result<bool, DatabaseError> {
-        self.change("DELETE FROM api_node WHERE id = $1", &[key(id)], Weight::Durable).await
-    }
-
     /// Runs an UPDATE or DELETE of one row and answers whether there was one.
     async fn change(&self, sql: &str, args: &[Value], weight: Weight) -> Result<bool, DatabaseError> {
         if self.database.is_postgres() {

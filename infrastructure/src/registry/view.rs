@@ -127,11 +127,6 @@ impl RegistryWatch {
             None => self.shared.read_patiently().await,
         }
     }
-
-    /// The view that was read last, at most about a second old while the store answers; nothing before the first.
-    pub fn latest(&self) -> Option<View> {
-        self.seen.borrow().view.clone()
-    }
 }
 
 /// Counts who waits, also when their future is dropped.

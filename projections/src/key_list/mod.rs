@@ -217,6 +217,20 @@ impl KeyList {
         Ok(names)
     }
 
+    /// Whose each of these keys is. Those that there are not are left out.
+    ///
+    /// # Errors
+    /// [`QueryError`]
+    pub async fn owners(&self, keys: &[KeyId]) -> Result<HashMap<KeyId, TenantId>, QueryError> {
+        let among = bulk::one_of(self.reader.database().is_postgres(), "key_id", 1);
+        let sql = |build| format!("SELECT key_id, tenant_id FROM key_list_{build} WHERE {among}");
+        let owner = |row: &Row| {
+            let (key, tenant) = (row.text(0)?.parse(), row.text(1)?.parse());
+            Ok((key.map_err(QueryError::row)?, tenant.map_err(QueryError::row)?))
+        };
+        self.reader.query(sql, &[bulk::list(keys)]).await?.iter().map(owner).collect()
+    }
+
     /// Keys whose lifetime is over at `now`, neither revoked nor on record as expired; those that ended first come first.
     ///
     /// # Errors

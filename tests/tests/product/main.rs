@@ -19,6 +19,7 @@ mod embedded_example;
 mod envoy;
 mod forward_auth;
 mod isolation;
+mod node_streams;
 mod nodes;
 mod refusals;
 mod repetition;

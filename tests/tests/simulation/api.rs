@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use nexus_api::nodes::barrier::{ADDS_WITHIN, Effect, Moved};
 use nexus_api::nodes::connection::{Admission, Connection, Desk, Parcel};
 use nexus_api::nodes::deltas::{Deltas, Served};
@@ -68,8 +70,8 @@ impl Desk for Counter {
         Ok(())
     }
 
-    async fn divide(&self, _: HolderId, _: Vec<BudgetAsk>) -> Vec<TenantShares> {
-        Vec::new()
+    fn divide(&self, _: HolderId, _: Vec<BudgetAsk>) -> BoxFuture<'static, Vec<TenantShares>> {
+        std::future::ready(Vec::new()).boxed()
     }
 }
 

@@ -80,7 +80,7 @@ impl Writer {
         while let Some(text) = frames.next()? {
             match serde_json::from_slice(&text)? {
                 ToNode::Snapshot { entries, complete } => {
-                    validator.apply(entries, complete.unwrap_or(0));
+                    validator.load(entries, complete);
                     snapshot = frames.whole;
                 }
                 ToNode::Delta(Delta { from, to, entries }) if from <= validator.applied() => {

@@ -220,10 +220,9 @@ impl Follower {
         let Stream::Loading { log, epoch } = self.stream else {
             return Err(Violation::OutOfTurn("a snapshot"));
         };
-        self.validator.load(entries);
+        self.validator.load(entries, complete);
         self.observer.message(text, complete.unwrap_or(0));
         if let Some(position) = complete {
-            self.validator.apply([], position);
             self.table = Table::Complete(log);
             self.stream = Stream::Following { epoch };
             self.confirm(position);

@@ -160,6 +160,7 @@ fn advice(status: u16) -> &'static str {
             "the credential is not one of a node, or may not be used from here, or a certificate must be shown besides; make one with `nexus nodes create`, or set `control.certificate`"
         }
         404 => "nothing is there; check `control.urls`",
+        503 => "it has as many streams as it may, or cannot answer just now; another API node may",
         _ => "check `control.urls`, and the API node's log",
     }
 }

@@ -1,5 +1,6 @@
 //! A batch as events: per key and minute what was decided, and the requests one by one.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
@@ -31,10 +32,28 @@ type Caller = (Option<TenantId>, IpAddr);
 /// The addresses of a batch, encrypted for the tenants whose keys they used, or for nobody.
 type Sealed = HashMap<Caller, Option<String>, RandomState>;
 
+/// How much of a segment is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bounds {
+    pub(super) records: usize,
+    pub(super) groups: usize,
+}
+
+impl Bounds {
+    /// Of a segment that this process wrote.
+    pub(super) const NONE: Self = Self { records: usize::MAX, groups: usize::MAX };
+    /// Of a segment that came from elsewhere. One that a journal closes by itself has 380,000 records at most, and 90,000
+    /// groups; 64 MiB of nothing but the smallest records would be six million of either, and gigabytes while they are read.
+    pub(super) const RECEIVED: Self = Self { records: 1_000_000, groups: 250_000 };
+}
+
 /// What is seen of a batch's records while they are read, so that those of a busy node, tens of thousands, are gone through
 /// once.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Groups {
+    bounds: Bounds,
+    /// Records beyond the bounds.
+    left_out: usize,
     /// The number of each group and how many records it has.
     sizes: HashMap<Group, (u32, usize), RandomState>,
     /// Of each record the number of its group, when it was decided, and where it stands.
@@ -45,13 +64,35 @@ pub(super) struct Groups {
 
 impl Groups {
     /// For a segment of so many bytes.
-    pub(super) fn of(bytes: usize) -> Self {
-        Self { seen: Vec::with_capacity(bytes / USUAL_RECORD), ..Self::default() }
+    pub(super) fn of(bytes: usize, bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            left_out: 0,
+            sizes: HashMap::default(),
+            seen: Vec::with_capacity(bytes / USUAL_RECORD),
+            callers: HashSet::default(),
+            previous: None,
+        }
     }
 
     pub(super) fn add(&mut self, place: Place, record: &ReadBack<'_>) {
         let decision = &record.decision;
         let owner = decision.key.map(|(key, tenant, _)| (key, tenant));
+        let minute = decision.at.div_euclid(MICROS_PER_MINUTE);
+        let next = u32::try_from(self.sizes.len()).unwrap_or(u32::MAX);
+        let full = self.sizes.len() >= self.bounds.groups;
+        let group = match self.sizes.entry((owner, minute)) {
+            _ if self.seen.len() >= self.bounds.records => None,
+            Entry::Occupied(known) => Some(known.into_mut()),
+            Entry::Vacant(_) if full => None,
+            Entry::Vacant(new) => Some(new.insert((next, 0))),
+        };
+        let Some((group, size)) = group else {
+            self.left_out += 1;
+            return;
+        };
+        *size += 1;
+        self.seen.push((*group, decision.at, place));
         if let Some(ip) = decision.ip {
             let caller = (owner.map(|(_, tenant)| tenant), ip);
             if self.previous != Some(caller) {
@@ -59,11 +100,6 @@ impl Groups {
                 self.previous = Some(caller);
             }
         }
-        let next = u32::try_from(self.sizes.len()).unwrap_or(u32::MAX);
-        let minute = decision.at.div_euclid(MICROS_PER_MINUTE);
-        let (group, size) = self.sizes.entry((owner, minute)).or_insert((next, 0));
-        *size += 1;
-        self.seen.push((*group, decision.at, place));
     }
 
     /// The groups in order, and of each the places of its records in the order of time.
@@ -98,9 +134,20 @@ impl Batch {
         self.groups.sizes.len()
     }
 
-    /// The tenants whose keys were used or refused. Some more than once.
-    pub fn tenants(&self) -> impl Iterator<Item = TenantId> {
-        self.groups.sizes.keys().filter_map(|(owner, _)| owner.map(|(_, tenant)| tenant))
+    /// The keys that were used or refused, whose they are by the node's word, and the number of decisions on each. Some more
+    /// than once.
+    pub fn owners(&self) -> impl Iterator<Item = (KeyId, TenantId, usize)> {
+        self.groups.sizes.iter().filter_map(|((owner, _), (_, size))| {
+            let (key, tenant) = (*owner)?;
+            Some((key, tenant, *size))
+        })
+    }
+
+    /// Decisions that the batch holds no more, since it was received with more of them than a node's journal puts into one:
+    /// 1,000,000, or 250,000 keys and minutes.
+    #[must_use]
+    pub const fn left_out(&self) -> usize {
+        self.groups.left_out
     }
 
     /// The tenants for which addresses have to be encrypted; absent: for nobody. Some more than once.

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 use uuid::Uuid;
 
-use self::aggregate::Groups;
+use self::aggregate::{Bounds, Groups};
 pub use self::drain::{Taker, drain};
 use self::frame::{Contents, Unreadable};
 pub use self::journal::{UsageJournal, UsageJournalOptions};
@@ -48,16 +48,17 @@ pub struct Batch {
 pub struct UnreadableSegment;
 
 impl Batch {
-    /// A batch that another node's journal handed out, from its [`Batch::bytes`].
+    /// A batch that another node's journal handed out, from its [`Batch::bytes`]. Not more of it than a journal puts into one:
+    /// see [`Batch::left_out`].
     ///
     /// # Errors
     /// [`UnreadableSegment`]
     pub fn received(node: Uuid, number: BatchNumber, bytes: Vec<u8>) -> Result<Self, UnreadableSegment> {
-        Self::read(node.to_string(), number, bytes).map_err(|Unreadable| UnreadableSegment)
+        Self::read(node.to_string(), number, bytes, Bounds::RECEIVED).map_err(|Unreadable| UnreadableSegment)
     }
 
-    fn read(node: String, number: BatchNumber, bytes: Vec<u8>) -> Result<Self, Unreadable> {
-        let mut groups = Groups::of(bytes.len());
+    fn read(node: String, number: BatchNumber, bytes: Vec<u8>, bounds: Bounds) -> Result<Self, Unreadable> {
+        let mut groups = Groups::of(bytes.len(), bounds);
         let contents = Contents::read(bytes, |place, record| groups.add(place, &record))?;
         Ok(Self { node, number, contents, groups })
     }

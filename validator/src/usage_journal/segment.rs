@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::aggregate::Bounds;
 use super::buffers::Buffers;
 use super::frame::{Contents, Frame};
 use super::journal::Core;
@@ -222,7 +223,7 @@ impl Segments {
         let mut bytes = std::mem::take(&mut self.spare);
         let read = File::open(&path).and_then(|mut file| file.read_to_end(&mut bytes));
         let length = read.map_err(UsageJournalError::io("read", &path))?;
-        let batch = Batch::read(node, number, bytes)
+        let batch = Batch::read(node, number, bytes, Bounds::NONE)
             .map_err(|_| UsageJournalError::Unreadable { path: path.clone() })?;
         if batch.contents.whole < length {
             tracing::error!(path = %path.display(), bytes = length - batch.contents.whole, "a usage segment is damaged; what follows the damage is lost");

@@ -400,3 +400,25 @@ fn many_requests_become_several_events() {
     assert_eq!(sizes.iter().map(|(count, _)| count).sum::<u64>(), 2002);
     assert_eq!(sizes.iter().map(|(_, listed)| *listed).collect::<Vec<_>>(), [500, 500, 1]);
 }
+
+#[test]
+fn of_a_segment_that_came_from_elsewhere_no_more_is_taken_than_a_journal_writes() {
+    let mut frame = frame::Frame::new();
+    let minute = 60 * SECOND;
+    let decisions = [(NOON, 1), (NOON, 1), (NOON + minute, 1), (NOON, 2), (NOON, 1), (NOON, 1)];
+    for (at, key) in decisions {
+        let mut record = Vec::new();
+        used(at, key).encode(false, &mut record);
+        frame.push(&record);
+    }
+    let mut read = |records, groups| {
+        let bounds = Bounds { records, groups };
+        let batch = Batch::read(NODE.to_string(), 1, frame.seal().to_vec(), bounds).unwrap();
+        let counted = batch.owners().map(|(_, _, decisions)| decisions).sum::<usize>();
+        (batch.groups(), counted, batch.left_out())
+    };
+    assert_eq!(read(6, 3), (3, 6, 0));
+    assert_eq!(read(5, 3), (3, 5, 1), "one record too many");
+    assert_eq!(read(6, 2), (2, 5, 1), "what is one more of a known key and minute is taken");
+    assert_eq!(read(6, 1), (1, 4, 2));
+}
