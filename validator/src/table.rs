@@ -1,7 +1,6 @@
 //! The look-up table: digest of a secret → what is known of it. Readers take a shard without
 //! waiting for anybody; the one writer replaces shards.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -98,15 +97,14 @@ impl Table {
     }
 
     /// Puts secrets in, in order. For one writer at a time. Visible to every thread on return.
-    pub(crate) fn put(&self, incoming: Vec<Incoming>) {
-        let mut by_shard: BTreeMap<usize, Vec<Incoming>> = BTreeMap::new();
-        for incoming in incoming {
-            by_shard.entry(self.home(&incoming.secret.digest)).or_default().push(incoming);
-        }
-        for (shard, changes) in by_shard {
-            if let Some(cell) = self.shards.get(shard) {
+    pub(crate) fn put(&self, mut incoming: Vec<Incoming>) {
+        let home = |incoming: &Incoming| self.home(&incoming.secret.digest);
+        // Those of a shard stay in their order.
+        incoming.sort_by_key(home);
+        for changes in incoming.chunk_by(|one, next| home(one) == home(next)) {
+            if let Some(cell) = changes.first().and_then(|first| self.shards.get(home(first))) {
                 let old = cell.load();
-                let new = old.with(&changes);
+                let new = old.with(changes);
                 self.len.fetch_add(new.len() - old.len(), Ordering::AcqRel);
                 cell.store(Arc::new(new));
             }

@@ -254,7 +254,7 @@ impl<P: Peer, D: Desk> Connection<P, D> {
         hello.program.truncate(hello.program.floor_char_boundary(LONGEST_PROGRAM));
         let mut epochs = self.plane.epoch();
         let epoch = *epochs.borrow_and_update();
-        let served = Arc::new(Served::new(hello.dialects.iter().cloned()));
+        let served = self.plane.deltas().serving(hello.dialects.iter().cloned());
         // Behind on the newest, not on the read one: that much may have been read meanwhile.
         let mut newest = self.plane.deltas().newest();
         let mut read = self.plane.deltas().read();

@@ -2,7 +2,7 @@
 //! as a message once for all nodes that serve the same dialects.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use actix_web::web::Bytes;
 use nexus_domain::validity::DialectEntry;
@@ -48,13 +48,13 @@ impl Stretch {
         Self { from, to, entries, written: Mutex::default() }
     }
 
-    /// The message for a node, from its place in the log on.
+    /// The message for a node that serves these dialects, as [`Deltas::serving`] has them, from its place in the log on.
     ///
     /// # Errors
     /// What serde says; entries can always be written.
     pub fn message(&self, served: &Arc<Served>) -> Result<Bytes, serde_json::Error> {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, bytes)) = written.iter().find(|(of, _)| Arc::ptr_eq(of, served) || of == served) {
+        if let Some((_, bytes)) = written.iter().find(|(of, _)| Arc::ptr_eq(of, served)) {
             return Ok(bytes.clone());
         }
         let entries = self.entries.iter().filter(|held| served.has(&held.dialect));
@@ -99,6 +99,8 @@ pub struct Deltas {
     kept: Mutex<Kept>,
     newest: watch::Sender<u64>,
     read: watch::Sender<u64>,
+    /// What nodes serve that have a stream: one for all that serve the same.
+    served: Mutex<Vec<Weak<Served>>>,
 }
 
 impl Deltas {
@@ -116,7 +118,21 @@ impl Deltas {
             kept: Mutex::new(kept),
             newest: watch::Sender::new(position),
             read: watch::Sender::new(position),
+            served: Mutex::default(),
         }
+    }
+
+    /// These dialects, and the platform's own: the same value for all that serve the same, so that each message is written once.
+    pub fn serving(&self, dialects: impl IntoIterator<Item = String>) -> Arc<Served> {
+        let wanted = Served::new(dialects);
+        let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        served.retain(|known| known.strong_count() > 0);
+        if let Some(known) = served.iter().filter_map(Weak::upgrade).find(|known| **known == wanted) {
+            return known;
+        }
+        let wanted = Arc::new(wanted);
+        served.push(Arc::downgrade(&wanted));
+        wanted
     }
 
     /// Adds what the log holds behind the last call, up to `read`. `to` is the last position that changed validity, with the

@@ -1,11 +1,19 @@
 //! The registry of API nodes out of the store, for the control plane.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use nexus_infrastructure::database::DatabaseError;
 use nexus_infrastructure::registry as store;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::ports::{Account, Registered, Registry, Standing, StoreError, View};
+
+/// How long nothing may be heard of a change.
+const AWAITED: Duration = Duration::from_millis(250);
 
 /// How this process presents itself.
 #[derive(Debug, Clone)]
@@ -23,20 +31,69 @@ pub struct StoredRegistry {
     registry: store::Registry,
     watch: store::RegistryWatch,
     presentation: Presentation,
-    sole: bool,
+    sole: Option<Sole>,
+}
+
+/// What is known of a store that belongs to this process alone: nobody else changes the registry.
+#[derive(Default)]
+struct Sole {
+    /// Counts up before and after each change.
+    changes: watch::Sender<u64>,
+    /// What was read when the count stood at this.
+    read: Mutex<Option<(u64, View)>>,
+}
+
+impl Sole {
+    fn changes(&self) -> u64 {
+        *self.changes.borrow()
+    }
+
+    fn count(&self) {
+        self.changes.send_modify(|changes| *changes = changes.wrapping_add(1));
+    }
+
+    fn read(&self) -> MutexGuard<'_, Option<(u64, View)>> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was read since the last change.
+    fn still(&self) -> Option<View> {
+        self.read().as_ref().filter(|(changes, _)| *changes == self.changes()).map(|(_, view)| view.clone())
+    }
+
+    /// Returns when something was changed since it was read, and in any case soon.
+    async fn outdated(&self) {
+        let known = self.read().as_ref().map(|(changes, _)| *changes);
+        let mut changes = self.changes.subscribe();
+        let changed = changes.wait_for(|changes| known != Some(*changes));
+        let _quiet = tokio::time::timeout(AWAITED, changed).await;
+    }
 }
 
 impl StoredRegistry {
     /// The registry, watched by `watch`. `sole`: the store belongs to this process alone, so that nobody waits for its reports
-    /// and its signs of life, which are then not written.
+    /// and its signs of life, which are then not written, and what was read holds until it changes something itself.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         registry: store::Registry,
         watch: store::RegistryWatch,
         presentation: Presentation,
         sole: bool,
     ) -> Self {
-        Self { registry, watch, presentation, sole }
+        Self { registry, watch, presentation, sole: sole.then(Sole::default) }
+    }
+
+    /// Changes the registry.
+    async fn change<T>(
+        &self,
+        change: impl Future<Output = Result<T, DatabaseError>>,
+    ) -> Result<(), StoreError> {
+        let count = || self.sole.iter().for_each(Sole::count);
+        count();
+        let changed = change.await;
+        // Whoever read meanwhile may have read what stood before.
+        count();
+        changed.map(drop).map_err(StoreError::of)
     }
 }
 
@@ -45,7 +102,7 @@ impl Registry for StoredRegistry {
         async move {
             let Presentation { address, version, started_at } = self.presentation.clone();
             let registration = store::Registration { id: epoch, address, version, started_at, confirmed };
-            self.registry.register(&registration).await.map_err(StoreError::of)
+            self.change(self.registry.register(&registration)).await
         }
         .boxed()
     }
@@ -61,7 +118,7 @@ impl Registry for StoredRegistry {
 
     fn report(&self, epoch: Uuid, account: Account) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
-            if self.sole {
+            if self.sole.is_some() {
                 return Ok(());
             }
             let Account { confirmed, read, nodes, lapsed } = account;
@@ -73,7 +130,7 @@ impl Registry for StoredRegistry {
 
     fn beat(&self, epoch: Uuid, status: Option<String>) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
-            if self.sole {
+            if self.sole.is_some() {
                 return Ok(());
             }
             self.registry.beat(epoch, status.as_deref()).await.map(drop).map_err(StoreError::of)
@@ -83,6 +140,10 @@ impl Registry for StoredRegistry {
 
     fn fresh(&self) -> BoxFuture<'_, Result<View, StoreError>> {
         async move {
+            if let Some(still) = self.sole.as_ref().and_then(Sole::still) {
+                return Ok(still);
+            }
+            let changes = self.sole.as_ref().map(Sole::changes);
             let view = self.watch.fresh().await.map_err(StoreError::of)?;
             let nodes = view.nodes.iter().map(|node| Registered {
                 epoch: node.id,
@@ -93,20 +154,27 @@ impl Registry for StoredRegistry {
                 lapsed: node.lapsed,
                 beat: node.beat,
             });
-            Ok(View { nodes: nodes.collect(), number: view.read })
+            let view = View { nodes: nodes.collect(), number: view.read };
+            if let Some((sole, changes)) = self.sole.as_ref().zip(changes) {
+                *sole.read() = Some((changes, view.clone()));
+            }
+            Ok(view)
         }
         .boxed()
     }
 
     fn changed(&self, view: u64) -> BoxFuture<'_, ()> {
-        self.watch.changed_after(view).map(drop).boxed()
+        match &self.sole {
+            Some(sole) => sole.outdated().boxed(),
+            None => self.watch.changed_after(view).map(drop).boxed(),
+        }
     }
 
     fn suspend(&self, epoch: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
-        async move { self.registry.suspend(epoch).await.map(drop).map_err(StoreError::of) }.boxed()
+        self.change(self.registry.suspend(epoch)).boxed()
     }
 
     fn evict(&self, epoch: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
-        async move { self.registry.evict(epoch).await.map(drop).map_err(StoreError::of) }.boxed()
+        self.change(self.registry.evict(epoch)).boxed()
     }
 }
