@@ -22,7 +22,7 @@ const IDLE: Duration = Duration::from_secs(1);
 const BUSY: Duration = Duration::from_millis(15);
 /// How long a runner that had come to the end lets events gather that nobody waits for: a fold is a transaction, and what was
 /// appended just now has more urgent ways to go.
-const GATHER: Duration = Duration::from_millis(200);
+const GATHER: Duration = Duration::from_secs(1);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(10);
 

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use nexus_domain::dialect::{Dialect, Dialects};
 use nexus_domain::ids::TenantId;
 use nexus_domain::validity::{Entry, KeyEntry, TenantEntry};
@@ -30,10 +31,10 @@ enum Standing {
 #[derive(Debug)]
 pub(crate) struct Intake {
     dialects: Arc<Dialects>,
-    tenants: HashMap<TenantId, Standing>,
+    tenants: HashMap<TenantId, Standing, RandomState>,
     /// Keys that came before their tenant. Their rights depend on its dialect.
     waiting: HashMap<TenantId, Vec<KeyEntry>>,
-    rights: HashSet<Arc<Rights>>,
+    rights: HashSet<Arc<Rights>, RandomState>,
     sweep_at: usize,
     gathered: Vec<Incoming>,
 }
@@ -42,9 +43,9 @@ impl Intake {
     pub(crate) fn new(dialects: Arc<Dialects>) -> Self {
         Self {
             dialects,
-            tenants: HashMap::new(),
+            tenants: HashMap::default(),
             waiting: HashMap::new(),
-            rights: HashSet::new(),
+            rights: HashSet::default(),
             sweep_at: LEAST_SWEEP,
             gathered: Vec::new(),
         }

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -287,8 +288,10 @@ impl<P: Peer, D: Desk> Connection<P, D> {
         };
         self.send_missed(&mut following).await?;
         let mut heard = self.plane.clock().monotonic();
+        // Begun once, and not for each message.
+        let mut quiet = pin!(tokio::time::sleep(SPEAKS_WITHIN));
+        let mut registered_anew = pin!(changed(&mut epochs, epoch));
         loop {
-            let silence = (heard + SPEAKS_WITHIN).saturating_sub(self.plane.clock().monotonic());
             // What the node says first: were it behind what changes, a flood of changes would cost it its right to answer.
             tokio::select! {
                 biased;
@@ -305,11 +308,17 @@ impl<P: Peer, D: Desk> Connection<P, D> {
                     self.send_missed(&mut following).await?;
                 }
                 shares = divided(&mut following.divisions) => self.say(&ToNode::Shares { shares }).await?,
-                Ok(()) = changed(&mut epochs, epoch) => {
+                Ok(()) = &mut registered_anew => {
                     let detail = "this API node registered anew".to_owned();
                     return Err(End::Refused(Refusal::Unavailable, detail));
                 }
-                () = tokio::time::sleep(silence) => return Err(End::Gone),
+                () = &mut quiet => {
+                    let left = (heard + SPEAKS_WITHIN).saturating_sub(self.plane.clock().monotonic());
+                    if left.is_zero() {
+                        return Err(End::Gone);
+                    }
+                    quiet.set(tokio::time::sleep(left));
+                }
             }
         }
     }

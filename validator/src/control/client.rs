@@ -1,6 +1,7 @@
 //! Keeps a node's control stream: dials one API node after the other, follows, asks for the right to answer again and again, and
 //! moves on as soon as one does not answer.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -158,11 +159,14 @@ impl<D: Dial> ControlClient<D> {
         let mut stop = self.stop.clone();
         let mut patience = Patience::new(self.goes_on_within);
         let mut limited = !self.budgets.is_empty();
+        // Begun once, and not for each message.
+        let mut told_to_stop = pin!(told(&mut stop));
+        let mut silent = pin!(tokio::time::sleep_until(patience.until()));
         loop {
             // In this order: the right to answer, and word of what is visible, wait for no flood of changes.
             tokio::select! {
                 biased;
-                () = told(&mut stop) => {
+                () = &mut told_to_stop => {
                     // The lease has ended before anybody is told so.
                     self.with(|follower| follower.retire());
                     send(link, &FromNode::Bye).await?;
@@ -173,6 +177,7 @@ impl<D: Dial> ControlClient<D> {
                     let now = self.clock.boottime();
                     if let Some(question) = self.with(|follower| follower.renew(now)) {
                         patience.asked();
+                        silent.as_mut().reset(patience.until());
                         send(link, &question).await?;
                     }
                 }
@@ -210,7 +215,13 @@ impl<D: Dial> ControlClient<D> {
                         send(link, &FromNode::Budgets { asks: asks.collect() }).await?;
                     }
                 }
-                () = tokio::time::sleep_until(patience.until()) => return Err(LinkError::Silent.into()),
+                () = &mut silent => {
+                    // Something may have come since it was set.
+                    if patience.until() <= Instant::now() {
+                        return Err(LinkError::Silent.into());
+                    }
+                    silent.as_mut().reset(patience.until());
+                }
             }
         }
     }
