@@ -142,6 +142,8 @@ pub struct Connection<P, D> {
     pub plane: Arc<Plane>,
     /// The log.
     pub log: Arc<dyn Log>,
+    /// Moves with each stretch of the list of changes, and may do so a moment later.
+    pub newest: watch::Receiver<u64>,
     /// The node's end.
     pub peer: P,
     /// What else is done for it.
@@ -257,7 +259,8 @@ impl<P: Peer, D: Desk> Connection<P, D> {
         let epoch = *epochs.borrow_and_update();
         let served = self.plane.deltas().serving(hello.dialects.iter().cloned());
         // Behind on the newest, not on the read one: that much may have been read meanwhile.
-        let mut newest = self.plane.deltas().newest();
+        let mut newest = self.newest.clone();
+        newest.mark_unchanged();
         let mut read = self.plane.deltas().read();
         let have = match hello.have {
             Some(have) if self.continues(have, epoch).await? => Some(have),

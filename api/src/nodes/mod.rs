@@ -36,5 +36,6 @@ pub struct Certified;
 
 /// Registers the routes.
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
+    config.app_data(web::Data::new(stream::Worker::default()));
     config.service(create::create).service(list::list).service(stream::stream);
 }

@@ -1,6 +1,7 @@
 //! `GET /v1/nodes/stream`: a validating node's stream, a WebSocket (RFC 6455). What is said on it stands in
 //! `nexus_validator::control::message`.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,10 +13,11 @@ use futures::future::BoxFuture;
 use nexus_domain::credential::Digest;
 use nexus_domain::validity::DialectEntry;
 use nexus_validator::control::message::{BudgetAsk, BusKeys, FromNode, LONGEST_FRAME, TenantShares};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::connection::{Admission, Connection, Desk, Gone, Incoming, Parcel, Peer};
-use super::deltas::Served;
+use super::deltas::{Deltas, Served};
 use super::holders::HolderId;
 use super::ports::StoreError;
 use super::roster::Badge;
@@ -36,6 +38,7 @@ use crate::problem::{self, Problem};
 #[get("/v1/nodes/stream")]
 pub(crate) async fn stream(
     app: web::Data<App>,
+    worker: web::Data<Worker>,
     request: HttpRequest,
     body: web::Payload,
 ) -> Result<HttpResponse, Problem> {
@@ -57,11 +60,35 @@ pub(crate) async fn stream(
     let connection = Connection {
         plane: Arc::clone(&app.plane),
         log: Arc::clone(&app.log),
+        newest: worker.newest(app.plane.deltas()),
         peer: Socket { session, messages },
         desk: Counter { app, node, told_of_refusals: AtomicBool::new(false), _place: place },
     };
     rt::spawn(connection.serve());
     Ok(response)
+}
+
+/// What the streams of one worker share. To wake a task of another thread takes a system call: with many nodes that would be
+/// done once for each of them, with this once for each worker.
+#[derive(Default)]
+pub(crate) struct Worker(OnceCell<watch::Sender<u64>>);
+
+impl Worker {
+    /// Moves as [`Deltas::newest`] does, on this worker's thread.
+    fn newest(&self, deltas: &Deltas) -> watch::Receiver<u64> {
+        let begin = || {
+            let mut newest = deltas.newest();
+            let echo = watch::Sender::new(*newest.borrow_and_update());
+            let heard = echo.clone();
+            rt::spawn(async move {
+                while newest.changed().await.is_ok() {
+                    heard.send_replace(*newest.borrow_and_update());
+                }
+            });
+            echo
+        };
+        self.0.get_or_init(begin).subscribe()
+    }
 }
 
 struct Socket {

@@ -134,8 +134,13 @@ pub(crate) fn accept(world: &World, host: usize, peer: ApiEnd) -> bool {
     let Some(serving) = world.api(host).clone() else { return false };
     let desk =
         Counter { lease: Arc::clone(&serving.lease), clock: HostClock(Arc::clone(&world.hosts[host])) };
-    let connection =
-        Connection { plane: Arc::clone(&serving.plane), log: Arc::clone(&serving.log), peer, desk };
+    let connection = Connection {
+        newest: serving.plane.deltas().newest(),
+        plane: Arc::clone(&serving.plane),
+        log: Arc::clone(&serving.log),
+        peer,
+        desk,
+    };
     world.hosts[host].spawn(connection.serve());
     true
 }
