@@ -88,7 +88,7 @@ impl BareClients {
         let mut running = JoinSet::new();
         for _ in 0..count {
             // As nodes do: the library's own, 128 KiB, are filled with zeros before each read.
-            let config = WebSocketConfig::default().read_buffer_size(16 << 10);
+            let config = WebSocketConfig::default().read_buffer_size(8 << 10);
             let address = format!("ws://{address}/stream");
             let (mut stream, _) = connect_async_with_config(address, Some(config), true).await?;
             running.spawn(async move {

@@ -21,7 +21,7 @@ use super::link::{Dial, Frame, Link, LinkError};
 use super::message::LONGEST_FRAME;
 
 /// The most bytes that are read at once. Each read fills as many with zeros first, and most messages have a few hundred.
-const READ_AT_ONCE: usize = 16 << 10;
+const READ_AT_ONCE: usize = 8 << 10;
 
 /// Where the stream is on an API node.
 pub const PATH: &str = "/v1/nodes/stream";
