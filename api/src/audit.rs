@@ -15,6 +15,7 @@ use nexus_domain::verification::Code;
 use nexus_infrastructure::gate::PLATFORM_TENANT;
 use nexus_infrastructure::personal_data::PersonalData;
 use nexus_projections::audit_trail::{self, AuditFilter, AuditItem};
+use nexus_projections::key_list;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
@@ -272,6 +273,7 @@ async fn page(
 async fn name_actors(app: &App, entries: &mut [AuditObject]) -> Result<(), Problem> {
     let key = |entry: &AuditObject| entry.actor.as_deref()?.parse::<KeyId>().ok();
     let actors: HashSet<KeyId> = entries.iter().filter_map(key).collect();
+    up_to_date(app, key_list::NAME).await?;
     let names = app.projections.key_list().names(PLATFORM_TENANT, &actors).await?;
     for entry in entries {
         entry.actor_name = key(entry).and_then(|actor| names.get(&actor).cloned());

@@ -2,6 +2,9 @@
 //! portable SQL with `$1` placeholders, timestamps as unix microseconds in `BIGINT`, JSON in `TEXT`.
 
 use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -52,7 +55,13 @@ pub struct SqliteDatabase {
     pub read: SqlitePool,
     /// The only connection of this process that writes: writers queue for it in order of arrival.
     pub write: SqlitePool,
+    /// The file.
+    pub path: PathBuf,
 }
+
+/// That this process alone serves from a database. It ends with the process, however that ends.
+#[derive(Debug)]
+pub struct SoleUse(#[expect(dead_code, reason = "open, it is locked")] File);
 
 /// How to connect.
 #[derive(Debug, Clone)]
@@ -105,6 +114,29 @@ impl Database {
     /// Whether this is PostgreSQL.
     pub fn is_postgres(&self) -> bool {
         matches!(self, Self::Postgres(_))
+    }
+
+    /// Makes sure that no other process serves from a file; nothing for PostgreSQL, which many serve from. A lock on a file beside
+    /// the database, since SQLite has its own on that.
+    ///
+    /// Fails with [`DatabaseError::Unreachable`] where another process has it.
+    pub fn use_alone(&self) -> Result<Option<SoleUse>, DatabaseError> {
+        let Self::Sqlite(sqlite) = self else { return Ok(None) };
+        let mut path = sqlite.path.clone().into_os_string();
+        path.push(".lock");
+        let path = PathBuf::from(path);
+        let failed = |error: std::io::Error| DatabaseError::read_only(path.clone(), sqlx::Error::Io(error));
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(SoleUse(file))),
+            Err(TryLockError::WouldBlock) => Err(DatabaseError::Unreachable {
+                target: sqlite.path.display().to_string(),
+                advice: "another process serves from it: end that one first, or give several a PostgreSQL database"
+                    .to_owned(),
+                source: Arc::new(sqlx::Error::Io(std::io::ErrorKind::ResourceBusy.into())),
+            }),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
     }
 
     /// Applies the migrations that are missing; several processes may call it at once.

@@ -37,6 +37,10 @@ const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 const SLOWEST_READER: u64 = 1 << 20;
 /// How often the credential of a node is looked at that asks for no right to answer.
 const LOOKED_AT_EVERY: Duration = Duration::from_millis(250);
+/// How often a node hears something while it waits for its turn to get everything.
+const WORD_EVERY: Duration = Duration::from_secs(2);
+/// Answers to questions for the right to answer that wait for the stream. A node has one or two under way.
+const MOST_ANSWERS: usize = 16;
 /// How long shares of rate limits may take to be worked out.
 const DIVIDES_WITHIN: Duration = Duration::from_millis(250);
 /// Messages that ask for shares and wait for them, at most. What is asked beyond is not heard, and asked again by the node.
@@ -161,7 +165,7 @@ struct Following {
     granted: VecDeque<Granted>,
     /// Shares that are being worked out, in the order in which they were asked for.
     divisions: VecDeque<BoxFuture<'static, Vec<TenantShares>>>,
-    answers: (mpsc::UnboundedSender<Granted>, mpsc::UnboundedReceiver<Granted>),
+    answers: (mpsc::Sender<Granted>, mpsc::Receiver<Granted>),
     present: Present,
     /// When its credential was last looked at.
     looked_at: Duration,
@@ -285,7 +289,7 @@ impl<P: Peer, D: Desk> Connection<P, D> {
             place,
             granted: VecDeque::new(),
             divisions: VecDeque::new(),
-            answers: mpsc::unbounded_channel(),
+            answers: mpsc::channel(MOST_ANSWERS),
             present,
             looked_at: now,
         };
@@ -441,7 +445,16 @@ impl<P: Peer, D: Desk> Connection<P, D> {
 
     async fn send_snapshot(&mut self, served: &Served) -> Result<u64, End> {
         let plane = Arc::clone(&self.plane);
-        let _turn = plane.snapshot_turn().await;
+        let _turn = {
+            let mut turn = pin!(plane.snapshot_turn());
+            loop {
+                match tokio::time::timeout(WORD_EVERY, &mut turn).await {
+                    Ok(turn) => break turn,
+                    // A sign of life: otherwise the node would go elsewhere and lose its place, or be gone for long.
+                    Err(_) => self.say(&ToNode::Snapshot { entries: Vec::new(), complete: None }).await?,
+                }
+            }
+        };
         let mut snapshot = self.log.snapshot().await?;
         let position = snapshot.position();
         let mut pace = Pace::default();
@@ -508,10 +521,10 @@ impl Pace {
         self.waited = self.waited.saturating_add(waited);
     }
 
-    /// How long the next piece may wait.
+    /// How long the next piece may wait: whoever read fast before may not stand still for longer.
     fn left(&self) -> Duration {
         let allowed = READS_WITHIN + Duration::from_secs(self.written / SLOWEST_READER);
-        allowed.saturating_sub(self.waited)
+        allowed.saturating_sub(self.waited).min(READS_WITHIN)
     }
 }
 
@@ -531,6 +544,9 @@ mod tests {
             pace.written(2 * SLOWEST_READER, Duration::from_secs(2));
         }
         assert_eq!(pace.left(), READS_WITHIN);
+        pace.written(1_000 * SLOWEST_READER, Duration::ZERO);
+        assert_eq!(pace.left(), READS_WITHIN, "nobody saves up time to stand still");
+        pace = Pace::default();
         // A piece just within the time of a single message, again and again.
         let mut pieces = 0;
         while pace.left() > Duration::ZERO {

@@ -13,6 +13,9 @@ use tokio::sync::watch;
 /// Entries that are kept for nodes that come back. Those that need older ones are served from the log.
 const KEPT: usize = 100_000;
 
+/// Kinds of nodes, by what they serve, for which a message is kept as it was written. For further ones it is written again.
+const MOST_WRITTEN: usize = 4;
+
 /// The dialects that a node serves. The platform's own is always among them: its credentials are what callers of
 /// `POST /v1/verify` show.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,7 +64,9 @@ impl Stretch {
         let entries = entries.map(|held| held.entry.clone()).collect();
         let delta = ToNode::Delta(Delta { from: self.from, to: self.to, entries });
         let bytes = Bytes::from(serde_json::to_vec(&delta)?);
-        written.push((Arc::clone(served), bytes.clone()));
+        if written.len() < MOST_WRITTEN {
+            written.push((Arc::clone(served), bytes.clone()));
+        }
         Ok(bytes)
     }
 }

@@ -45,7 +45,7 @@ const STRETCHES_AT_ONCE: usize = 2;
 #[derive(Debug)]
 struct Question {
     t0: u64,
-    answers: mpsc::UnboundedSender<Granted>,
+    answers: mpsc::Sender<Granted>,
 }
 
 /// The answer: the right begins at `t0` for whoever shows everything up to `tail`.
@@ -191,7 +191,7 @@ impl Plane {
     }
 
     /// Takes a node's question for the right to answer. The answer goes to `answers` if there is one.
-    pub fn ask(&self, id: HolderId, t0: u64, applied: u64, answers: mpsc::UnboundedSender<Granted>) {
+    pub fn ask(&self, id: HolderId, t0: u64, applied: u64, answers: mpsc::Sender<Granted>) {
         // On record before the log is read for the answer: see `holders`.
         self.holders().asked(id, applied, self.clock.monotonic());
         self.questions.lock().unwrap_or_else(PoisonError::into_inner).push(Question { t0, answers });
@@ -307,8 +307,8 @@ impl Plane {
             match self.standing(epoch).await {
                 Ok(Standing { head, may_grant: true }) => {
                     for Question { t0, answers } in questions {
-                        // A stream that ended has no more use for it.
-                        let _ended = answers.send(Granted { t0, tail: head, epoch });
+                        // A stream that ended has no more use for it, and one that has many answers not for another.
+                        let _useless = answers.try_send(Granted { t0, tail: head, epoch });
                     }
                 }
                 Ok(Standing { may_grant: false, .. }) => self.register_anew(epoch).await,

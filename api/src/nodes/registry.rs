@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use nexus_infrastructure::database::DatabaseError;
+use nexus_infrastructure::database::{DatabaseError, SoleUse};
 use nexus_infrastructure::registry as store;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -35,8 +35,9 @@ pub struct StoredRegistry {
 }
 
 /// What is known of a store that belongs to this process alone: nobody else changes the registry.
-#[derive(Default)]
 struct Sole {
+    /// As long as this is held, nobody else can serve from the store.
+    _use: SoleUse,
     /// Counts up before and after each change.
     changes: watch::Sender<u64>,
     /// What was read when the count stood at this.
@@ -44,6 +45,10 @@ struct Sole {
 }
 
 impl Sole {
+    fn new(alone: SoleUse) -> Self {
+        Self { _use: alone, changes: watch::Sender::default(), read: Mutex::default() }
+    }
+
     fn changes(&self) -> u64 {
         *self.changes.borrow()
     }
@@ -70,17 +75,34 @@ impl Sole {
     }
 }
 
+/// A change under way. It counts at its end too, for whoever read meanwhile may have read what stood before; also where nobody
+/// waits for that end.
+struct UnderWay<'a>(&'a Sole);
+
+impl<'a> UnderWay<'a> {
+    fn begin(sole: &'a Sole) -> Self {
+        sole.count();
+        Self(sole)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.count();
+    }
+}
+
 impl StoredRegistry {
-    /// The registry, watched by `watch`. `sole`: the store belongs to this process alone, so that nobody waits for its reports
+    /// The registry, watched by `watch`. `alone`: the store belongs to this process alone, so that nobody waits for its reports
     /// and its signs of life, which are then not written, and what was read holds until it changes something itself.
     #[must_use]
     pub fn new(
         registry: store::Registry,
         watch: store::RegistryWatch,
         presentation: Presentation,
-        sole: bool,
+        alone: Option<SoleUse>,
     ) -> Self {
-        Self { registry, watch, presentation, sole: sole.then(Sole::default) }
+        Self { registry, watch, presentation, sole: alone.map(Sole::new) }
     }
 
     /// Changes the registry.
@@ -88,12 +110,8 @@ impl StoredRegistry {
         &self,
         change: impl Future<Output = Result<T, DatabaseError>>,
     ) -> Result<(), StoreError> {
-        let count = || self.sole.iter().for_each(Sole::count);
-        count();
-        let changed = change.await;
-        // Whoever read meanwhile may have read what stood before.
-        count();
-        changed.map(drop).map_err(StoreError::of)
+        let _under_way = self.sole.as_ref().map(UnderWay::begin);
+        change.await.map(drop).map_err(StoreError::of)
     }
 }
 

@@ -118,7 +118,8 @@ impl Intake<'_> {
 }
 
 /// Appends the events of a batch, in parts, and tells how many streams they belong to. Keys that are not `admitted` are left out;
-/// they have their places in the parts all the same, since they may be admitted when the batch comes again.
+/// they have their places in the parts all the same, so that each part is the same when the batch comes again. What was left out
+/// of a part that was stored stays out, also where the credential has come to see it meanwhile.
 async fn append(
     gate: &Gate,
     batch: &Batch,

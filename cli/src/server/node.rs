@@ -30,7 +30,7 @@ use nexus_domain::ids::TenantId;
 use nexus_infrastructure::bus::{Relay, RelayOptions};
 use nexus_infrastructure::clock::{SharedClock, SystemClock};
 use nexus_infrastructure::config::{NexusConfig, ServerConfig};
-use nexus_infrastructure::database::{Database, DatabaseOptions};
+use nexus_infrastructure::database::{Database, DatabaseOptions, SoleUse};
 use nexus_infrastructure::dialects;
 use nexus_infrastructure::entropy::SystemEntropy;
 use nexus_infrastructure::gate::Gate;
@@ -134,6 +134,7 @@ impl Node {
         let address =
             listener.local_addr().map_err(|error| StartFailure::port(config.server.listen, &error))?;
         let foundation = foundation(config).await?;
+        let alone = foundation.database.use_alone()?;
         let gate = Arc::clone(&foundation.gate);
         let node_id = gate.entropy().uuid_v7(gate.clock().now());
         let (usage, segments) = UsageJournal::open(&config.node.data, &UsageJournalOptions::new(node_id))?;
@@ -148,9 +149,10 @@ impl Node {
         let log_id = foundation.journal.id().await?;
         let log: Arc<dyn Log> =
             Arc::new(JournalLog::new(log_id, Arc::clone(&gate), projections.clone(), Arc::clone(&validator)));
-        let plane = Arc::new(plane(config, &foundation, &validator, &lease, stop.subscribe()));
+        let has_earlier_runs = alone.is_some();
+        let plane = Arc::new(plane(config, &foundation, &validator, &lease, alone, stop.subscribe()));
         plane.register().await?;
-        if !foundation.database.is_postgres() {
+        if has_earlier_runs {
             plane.succeed_earlier_runs().await?;
         }
         let rate_budgets = RateBudgets::new(foundation.database.clone(), gate.clock().clone());
@@ -294,6 +296,7 @@ fn plane(
     foundation: &Foundation,
     validator: &Validator,
     lease: &Arc<Lease>,
+    alone: Option<SoleUse>,
     stop: watch::Receiver<bool>,
 ) -> Plane {
     let gate = &foundation.gate;
@@ -308,7 +311,7 @@ fn plane(
     Plane::new(
         gate.clock().clone(),
         move || entropy.uuid_v7(clock.now()),
-        Arc::new(StoredRegistry::new(registry, watch, presentation, !foundation.database.is_postgres())),
+        Arc::new(StoredRegistry::new(registry, watch, presentation, alone)),
         Arc::new(Deltas::from(validator.applied())),
         Arc::clone(lease),
     )

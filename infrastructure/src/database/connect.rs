@@ -110,7 +110,7 @@ async fn sqlite(path: &str, options: &DatabaseOptions) -> Result<Database, Datab
         .test_before_acquire(false)
         .acquire_timeout(options.connect_timeout)
         .connect_lazy_with(connect.pragma("query_only", "ON"));
-    Ok(Database::Sqlite(SqliteDatabase { read, write }))
+    Ok(Database::Sqlite(SqliteDatabase { read, write, path }))
 }
 
 /// Makes the file where there is none, for this user alone; SQLite gives the files beside it the same mode. What stands in the

@@ -241,3 +241,16 @@ async fn sqlite_is_durable_and_its_readers_cannot_write() {
     let rows = test.database.query("INSERT INTO claim VALUES ('a', 'b') RETURNING name", &[]).await.unwrap();
     assert_eq!(rows[0].text(0).unwrap(), "a");
 }
+
+#[tokio::test]
+async fn one_process_at_a_time_serves_from_a_file() {
+    let test = TestDatabase::sqlite().await;
+    let other = test.reconnect().await;
+    let alone = test.database.use_alone().unwrap().expect("nobody else has it");
+    let refusal = other.use_alone().unwrap_err().to_string();
+    assert!(refusal.contains("another process serves from it"), "{refusal}");
+    drop(alone);
+    assert!(other.use_alone().unwrap().is_some(), "it ends with whoever had it");
+    let Some(test) = TestDatabase::postgres().await else { return };
+    assert!(test.database.use_alone().unwrap().is_none(), "many serve from PostgreSQL");
+}

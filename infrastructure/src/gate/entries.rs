@@ -81,6 +81,8 @@ impl Entries {
         let (entry, sequence) = self.load(&change.aggregate_type, &change.aggregate_id).await?;
         if sequence > change.sequence {
             self.ahead().insert(change.aggregate_id.clone(), sequence);
+        } else {
+            self.ahead().remove(&change.aggregate_id);
         }
         Ok(entry)
     }

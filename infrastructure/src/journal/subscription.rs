@@ -18,7 +18,6 @@ const POLL: Duration = Duration::from_secs(1);
 pub struct Subscription {
     journal: Journal,
     after: u64,
-    at_end: bool,
     wake: watch::Receiver<u64>,
 }
 
@@ -26,17 +25,12 @@ impl Subscription {
     /// Starts behind position `after`; 0 is the beginning.
     pub fn from(journal: Journal, after: u64) -> Self {
         let wake = journal.watch();
-        Self { journal, after, at_end: false, wake }
+        Self { journal, after, wake }
     }
 
     /// The position of the last change that was handed out.
     pub fn position(&self) -> u64 {
         self.after
-    }
-
-    /// Whether the log ended, when it was read, behind the changes that were handed out last.
-    pub fn at_end(&self) -> bool {
-        self.at_end
     }
 
     /// The next changes, at most `limit`, never none: what is there at once, else it waits. Dropping the future loses nothing.
@@ -59,8 +53,7 @@ impl Subscription {
         let limit = limit.max(1);
         loop {
             let recent = self.journal.recent_changes(self.after, limit);
-            let changes =
-                if recent.is_empty() { self.stored(limit).await? } else { self.handed_out(recent, limit) };
+            let changes = if recent.is_empty() { self.stored(limit).await? } else { self.handed_out(recent) };
             if !changes.is_empty() {
                 return Ok(changes);
             }
@@ -77,12 +70,12 @@ impl Subscription {
             }
             last = change.position;
         }
-        Ok(self.handed_out(changes, limit))
+        Ok(self.handed_out(changes))
     }
 
-    fn handed_out(&mut self, changes: Vec<Change>, limit: u32) -> Vec<Change> {
+    fn handed_out(&mut self, changes: Vec<Change>) -> Vec<Change> {
         if let Some(last) = changes.last() {
-            (self.after, self.at_end) = (last.position, changes.len() < limit as usize);
+            self.after = last.position;
         }
         changes
     }
