@@ -12,7 +12,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use nexus_domain::credential::Digest;
 use nexus_domain::validity::DialectEntry;
-use nexus_validator::control::message::{BudgetAsk, BusKeys, FromNode, LONGEST_FRAME, TenantShares};
+use nexus_validator::control::message::{BudgetAsk, BusKeys, FromNode, LONGEST_BATCH, TenantShares};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -56,7 +56,7 @@ pub(crate) async fn stream(
     let (response, session, messages) = actix_ws::handle(&request, body)
         .map_err(|error| Problem::new(&problem::INVALID_REQUEST, format!("no WebSocket: {error}")))?;
     let messages =
-        messages.max_frame_size(LONGEST_FRAME).aggregate_continuations().max_continuation_size(LONGEST_FRAME);
+        messages.max_frame_size(LONGEST_BATCH).aggregate_continuations().max_continuation_size(LONGEST_BATCH);
     let connection = Connection {
         plane: Arc::clone(&app.plane),
         log: Arc::clone(&app.log),

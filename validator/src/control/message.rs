@@ -15,8 +15,12 @@ use uuid::Uuid;
 /// The version of this protocol. A node that speaks another one is refused with [`Refusal::Version`].
 pub const VERSION: u32 = 1;
 
-/// The most bytes of a frame, batches of usage included.
+/// The most bytes of a frame to a node.
 pub const LONGEST_FRAME: usize = 64 << 20;
+
+/// The most bytes of a frame from a node: a batch of usage, which is a segment of its journal. One of these is closed at 4 MiB,
+/// and two buffers of 4 MiB at most may come on top.
+pub const LONGEST_BATCH: usize = 16 << 20;
 
 /// From a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

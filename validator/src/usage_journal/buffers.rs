@@ -55,14 +55,19 @@ impl Buffers {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Moves everything into a frame.
-    pub(super) fn drain(&self, frame: &mut Frame) {
-        for shard in &self.shards {
+    /// Moves the buffers from this one on into a frame, until it holds `enough` bytes or there are no more of them. Tells the one
+    /// to go on from.
+    pub(super) fn drain(&self, from: usize, frame: &mut Frame, enough: u64) -> Option<usize> {
+        for (number, shard) in self.shards.iter().enumerate().skip(from) {
             let mut buffer = shard.0.lock().unwrap_or_else(PoisonError::into_inner);
             frame.push(&buffer);
             buffer.clear();
             buffer.shrink_to(KEPT);
+            if frame.len() >= enough {
+                return Some(number + 1);
+            }
         }
+        None
     }
 
     /// A buffer with room that nobody uses: the thread's own or, while that is full or being

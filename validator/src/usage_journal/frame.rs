@@ -23,6 +23,11 @@ impl Frame {
         self.bytes.len() == HEADER
     }
 
+    /// Its bytes, the header's among them.
+    pub(super) fn len(&self) -> u64 {
+        u64::try_from(self.bytes.len()).unwrap_or(u64::MAX)
+    }
+
     pub(super) fn push(&mut self, records: &[u8]) {
         self.bytes.extend_from_slice(records);
     }

@@ -93,16 +93,20 @@ impl Disk {
     /// Writes what the buffers hold. What cannot be written is kept for the next time.
     /// Returns whether there was anything.
     pub(super) fn write(&mut self, buffers: &Buffers) -> Result<bool, UsageJournalError> {
-        let kept = !self.frame.is_empty();
-        if kept {
+        let mut wrote = !self.frame.is_empty();
+        if wrote {
             self.write_frame()?;
         }
-        buffers.drain(&mut self.frame);
-        if self.frame.is_empty() {
-            return Ok(kept);
+        let mut from = Some(0);
+        while let Some(next) = from {
+            // In parts: after a disk has stood still, all at once would be longer than a batch may be.
+            from = buffers.drain(next, &mut self.frame, self.longest);
+            if !self.frame.is_empty() {
+                self.write_frame()?;
+                wrote = true;
+            }
         }
-        self.write_frame()?;
-        Ok(true)
+        Ok(wrote)
     }
 
     fn write_frame(&mut self) -> Result<(), UsageJournalError> {

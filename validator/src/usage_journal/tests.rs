@@ -422,3 +422,29 @@ fn of_a_segment_that_came_from_elsewhere_no_more_is_taken_than_a_journal_writes(
     assert_eq!(read(6, 2), (2, 5, 1), "what is one more of a known key and minute is taken");
     assert_eq!(read(6, 1), (1, 4, 2));
 }
+
+#[test]
+fn what_gathered_while_the_disk_stood_still_is_no_longer_than_a_batch_may_be() {
+    const EACH: i64 = 40_000;
+    let dir = TempDir::new().unwrap();
+    let options =
+        UsageJournalOptions { interval: Duration::from_secs(3600), ..UsageJournalOptions::new(NODE) };
+    let most = options.memory;
+    let (journal, mut segments) = UsageJournal::open(dir.path(), &options).unwrap();
+    // The writer looks again in an hour: as if the disk stood still until the journal is closed.
+    let threads: Vec<_> = (0..16)
+        .map(|thread| {
+            let journal = journal.clone();
+            std::thread::spawn(move || (0..EACH).for_each(|at| journal.record(&used(NOON + at, thread))))
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    journal.close();
+    let kept = 16 * EACH - i64::try_from(journal.dropped()).unwrap();
+    let batches = drain(&mut segments);
+    let sizes: Vec<usize> = batches.iter().map(|batch| batch.bytes().len()).collect();
+    assert!(sizes.iter().sum::<usize>() > most / 2, "the memory was used: {sizes:?}");
+    assert!(sizes.iter().all(|size| *size < crate::control::message::LONGEST_BATCH), "{sizes:?}");
+    let counted: usize = batches.iter().map(|batch| records(batch).len()).sum();
+    assert_eq!(i64::try_from(counted).unwrap(), kept);
+}
