@@ -136,6 +136,20 @@ impl KeyEntry {
         }
     }
 
+    /// Whether [`KeyEntry::rights`] would be these, if they were worked out for a key of the same dialect.
+    #[must_use]
+    pub fn has_rights(&self, rights: &Rights) -> bool {
+        // The scopes that are contained follow from those that are granted.
+        let Rights { key_type, environment, granted, scopes: _, ip_allowlist, restrictions, client_id } =
+            rights;
+        self.key_type == *key_type
+            && self.environment == *environment
+            && granted.split(' ').filter(|scope| !scope.is_empty()).eq(self.scopes.iter().map(Scope::as_str))
+            && self.ip_allowlist == *ip_allowlist
+            && self.restrictions == *restrictions
+            && self.client_id == *client_id
+    }
+
     /// What the key may do in its dialect, worked out once.
     #[must_use]
     pub fn rights(&self, dialect: &Dialect) -> Rights {
@@ -267,6 +281,34 @@ mod tests {
         assert_eq!((rights.key_type, rights.environment.as_str()), (KeyType::Publishable, "staging"));
         assert_eq!((rights.ip_allowlist, rights.restrictions), (key.ip_allowlist, key.restrictions));
         assert_eq!(rights.client_id.as_deref(), Some("c_1"));
+    }
+
+    #[test]
+    fn rights_are_known_again_and_no_others_are_taken_for_them() {
+        let text = include_str!("../dialects/management.toml");
+        let management = Dialect::parse("management.toml", text).unwrap();
+        let scopes = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect::<ScopeSet>();
+        let key = KeyState { scopes: scopes(&["audit:read", "keys:write"]), ..key() };
+        let others = [
+            KeyState { key_type: KeyType::Secret, ..key.clone() },
+            KeyState { environment: "live".into(), ..key.clone() },
+            KeyState { scopes: scopes(&["audit:read"]), ..key.clone() },
+            KeyState { scopes: scopes(&["audit:read", "keys:read"]), ..key.clone() },
+            KeyState { scopes: scopes(&["audit:read", "keys:read", "keys:write"]), ..key.clone() },
+            KeyState { scopes: scopes(&[]), ..key.clone() },
+            KeyState { ip_allowlist: Vec::new(), ..key.clone() },
+            KeyState { restrictions: Restrictions::new(), ..key.clone() },
+            KeyState { client_id: None, ..key.clone() },
+        ];
+        let named = KeyState { name: "Another".into(), expires_at: Some(noon()), ..key.clone() };
+        let all: Vec<KeyEntry> = others.iter().chain([&key, &named]).map(entry).collect();
+        for one in &all {
+            for other in &all {
+                let rights = other.rights(&management);
+                assert_eq!(one.has_rights(&rights), one.rights(&management) == rights, "{one:?} {rights:?}");
+            }
+        }
+        assert!(entry(&named).has_rights(&entry(&key).rights(&management)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use nexus_domain::validity::{Entry, KeyEntry, TenantEntry};
 use nexus_domain::verification::Rights;
 
 use crate::rows::{Incoming, Tenant};
-use crate::table::Table;
+use crate::table::{Found, Table};
 
 /// How many secrets are gathered before they go into the table, so that a snapshot of millions
 /// needs no second copy of itself in memory: about 64 for each shard, as many as one works in at once.
@@ -65,9 +65,9 @@ impl Intake {
                 Entry::Tenant(tenant) => {
                     // A resumed tenant must not be visible before a revocation that stands before it.
                     table.put(std::mem::take(&mut self.gathered));
-                    self.take_tenant(&tenant);
+                    self.take_tenant(&tenant, table);
                 }
-                Entry::Key(key) => self.take_key(*key),
+                Entry::Key(key) => self.take_key(*key, table),
             }
             if self.gathered.len() >= GATHERED {
                 table.put(std::mem::take(&mut self.gathered));
@@ -83,7 +83,7 @@ impl Intake {
         }
     }
 
-    fn take_tenant(&mut self, entry: &TenantEntry) {
+    fn take_tenant(&mut self, entry: &TenantEntry, table: &Table) {
         let id = entry.tenant_id;
         match self.tenants.get(&id) {
             // A tenant's dialect is for good, so the suspension is all that can change.
@@ -99,18 +99,23 @@ impl Intake {
         };
         self.tenants.insert(id, standing);
         for key in self.waiting.remove(&id).into_iter().flatten() {
-            self.take_key(key);
+            self.take_key(key, table);
         }
     }
 
-    fn take_key(&mut self, entry: KeyEntry) {
+    fn take_key(&mut self, entry: KeyEntry, table: &Table) {
         let tenant = match self.tenants.get(&entry.tenant_id) {
             Some(Standing::Served(tenant)) => Arc::clone(tenant),
             Some(Standing::Elsewhere) => return,
             None => return self.waiting.entry(entry.tenant_id).or_default().push(entry),
         };
-        let rights = entry.rights(&tenant.dialect);
-        let rights = self.share(rights);
+        // Most changes leave a key's rights as they are, and then nothing has to be worked out.
+        let known = entry.secrets.first().and_then(|secret| table.find(&secret.digest));
+        let known = known.as_ref().map(Found::slot).filter(|slot| Arc::ptr_eq(&slot.tenant, &tenant));
+        let rights = match known.filter(|slot| entry.has_rights(&slot.rights)) {
+            Some(slot) => Arc::clone(&slot.rights),
+            None => self.share(entry.rights(&tenant.dialect)),
+        };
         let name: Arc<str> = entry.name.into();
         let incoming = entry.secrets.into_iter().map(|secret| Incoming {
             secret,

@@ -236,29 +236,27 @@ impl Rows {
 
     /// Rows that are in order.
     fn build(rows: Vec<Row<'_>>) -> Self {
-        let count = rows.len().div_ceil(BUCKET);
         let mut names = String::with_capacity(rows.iter().map(|row| row.name.len()).sum());
+        let labels = rows.iter().map(|row| {
+            let name_at = u32::try_from(names.len()).unwrap_or(u32::MAX);
+            names.push_str(row.name);
+            // Names have at most 100 characters, hence at most 400 bytes.
+            Label { key_id: row.key_id, name_at, name_length: u16::try_from(row.name.len()).unwrap_or(0) }
+        });
+        let labels: Arc<[Label]> = labels.collect();
+        let slots: Arc<[Slot]> = rows.into_iter().map(|row| row.slot).collect();
+        let count = slots.len().div_ceil(BUCKET);
         let mut buckets = Vec::with_capacity(count + 1);
-        let mut slots = Vec::with_capacity(rows.len());
-        let mut labels = Vec::with_capacity(rows.len());
-        for Row { slot, key_id, name } in rows {
+        for (position, slot) in slots.iter().enumerate() {
             let spread = spread(&slot.digest);
-            let start = Bucket::new(u32::try_from(slots.len()).unwrap_or(u32::MAX));
+            let start = Bucket::new(u32::try_from(position).unwrap_or(u32::MAX));
             let begun = bucket(spread, count) + 1;
             buckets.resize(begun.max(buckets.len()), start);
             if let Some(bucket) = buckets.last_mut() {
-                bucket.note(slots.len(), tag(spread));
+                bucket.note(position, tag(spread));
             }
-            labels.push(Label {
-                key_id,
-                name_at: u32::try_from(names.len()).unwrap_or(u32::MAX),
-                // Names have at most 100 characters, hence at most 400 bytes.
-                name_length: u16::try_from(name.len()).unwrap_or(0),
-            });
-            names.push_str(name);
-            slots.push(slot);
         }
         buckets.resize(count + 1, Bucket::new(u32::try_from(slots.len()).unwrap_or(u32::MAX)));
-        Self { buckets: buckets.into(), slots: slots.into(), labels: labels.into(), names: names.into() }
+        Self { buckets: buckets.into(), slots, labels, names: names.into() }
     }
 }
