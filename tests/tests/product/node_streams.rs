@@ -107,12 +107,18 @@ async fn streams_are_refused_beyond_what_the_settings_allow_and_taken_again_once
     let [one, other] = [(); 2].map(|()| dial(&node, &node_credential(&node.admin()).secret));
     let first = looking_up(&one).await.unwrap();
     let _second = looking_up(&one).await.unwrap();
+    let told = |count: u64| {
+        let metrics = node.client().get("/metrics").expect(200).text();
+        metrics.lines().any(|line| line == format!("nexus_node_streams_refused_total {count}"))
+    };
+    assert!(told(0), "it is there before the first is refused");
     let refused = |opened: Result<WebSocketLink, LinkError>| {
         matches!(opened, Err(LinkError::Refused { status: 503, .. }))
     };
     assert!(refused(looking_up(&one).await), "the credential has two");
     let _third = looking_up(&other).await.unwrap();
     assert!(refused(looking_up(&other).await), "all together have three");
+    assert!(told(2));
     let _told = node.find_in_log(patience(), "which is `nodes.max_streams`; try another API node").unwrap();
     drop(first);
     let mut tries = 0;
