@@ -94,7 +94,7 @@ impl std::fmt::Display for Hint {
             Self::Near(known) => write!(f, "did you mean `{known}`?"),
             Self::Elsewhere(file) => write!(f, "it belongs into {file}, not here"),
             Self::Section(name) => write!(f, "it is a section: write [{name}]"),
-            Self::Nothing(example) => write!(f, "{example} has all that there are"),
+            Self::Nothing(example) => write!(f, "{example} explains every key that there is"),
         }
     }
 }

@@ -182,7 +182,7 @@ fn unknown_keys_are_told_the_nearest_known_one() {
             "[node]\ndialects = []\n",
             "nexus.toml:2: unknown key `node.dialects`: it belongs into validator.toml, not here",
         ),
-        ("foo = 1\n", "nexus.toml:1: unknown key `foo`: nexus.example.toml has all that there are"),
+        ("foo = 1\n", "nexus.toml:1: unknown key `foo`: nexus.example.toml explains every key that there is"),
         ("listen = \"x\"\n", "nexus.toml:1: unknown key `listen`: did you mean `server.listen`?"),
     ] {
         let complaint = complaint(nexus(text, &[]));
