@@ -12,7 +12,7 @@ use crate::words::{rows, text};
 /// List the nodes that validate: how far they are, and whether they may answer
 ///
 /// A node without a connection is listed as away while it may still answer, and for a minute more: after a restart, its earlier
-/// run beside the present one. A node that stops in order is not. Those that are not there have no `connected_at`.
+/// run beside the present one. Those that are not there have no `connected_at`.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
