@@ -50,6 +50,7 @@ missing_packages() {
     [[ -n ${NEXUS_TEST_AMQP_URL:-} || -n $(rabbitmq_program) ]] || missing+=(rabbitmq-server)
     [[ -n $(nginx_program) ]] || missing+=(nginx)
     command -v curl >/dev/null || missing+=(curl)
+    command -v jq >/dev/null || missing+=(jq)
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
     echo "${missing[*]}"
 }

@@ -251,7 +251,7 @@ fn let_in(decision: Decision<'_>) -> Result<Subject, Problem> {
         }
         (Ok(()) | Err(_), _) => Err(Problem::new(
             &problem::UNAUTHORIZED,
-            "the management credential is missing, mistyped, or no longer valid",
+            "the management credential is missing, mistyped, or no longer valid; send it as `Authorization: Bearer …`",
         )),
     }
 }

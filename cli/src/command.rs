@@ -58,6 +58,7 @@ impl Cli {
     /// absent: scripts and Compose files leave one out that way.
     pub(crate) fn read() -> Self {
         let matches = without_empty_variables(Self::command()).try_get_matches().unwrap_or_else(|mut error| {
+            forget_variables(&mut error);
             let unnamed = std::env::var_os("NEXUS_TENANT").is_none_or(|tenant| tenant.is_empty());
             if unnamed
                 && error.kind() == ErrorKind::MissingRequiredArgument
@@ -111,6 +112,20 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
     command
         .mut_args(|arg| if arg.get_env().is_some_and(is_empty) { arg.env(None::<&'static str>) } else { arg })
         .mut_subcommands(without_empty_variables)
+}
+
+/// Writes the usage in an error as who typed nothing would read it: to clap, what a variable set was typed, and what was typed
+/// stands there as if it had to be.
+fn forget_variables(error: &mut clap::Error) {
+    let command = without_variables(Cli::command());
+    let anew = command.try_get_matches_from(std::env::args_os()).err();
+    if let Some(usage) = anew.as_ref().and_then(|anew| anew.get(ContextKind::Usage)) {
+        error.insert(ContextKind::Usage, usage.clone());
+    }
+}
+
+fn without_variables(command: clap::Command) -> clap::Command {
+    command.mut_args(|arg| arg.env(None::<&'static str>)).mut_subcommands(without_variables)
 }
 
 /// What other programs call what is done here. Of several commands, the first that there is beside the others is meant.

@@ -21,8 +21,9 @@ const LONGEST_INPUT: u64 = 16 * 1024;
 /// Ask whether a credential may do something, and why not
 ///
 /// Without further options: whether it is known and alive. Each option adds a condition, as a service in front of which
-/// Nexus stands would ask it. Exits with 0 where the credential is valid and with 1 where it is refused. Nothing but the
-/// question's own trace in the usage log is changed.
+/// Nexus stands would ask it. Exits with 0 where the credential is valid and with 1 where it is refused. It counts as a use of
+/// the credential: in its usage log, and where it is valid, against the rate limits of its tenant. Needs a management
+/// credential with the scope verify, and may be sent to a validating node (NEXUS_URL).
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

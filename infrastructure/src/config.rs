@@ -44,14 +44,14 @@ pub enum ConfigError {
         message: String,
     },
     /// A key that means nothing.
-    #[error("{place}: unknown key `{key}`: did you mean `{nearest}`?")]
+    #[error("{place}: unknown key `{key}`: {hint}")]
     UnknownKey {
         /// The key with its section.
         key: String,
         /// Where it stands.
         place: Place,
-        /// The known key, or variable, that is most like it.
-        nearest: String,
+        /// What was meant, as far as can be told.
+        hint: Hint,
     },
     /// A value that its key does not take.
     #[error("{place}: {key}: {message}")]
@@ -73,6 +73,30 @@ pub enum ConfigError {
         /// What it must be.
         message: String,
     },
+}
+
+/// What to do about a key that means nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hint {
+    /// A known key, section or variable is spelt much like it.
+    Near(String),
+    /// It belongs into the configuration of the other program, a file of this name.
+    Elsewhere(&'static str),
+    /// It is no key but a section of this name, and holds keys.
+    Section(String),
+    /// Nothing is like it: the example of this name has all keys.
+    Nothing(&'static str),
+}
+
+impl std::fmt::Display for Hint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Near(known) => write!(f, "did you mean `{known}`?"),
+            Self::Elsewhere(file) => write!(f, "it belongs into {file}, not here"),
+            Self::Section(name) => write!(f, "it is a section: write [{name}]"),
+            Self::Nothing(example) => write!(f, "{example} explains every key that there is"),
+        }
+    }
 }
 
 /// An API node.

@@ -165,6 +165,12 @@ impl Validator {
         &self.folder
     }
 
+    /// The address that it listens on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// A client without a credential.
     #[must_use]
     pub fn client(&self) -> Client {

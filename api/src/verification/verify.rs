@@ -103,6 +103,8 @@ pub(super) async fn answer(
 }
 
 /// Asks whether a credential may do something. Always 200 when a verdict was reached.
+///
+/// Who asks shows a management credential with the scope `verify`, on API nodes and on validating nodes.
 #[utoipa::path(
     operation_id = "verify",
     post,

@@ -41,6 +41,19 @@ pub(crate) enum ClientError {
     /// The server refused and said why.
     #[error("{0}")]
     Refused(Box<Problem>),
+    /// The request carried no credential.
+    #[error(
+        "no credential is given: set NEXUS_TOKEN to a management credential; `nexus dev` prints one, and `nexus admin credential` makes one"
+    )]
+    NoToken,
+    /// A Nexus server answers there, and has none of the addresses that were asked for.
+    #[error(
+        "{url} is no API node: NEXUS_URL names a validating node, which answers questions alone, or has a path too much"
+    )]
+    NoApiNode {
+        /// The server's address.
+        url: String,
+    },
     /// The server refused without a problem document.
     #[error("{url} answered {status} without saying why; is it a Nexus server?")]
     Unexplained {

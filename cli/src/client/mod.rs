@@ -216,6 +216,8 @@ impl Client {
         let body =
             response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_string().unwrap_or_default();
         Err(match problem::Problem::parse(status, path, &body) {
+            Some(_) if status == 401 && self.authorization.is_none() => ClientError::NoToken,
+            Some(_) if status == 404 && !self.is_api_node() => ClientError::NoApiNode { url },
             Some(problem) => ClientError::Refused(Box::new(problem)),
             // What servers of TLS say to plain HTTP, where they say anything.
             None if status == 400 && self.speaks_tls() => ClientError::SpeaksTls { url },
@@ -236,6 +238,14 @@ impl Client {
             ureq::Error::Timeout(_) => ClientError::TimedOut { url },
             source => ClientError::Unreachable { url, source },
         }
+    }
+
+    /// Whether there is a management API: its address of tenants is asked for without the credential, and refused for that. An
+    /// absent object and an address that the server does not have look the same from outside.
+    fn is_api_node(&self) -> bool {
+        let request = self.agent.get(format!("{}/v1/tenants", self.url));
+        let answer = request.config().timeout_global(Some(CONNECT_TIMEOUT)).build().call();
+        answer.map_or(true, |answer| answer.status().as_u16() != 404)
     }
 
     /// Whether the server of an `http` address is one of TLS, asked without the credential. A certificate that is not

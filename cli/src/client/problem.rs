@@ -26,6 +26,7 @@ pub(crate) struct Problem {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 struct FieldError {
+    /// As it was sent, and once the problem is read, the option that it was given by.
     location: String,
     message: String,
     fix: Option<String>,
@@ -37,7 +38,11 @@ impl Problem {
         let problem: Self = serde_json::from_str(body).ok()?;
         let says_nothing = problem.title.is_none() && problem.detail.is_none() && problem.errors.is_empty();
         let absent = problem.code.as_deref().filter(|code| *code == "not_found").and_then(|_| named(path));
-        (!says_nothing).then_some(Self { status, absent, ..problem })
+        (!says_nothing).then(|| {
+            let named = |error: FieldError| FieldError { location: option(path, &error.location), ..error };
+            let errors = problem.errors.into_iter().map(named).collect();
+            Self { status, absent, errors, ..problem }
+        })
     }
 }
 
@@ -46,7 +51,10 @@ impl fmt::Display for Problem {
         if let Some(absent) = &self.absent {
             write!(f, "there is no {absent}, or not for this credential")?;
         } else if self.errors.is_empty() {
-            f.write_str(self.detail.as_deref().or(self.title.as_deref()).unwrap_or("refused"))?;
+            let detail = self.detail.as_deref().or(self.title.as_deref()).unwrap_or("refused");
+            // How a program sends a credential is no advice for who types commands.
+            let said = if self.status == 401 { detail.split(';').next().unwrap_or(detail) } else { detail };
+            f.write_str(said)?;
         } else {
             for (at, error) in self.errors.iter().enumerate() {
                 let separator = if at == 0 { "" } else { "; " };
@@ -66,7 +74,7 @@ impl fmt::Display for Problem {
 
 impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let option = option(&self.location);
+        let option = &self.location;
         write!(f, "{option}: {}", self.message)?;
         let fix = self.fix.as_deref().filter(|fix| !fix.is_empty());
         let repeat = option.starts_with("--scope") && quotes_several(&self.message);
@@ -96,18 +104,20 @@ fn named(path: &str) -> Option<String> {
     }
 }
 
-/// Fields of bodies and queries whose option has another name.
-const OPTIONS: &[(&str, &str)] = &[
-    ("credential", "CREDENTIAL"),
-    ("ip_allowlist", "--allow-ip"),
-    ("required_scopes", "--scope"),
-    ("restrictions", "--restrict"),
-    ("scopes", "--scope"),
+/// Fields of bodies and queries that are typed otherwise than as an option of their name, with the requests that have them.
+const OPTIONS: &[(&str, &str, &str)] = &[
+    ("/v1/verify", "credential", "CREDENTIAL"),
+    ("/v1/nodes", "name", "NAME"),
+    ("/v1/", "dialects", "--dialect"),
+    ("/v1/", "ip_allowlist", "--allow-ip"),
+    ("/v1/", "required_scopes", "--scope"),
+    ("/v1/", "restrictions", "--restrict"),
+    ("/v1/", "scopes", "--scope"),
 ];
 
-/// The option that a field was given by: `--scope no. 3` for `body.scopes[2]`, `--restrict brand` for
+/// The option by which a field of a request for `path` was given: `--scope no. 3` for `body.scopes[2]`, `--restrict brand` for
 /// `body.restrictions.brand`. A location of another kind stays as it is.
-fn option(location: &str) -> String {
+fn option(path: &str, location: &str) -> String {
     let Some(field) = location.strip_prefix("body.").or_else(|| location.strip_prefix("query.")) else {
         return location.to_owned();
     };
@@ -115,8 +125,8 @@ fn option(location: &str) -> String {
     let (name, rest) = field.split_at(end);
     let option = OPTIONS
         .iter()
-        .find(|(of, _)| *of == name)
-        .map_or_else(|| format!("--{}", name.replace('_', "-")), |(_, option)| (*option).to_owned());
+        .find(|(prefix, of, _)| path.starts_with(prefix) && *of == name)
+        .map_or_else(|| format!("--{}", name.replace('_', "-")), |(_, _, option)| (*option).to_owned());
     let number =
         rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).and_then(|at| at.parse::<u32>().ok());
     match (number, rest.strip_prefix('.')) {
@@ -180,7 +190,12 @@ mod tests {
             "query.tenant",
             "query.to",
         ] {
-            assert!(options.contains(&option(field)), "{field} is called {}", option(field));
+            let path = if field == "body.credential" { "/v1/verify" } else { "/v1/tenants/T/keys" };
+            let named = option(path, field);
+            assert!(options.contains(&named), "{field} is called {named}");
+        }
+        for (_, _, named) in OPTIONS {
+            assert!(options.contains(*named), "{named}");
         }
     }
 
@@ -222,6 +237,14 @@ mod tests {
     }
 
     #[test]
+    fn the_fields_of_a_node_are_named_as_they_are_typed() {
+        let body = r#"{"errors":[{"location":"body.name","message":"the name is empty"},
+            {"location":"body.dialects[0]","message":"no such dialect"}]}"#;
+        let said = Problem::parse(400, "/v1/nodes", body).unwrap().to_string();
+        assert_eq!(said, "NAME: the name is empty; --dialect no. 1: no such dialect");
+    }
+
+    #[test]
     fn scopes_with_commas_between_lead_to_one_option_each() {
         let said = |message: &str| {
             let error = json!({"location": "body.scopes", "message": message, "fix": "choose from a, b"});
@@ -238,7 +261,8 @@ mod tests {
 
     #[test]
     fn who_is_not_known_learns_where_to_say_who_they_are() {
-        let said = line(401, r#"{"detail":"no credential was sent","code":"unauthorized"}"#);
+        let said =
+            line(401, r#"{"detail":"no credential was sent; send it as a header","code":"unauthorized"}"#);
         assert_eq!(
             said,
             "no credential was sent; set NEXUS_TOKEN to a management credential that is valid here [unauthorized]"

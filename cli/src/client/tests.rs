@@ -125,6 +125,31 @@ fn a_refusal_is_final_and_says_why() {
 }
 
 #[test]
+fn a_server_without_the_management_api_is_named_as_such() {
+    const ABSENT: &str = r#"{"detail":"there is no such thing","code":"not_found"}"#;
+    const UNKNOWN: &str = r#"{"detail":"the credential is missing","code":"unauthorized"}"#;
+    for (second, says) in [((404, ABSENT), "is no API node"), ((401, UNKNOWN), "there is no tenant T")] {
+        let (client, server) =
+            play(vec![Turn::Answer(404, "", ABSENT), Turn::Answer(second.0, "", second.1)]);
+        let said = client.get("/v1/tenants/T/keys", &Query::default()).unwrap_err().to_string();
+        assert!(said.contains(says), "{said}");
+        let seen = server.join().unwrap();
+        assert!(seen[1].head.starts_with("get /v1/tenants http/1.1"), "{}", seen[1].head);
+        assert_eq!(seen[1].header("authorization"), None, "a stranger gets the credential once");
+    }
+}
+
+#[test]
+fn who_gave_no_token_is_told_so() {
+    const UNKNOWN: &str = r#"{"detail":"the credential is missing","code":"unauthorized"}"#;
+    let (client, server) = play(vec![Turn::Answer(401, "", UNKNOWN)]);
+    let client = Client { authorization: None, ..client };
+    let said = client.get("/v1/tenants", &Query::default()).unwrap_err().to_string();
+    assert!(said.starts_with("no credential is given: set NEXUS_TOKEN"), "{said}");
+    assert_eq!(server.join().unwrap()[0].header("authorization"), None);
+}
+
+#[test]
 fn nobody_there_leads_to_nexus_dev() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let client = Client {

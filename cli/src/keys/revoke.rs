@@ -61,14 +61,20 @@ enum Reason {
 }
 
 pub(super) fn run(args: &RevokeArgs, client: &Client, format: Format) -> Result<(), Failure> {
-    revoke(&args.key.path("/revoke"), &args.why, client, format)
+    revoke(&args.key.path("/revoke"), &args.why, client, format, |_| Vec::new())
 }
 
-/// Revokes the key whose route this is, and shows the receipt.
+/// Revokes the key whose route this is, and shows the receipt and what more follows from the answer.
 ///
 /// # Errors
 /// [`Failure`]
-pub(crate) fn revoke(path: &str, why: &Why, client: &Client, format: Format) -> Result<(), Failure> {
+pub(crate) fn revoke(
+    path: &str,
+    why: &Why,
+    client: &Client,
+    format: Format,
+    more: impl FnOnce(&Value) -> Vec<(&'static str, String)>,
+) -> Result<(), Failure> {
     let mut body = Map::new();
     body.extend(why.reason.map(|reason| ("reason".to_owned(), json!(word(reason)))));
     body.extend(why.note.as_ref().map(|note| ("note".to_owned(), json!(note))));
@@ -78,14 +84,16 @@ pub(crate) fn revoke(path: &str, why: &Why, client: &Client, format: Format) -> 
     }
     let revoked: Value = answer.parse(client)?;
     let key = revoked.get("key").unwrap_or(&Value::Null);
-    print_facts(&[
+    let mut facts = vec![
         ("Name", text(key, "name")),
         ("ID", text(key, "id")),
         ("Status", text(key, "status")),
         ("Revoked", time_or(key, "revoked_at", "")),
         ("Reason", text(key, "revocation_reason")),
         ("Receipt", receipt(&revoked, "refused by")),
-    ])
+    ];
+    facts.extend(more(&revoked));
+    print_facts(&facts)
 }
 
 const fn word(reason: Reason) -> &'static str {

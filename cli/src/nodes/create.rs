@@ -13,8 +13,14 @@ use crate::words::{text, text_or, time_or};
 /// Create the credential of a validating node and show it, once
 ///
 /// It goes into the node's validator.toml as `control.credential`, or into NEXUS__CONTROL__CREDENTIAL, and is good for nothing
-/// but being a node. Several nodes may share one; with one each, each can be revoked by itself. Where no end is given, it lives
-/// as long as the credential that creates it.
+/// but being a node. Several nodes may share one; with one each, each can be revoked by itself.
+///
+/// A node is sent the digests, names and rights of the keys of the dialects named here, and always those of management
+/// credentials, since callers of POST /v1/verify show them; it is sent no secret.
+///
+/// Where no end is given, it ends when the credential that creates it would expire, and with none it does not expire. Revoking
+/// the creator does not end it: `nexus nodes revoke` does. It is a key of the platform's own tenant: `nexus keys change
+/// --expires-in` prolongs it while the node runs, and `nexus keys rotate` gives it a new secret.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -25,7 +31,7 @@ pub(super) struct CreateArgs {
     /// What the node is called, 1 to 100 characters
     name: String,
 
-    /// A dialect whose credentials the node may follow; repeat or put commas between for several; all where absent
+    /// A product's dialect whose keys the node may follow; repeat or put commas between for several; all where absent
     #[arg(long = "dialect", value_name = "DIALECT", value_delimiter = ',')]
     dialects: Vec<String>,
 

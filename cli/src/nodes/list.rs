@@ -11,12 +11,14 @@ use crate::words::{rows, text};
 
 /// List the nodes that validate: how far they are, and whether they may answer
 ///
-/// A node without a connection is listed as away while it may still answer, and for a minute more.
+/// A node without a connection is listed as away while it may still answer, and for a minute more: after a restart, its earlier
+/// run beside the present one. Those that are not there have no `connected_at`.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   nexus nodes list
-  nexus nodes list --output json | jq -e 'all(.data[]; .lease.state == \"held\" and .lag < 100)'")]
+  nexus nodes list --output json | jq -e 'all(.data[] | select(.connected_at); .lease.state == \"held\" and .lag < 100)'
+  nexus nodes list --output json | jq -e '[.data[] | select(.connected_at and .kind == \"validator\")] | length == 3'")]
 pub(super) struct ListArgs {}
 
 pub(super) fn run(_args: &ListArgs, client: &Client, format: Format) -> Result<(), Failure> {

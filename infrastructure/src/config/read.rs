@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::address::network;
-use super::source::Source;
+use super::source::{Keys, Source};
 use super::{
     BusConfig, ConfigError, ControlConfig, DatabaseConfig, DialectsConfig, LogConfig, LogFormat, NexusConfig,
     NodeConfig, NodesConfig, Secret, SecurityConfig, ServerConfig, ServiceUrl, TlsConfig, UsageConfig,
@@ -58,6 +58,10 @@ pub(super) const VALIDATOR_KEYS: &[&str] = &[
     "log.level",
 ];
 
+const NEXUS: Keys = Keys { known: NEXUS_KEYS, file: "nexus.toml", example: "nexus.example.toml" };
+const VALIDATOR: Keys =
+    Keys { known: VALIDATOR_KEYS, file: "validator.toml", example: "validator.example.toml" };
+
 const DATABASES: &[&str] = &["postgres", "postgresql", "sqlite"];
 const BROKERS: &[&str] = &["amqp", "amqps"];
 /// What others' libraries tell at `info`, such as each migration that is there already, drowns what the program itself does.
@@ -74,7 +78,7 @@ impl NexusConfig {
         path: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let mut source = Source::read(path, environment, NEXUS_KEYS, VALIDATOR_KEYS)?;
+        let mut source = Source::read(path, environment, &NEXUS, &VALIDATOR)?;
         let config = Self::read(&mut source);
         source.finish().map(|()| config)
     }
@@ -112,7 +116,7 @@ impl ValidatorConfig {
         path: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let mut source = Source::read(path, environment, VALIDATOR_KEYS, NEXUS_KEYS)?;
+        let mut source = Source::read(path, environment, &VALIDATOR, &NEXUS)?;
         let config = Self::read(&mut source);
         source.finish().map(|()| config)
     }

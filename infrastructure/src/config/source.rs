@@ -7,19 +7,32 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use super::ConfigError;
+use super::{ConfigError, Hint};
 
 /// How the variables that override settings begin.
 const VARIABLES: &str = "NEXUS__";
+/// How many slips a key in the section of another one counts for.
+const MISPLACED: usize = 2;
 /// Keys that hold secrets, whose values no message repeats.
 const SECRET: [&str; 3] = ["control.credential", "database.url", "bus.url"];
 
 /// The file's and the environment's values by dotted key.
 pub(super) struct Source {
     values: BTreeMap<String, Value>,
-    known: &'static [&'static str],
+    own: &'static Keys,
+    others: &'static Keys,
     /// The first complaint about a value: kept, and not returned at once, since one about an unknown key explains more.
     first: Option<ConfigError>,
+}
+
+/// What one kind of configuration may hold.
+pub(super) struct Keys {
+    /// Its keys with their sections.
+    pub(super) known: &'static [&'static str],
+    /// What its file is usually called.
+    pub(super) file: &'static str,
+    /// The file that explains each key.
+    pub(super) example: &'static str,
 }
 
 struct Value {
@@ -63,15 +76,15 @@ impl fmt::Display for Place {
 }
 
 impl Source {
-    /// `known` are this configuration's keys; variables may also set the keys of `others`, without effect, so that one
-    /// environment can serve several kinds of process.
+    /// `own` are this configuration's keys; variables may also set those of `others`, without effect, so that one environment can
+    /// serve several kinds of process.
     pub(super) fn read(
         path: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
-        known: &'static [&'static str],
-        others: &[&'static str],
+        own: &'static Keys,
+        others: &'static Keys,
     ) -> Result<Self, ConfigError> {
-        let mut source = Self { values: BTreeMap::new(), known, first: None };
+        let mut source = Self { values: BTreeMap::new(), own, others, first: None };
         if let Some(path) = path {
             let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
                 std::io::ErrorKind::NotFound => ConfigError::Absent { path: path.into() },
@@ -79,7 +92,7 @@ impl Source {
             })?;
             source.read_file(&path.display().to_string(), &text)?;
         }
-        source.read_environment(environment, others)?;
+        source.read_environment(environment)?;
         Ok(source)
     }
 
@@ -105,10 +118,10 @@ impl Source {
             let key = format!("{prefix}{}", name.get_ref());
             let place_of_key = place(name.span().start);
             match value.get_ref() {
-                DeValue::Table(inner) if self.is_section(&key) => {
+                DeValue::Table(inner) if self.own.has_section(&key) => {
                     self.read_table(&format!("{key}."), inner, place)?;
                 }
-                _ if !self.known.contains(&key.as_str()) => return Err(self.unknown(&key, place_of_key)),
+                _ if !self.own.known.contains(&key.as_str()) => return Err(self.unknown(&key, place_of_key)),
                 value => {
                     let value = Value { content: content(value), place: place_of_key };
                     self.values.insert(key, value);
@@ -121,47 +134,37 @@ impl Source {
     fn read_environment(
         &mut self,
         environment: impl Iterator<Item = (String, String)>,
-        others: &[&'static str],
     ) -> Result<(), ConfigError> {
         // Sorted, so that of two mistakes the same one is reported each time.
         let variables: BTreeMap<_, _> = environment.filter(|(name, _)| name.starts_with(VARIABLES)).collect();
         for (name, value) in variables {
             let key = name.trim_start_matches(VARIABLES).replace("__", ".").to_lowercase();
-            if self.known.contains(&key.as_str()) {
+            if self.own.known.contains(&key.as_str()) {
                 // Compose files and unit files set variables to nothing where they mean to leave them out.
                 if !value.is_empty() {
                     let value = Value { content: Content::Untyped(value), place: Place::Variable(name) };
                     self.values.insert(key, value);
                 }
-            } else if !others.contains(&key.as_str()) {
+            } else if !self.others.known.contains(&key.as_str()) {
                 return Err(self.unknown(&key, Place::Variable(name)));
             }
         }
         Ok(())
     }
 
-    fn is_section(&self, key: &str) -> bool {
-        self.known.iter().any(|known| known.strip_prefix(key).is_some_and(|rest| rest.starts_with('.')))
-    }
-
     fn unknown(&self, key: &str, place: Place) -> ConfigError {
-        let (_, near) = key.rsplit_once('.').unwrap_or(("", key));
-        let nearest = self
-            .known
-            .iter()
-            .map(|known| {
-                // By its last part too: a right name in a wrong section is a common slip.
-                let last = known.rsplit('.').next().unwrap_or(known);
-                let whole = strsim::jaro_winkler(key, known);
-                (whole.max(strsim::jaro_winkler(near, last) - 0.05), *known)
-            })
-            .max_by(|(one, _), (other, _)| one.total_cmp(other))
-            .map_or("", |(_, known)| known);
-        let nearest = match &place {
-            Place::Line { .. } => nearest.to_owned(),
-            Place::Variable(_) => variable(nearest),
+        let hint = if self.own.has_section(key) {
+            Hint::Section(key.to_owned())
+        } else if self.others.known.contains(&key) || self.others.has_section(key) {
+            Hint::Elsewhere(self.others.file)
+        } else {
+            match (self.own.nearest(key), &place) {
+                (Some(near), Place::Line { .. }) => Hint::Near(near.to_owned()),
+                (Some(near), Place::Variable(_)) => Hint::Near(variable(near)),
+                (None, _) => Hint::Nothing(self.own.example),
+            }
         };
-        ConfigError::UnknownKey { key: key.to_owned(), place, nearest }
+        ConfigError::UnknownKey { key: key.to_owned(), place, hint }
     }
 
     pub(super) fn text(&mut self, key: &'static str) -> Option<String> {
@@ -232,7 +235,7 @@ impl Source {
         wanted: &'static str,
         read: impl FnOnce(Content) -> Result<T, Content>,
     ) -> Option<T> {
-        debug_assert!(self.known.contains(&key), "{key} is in no list of keys");
+        debug_assert!(self.own.known.contains(&key), "{key} is in no list of keys");
         let content = self.values.get(key)?.content.clone();
         match read(content) {
             Ok(value) => Some(value),
@@ -258,6 +261,39 @@ impl Content {
             Self::List(_) => "a list".to_owned(),
             Self::Other(name) => (*name).to_owned(),
         }
+    }
+}
+
+impl Keys {
+    fn has_section(&self, key: &str) -> bool {
+        self.sections().any(|section| section == key)
+    }
+
+    /// Those of all keys: of `server.tls.key`, `server` and `server.tls`.
+    fn sections(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.known.iter().flat_map(|known| known.match_indices('.').filter_map(|(at, _)| known.get(..at)))
+    }
+
+    /// The key or section that is spelt like this one but for a third of its letters, the nearest if there are several.
+    fn nearest(&self, key: &str) -> Option<&'static str> {
+        let (section, last) = key.rsplit_once('.').unwrap_or(("", key));
+        let near = |written: &str, meant: &str| {
+            let slips = strsim::osa_distance(written, meant);
+            (slips * 3 <= meant.len()).then_some(slips)
+        };
+        self.known
+            .iter()
+            .copied()
+            .chain(self.sections())
+            .filter_map(|known| {
+                let (of, name) = known.rsplit_once('.').unwrap_or(("", known));
+                // A right name in a wrong section is a common slip, and a whole section of it.
+                let slips = near(last, name)?
+                    + if section.is_empty() { 0 } else { near(section, of).unwrap_or(MISPLACED) };
+                Some((slips, known))
+            })
+            .min_by_key(|(slips, _)| *slips)
+            .map(|(_, known)| known)
     }
 }
 

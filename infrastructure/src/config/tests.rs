@@ -165,7 +165,7 @@ fn unknown_keys_are_told_the_nearest_known_one() {
             "[server]\nlisten = \"127.0.0.1:1\"\n[database]\nulr = \"x\"\n",
             "nexus.toml:4: unknown key `database.ulr`: did you mean `database.url`?",
         ),
-        ("[sever]\nlisten = \"x\"\n", "nexus.toml:1: unknown key `sever`: did you mean `server.listen`?"),
+        ("[sever]\nlisten = \"x\"\n", "nexus.toml:1: unknown key `sever`: did you mean `server`?"),
         (
             "[server]\nmax_connections = 3\n",
             "nexus.toml:2: unknown key `server.max_connections`: did you mean `database.max_connections`?",
@@ -174,7 +174,16 @@ fn unknown_keys_are_told_the_nearest_known_one() {
             "[server.tls]\ncertificat = \"x\"\n",
             "nexus.toml:2: unknown key `server.tls.certificat`: did you mean `server.tls.certificate`?",
         ),
-        ("[control]\nurls = []\n", "nexus.toml:1: unknown key `control`: did you mean"),
+        (
+            "[control]\nurls = []\n",
+            "nexus.toml:1: unknown key `control`: it belongs into validator.toml, not here",
+        ),
+        (
+            "[node]\ndialects = []\n",
+            "nexus.toml:2: unknown key `node.dialects`: it belongs into validator.toml, not here",
+        ),
+        ("foo = 1\n", "nexus.toml:1: unknown key `foo`: nexus.example.toml explains every key that there is"),
+        ("listen = \"x\"\n", "nexus.toml:1: unknown key `listen`: did you mean `server.listen`?"),
     ] {
         let complaint = complaint(nexus(text, &[]));
         assert!(complaint.starts_with(says), "{complaint}");
@@ -183,6 +192,8 @@ fn unknown_keys_are_told_the_nearest_known_one() {
         complaint(nexus(DATABASE, &[("NEXUS__SERVER__LISTN", "x")])),
         "NEXUS__SERVER__LISTN: unknown key `server.listn`: did you mean `NEXUS__SERVER__LISTEN`?"
     );
+    let complaint = complaint(validator("[database]\nurl = \"sqlite://nexus.db\"\n", &[]));
+    assert_eq!(complaint, "nexus.toml:1: unknown key `database`: it belongs into nexus.toml, not here");
 }
 
 #[test]
@@ -218,7 +229,10 @@ fn wrong_values_are_told_what_is_right() {
             "[server]\ntls = { certificate = \"c\" }",
             "server.tls.key is missing: set it in the configuration file or as NEXUS__SERVER__TLS__KEY: the certificate's",
         ),
-        ("[server]\ntls = true", "nexus.toml:2: unknown key `server.tls`: did you mean `server.tls."),
+        (
+            "[server]\ntls = true",
+            "nexus.toml:2: unknown key `server.tls`: it is a section: write [server.tls]",
+        ),
         ("[database]\nurl = { secret = 1 }", "nexus.toml:2: database.url: it must be a text, not a section"),
         (
             "[database]\nurl = \"mysql://u:secret@db\"",

@@ -23,6 +23,8 @@ const DIVIDER: &str = "----8<----";
 /// Where the page's validating node listens, and `nexus dev`.
 const VALIDATOR: &str = "127.0.0.1:9090";
 const API: &str = "127.0.0.1:8080";
+/// The port of the page's second `nexus dev`.
+const LIMITED: &str = "8081";
 
 struct Dev {
     process: Child,
@@ -111,12 +113,18 @@ fn blocks(page: &[&str]) -> Vec<(std::ops::Range<usize>, Vec<Step>)> {
 fn run(dev: &Dev, commands: &[String]) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let validator = free().to_string();
+    let limited = free().port().to_string();
+    // The page is read in the folder that it stands in, of which its commands need this.
+    std::fs::create_dir(folder.path().join("dialects")).unwrap();
+    for file in std::fs::read_dir(root().join("dialects")).unwrap().map(Result::unwrap) {
+        std::fs::copy(file.path(), folder.path().join("dialects").join(file.file_name())).unwrap();
+    }
     let script: String = commands.iter().map(|command| format!("{command}\necho '{DIVIDER}'\n")).collect();
     let path = std::env::var("PATH").unwrap_or_default();
     // What waits for something that never comes is ended, with all that it started.
     let output = Command::new("timeout")
         .args(["--kill-after=10", "300", "bash", "-c"])
-        .arg(format!("exec 2>&1\n{}", script.replace(VALIDATOR, &validator)))
+        .arg(format!("exec 2>&1\n{}", script.replace(VALIDATOR, &validator).replace(LIMITED, &limited)))
         .current_dir(folder.path())
         .env("PATH", format!("{}:{path}", programs().display()))
         .env("NEXUS__SERVER__LISTEN", &validator)

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use nexus_tests::command::{self, Finished};
-use nexus_tests::{Node, Process, Tenant, patience};
+use nexus_tests::{Node, Process, Store, Tenant, Validator, node_credential, patience};
 
 const ABSENT: &str = "key_00000000000000000123456789abcdef";
 
@@ -65,6 +65,35 @@ fn refusals_are_told_in_the_words_that_were_typed() {
     let note = "x".repeat(101);
     let line = error_of(&command::run(&mut typed(&node, &["keys", "revoke", &id, "--note", &note])));
     assert!(line.starts_with("error: --note: the note is longer than 100 characters ("), "{line}");
+}
+
+#[test]
+fn an_address_without_the_management_api_is_named_as_such() {
+    let node = Node::dev();
+    let store = Store::sqlite();
+    let credential = node_credential(&node.admin()).secret;
+    let validator = Validator::start(&store, &credential, &[node.url()]);
+    for url in [format!("http://{}", validator.address()), format!("{}/v1", node.url())] {
+        for arguments in [["nodes", "list"].as_slice(), &["keys", "list"], &["keys", "create", "--name", "A"]]
+        {
+            let line = error_of(&command::run(typed(&node, arguments).env("NEXUS_URL", &url)));
+            assert!(line.starts_with(&format!("error: {url} is no API node: ")), "{arguments:?}: {line}");
+        }
+    }
+}
+
+#[test]
+fn mistakes_name_what_was_left_out_and_not_what_variables_gave() {
+    let node = Node::dev();
+    let line = error_of(&command::run(typed(&node, &["keys", "list"]).env("NEXUS_TOKEN", "")));
+    assert!(line.starts_with("error: no credential is given: set NEXUS_TOKEN "), "{line}");
+    let line = error_of(&command::run(&mut typed(&node, &["nodes", "create", ""])));
+    assert!(line.starts_with("error: NAME: the name is empty "), "{line}");
+    let line = error_of(&command::run(&mut typed(&node, &["nodes", "create", "A", "--dialect", "nope"])));
+    assert!(line.starts_with("error: --dialect no. 1: no such dialect "), "{line}");
+    let unnamed = command::run(&mut typed(&node, &["keys", "create"]));
+    let usage = "Usage: nexus keys create --name <NAME> --tenant <TENANT>";
+    assert!(unnamed.stderr.iter().any(|line| line == usage), "{unnamed:?}");
 }
 
 #[test]

@@ -100,6 +100,14 @@ pub(crate) fn locations(answer: &Answer) -> Vec<String> {
 }
 
 #[test]
+fn who_is_not_known_learns_how_to_send_a_credential() {
+    let node = Node::dev();
+    let asked = node.client().post("/v1/verify", &json!({"credential": "x"}));
+    assert_problem(&asked, 401, "unauthorized");
+    assert!(asked.text().contains("`Authorization: Bearer …`"), "{asked:?}");
+}
+
+#[test]
 fn problems_have_one_shape_and_a_page_of_their_own() {
     let node = Node::dev();
     let admin = node.admin();

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use nexus_tests::{Client, Node, Process, Store, eventually, patience, until};
+use nexus_tests::{Client, Node, Options, Process, Store, Validator, eventually, patience, until};
 use serde_json::json;
 
 use crate::contract::assert_problem;
@@ -55,15 +55,27 @@ impl Drop for Gateway {
     }
 }
 
-/// nginx with the example's configuration, between clients, Nexus and the service.
+/// nginx with the example's configuration, between clients, the product's node and the service.
 fn gateway(program: &Path, folder: &Path, product: &Product, upstream: SocketAddr) -> (Gateway, SocketAddr) {
+    gateway_to(program, folder, &product.tenant.dialect, (product.node.address(), ""), upstream)
+}
+
+/// As [`gateway`], with a line of the configuration for a further node.
+fn gateway_to(
+    program: &Path,
+    folder: &Path,
+    dialect: &str,
+    (node, further): (SocketAddr, &str),
+    upstream: SocketAddr,
+) -> (Gateway, SocketAddr) {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(EXAMPLE)).unwrap();
     for (from, to) in [
         ("127.0.0.1:8000", free.to_string()),
-        ("127.0.0.1:8080", product.node.address().to_string()),
+        ("127.0.0.1:8080", node.to_string()),
         ("127.0.0.1:3000", upstream.to_string()),
-        ("forward-auth/nexus?", format!("forward-auth/{}?", product.tenant.dialect)),
+        ("#server 127.0.0.1:9090;", further.to_owned()),
+        ("forward-auth/nexus?", format!("forward-auth/{dialect}?")),
     ] {
         assert!(text.contains(from), "the example names {from}");
         text = text.replace(from, &to);
@@ -192,6 +204,65 @@ fn nginx_refuses_everything_while_nexus_is_gone() {
     let (status, text) = curl(address, &[("Authorization", &bearer)], &[]);
     assert!(status >= 500, "{text}");
     assert!(heads.try_recv().is_err(), "the service was not asked");
+}
+
+#[test]
+fn nginx_gives_a_used_up_limit_and_a_missing_right_to_answer_their_own_status() {
+    let Some(program) = nginx() else { return };
+    let folder = Store::sqlite();
+    let dialects = folder.folder().join("dialects");
+    std::fs::create_dir(&dialects).unwrap();
+    let limit = "\n[[rate_limits]]\nper = \"tenant\"\nlimit = 3\nwindow = \"1h\"\n";
+    let text = format!("{}{limit}", include_str!("../../../dialects/nexus.toml"));
+    std::fs::write(dialects.join("nexus.toml"), text).unwrap();
+    let product = Product::with("nexus", Options::default().dialects(&dialects));
+    let (upstream, heads) = upstream();
+    let (_nginx, address) = gateway(&program, folder.folder(), &product, upstream);
+    let key = product.create(json!({}));
+    let bearer = format!("Bearer {}", key.secret);
+    for _ in 0..3 {
+        assert_eq!(curl(address, &[("Authorization", &bearer)], &[]).0, 200);
+        let _head = heads.recv_timeout(Duration::from_secs(5)).unwrap();
+    }
+    let (status, text) = curl(address, &[("Authorization", &bearer)], &[]);
+    assert_eq!(status, 429, "{text}");
+    let direct = product.with_key(&key.secret, &READ);
+    assert_eq!((direct.status, text.split_once("\n\n").unwrap().1), (429, direct.text().as_str()));
+    assert!(text.to_lowercase().contains("\nretry-after: "), "{text}");
+
+    let folder = Store::sqlite();
+    let alone = alone(&folder);
+    let (_nginx, address) = gateway_to(&program, folder.folder(), "nexus", (alone.address(), ""), upstream);
+    let (status, text) = curl(address, &[("Authorization", &bearer)], &[]);
+    assert_eq!(status, 503, "{text}");
+    assert!(text.contains(r#""code":"unavailable""#), "the dialect's own body: {text}");
+    assert!(text.to_lowercase().contains("\nretry-after: 1\n"), "{text}");
+    assert!(heads.try_recv().is_err(), "nothing that was refused reached the service");
+}
+
+/// A validating node that reaches no API node, and so has no right to answer.
+fn alone(folder: &Store) -> Validator {
+    let alone = Validator::begin(&folder.folder().join("alone"), "nxm_x", &["http://127.0.0.1:1".to_owned()]);
+    alone.await_listening();
+    alone
+}
+
+#[test]
+fn nginx_passes_over_a_node_that_has_no_right_to_answer() {
+    let Some(program) = nginx() else { return };
+    let product = Product::of("nexus");
+    let folder = Store::sqlite();
+    let alone = alone(&folder);
+    let (upstream, heads) = upstream();
+    let nodes = (product.node.address(), &*format!("server {};", alone.address()));
+    let (_nginx, address) = gateway_to(&program, folder.folder(), "nexus", nodes, upstream);
+    let bearer = format!("Bearer {}", product.create(json!({})).secret);
+    // One of the first two is for the node that is alone.
+    for _ in 0..4 {
+        let (status, text) = curl(address, &[("Authorization", &bearer)], &[]);
+        assert_eq!(status, 200, "{text}");
+        let _head = heads.recv_timeout(Duration::from_secs(5)).unwrap();
+    }
 }
 
 #[test]

@@ -47,6 +47,11 @@ async fn a_node_reports_the_use_of_keys_that_it_may_know_of_and_of_no_others() {
     let [used, forged, beyond] =
         [&own, &other, &unseen].map(|tenant| tenant.keys(&admin).create(&json!({"name": "Used"})));
 
+    let counted_so_far = |count: u64| {
+        let metrics = node.client().get("/metrics").expect(200).text();
+        metrics.lines().any(|line| line == format!("nexus_usage_refused_total {count}"))
+    };
+    assert!(counted_so_far(0), "it is there before the first is refused");
     let folder = tempfile::tempdir().unwrap();
     let (journal, mut segments) =
         UsageJournal::open(folder.path(), &UsageJournalOptions::new(Uuid::from_u128(7))).unwrap();
@@ -80,8 +85,7 @@ async fn a_node_reports_the_use_of_keys_that_it_may_know_of_and_of_no_others() {
     let counted = || count(&own, &used).filter(|uses| *uses > 0);
     assert_eq!(eventually("what is the node's to tell is counted", counted), 3);
     assert_eq!((count(&other, &forged), count(&unseen, &beyond)), (None, None));
-    let metrics = node.client().get("/metrics").expect(200).text();
-    assert!(metrics.lines().any(|line| line == "nexus_usage_refused_total 22"), "{metrics}");
+    assert!(counted_so_far(22));
     let told = node.log().iter().filter(|line| line.contains("they are not recorded")).count();
     assert_eq!(told, 1, "once for each stream");
 }
@@ -107,12 +111,18 @@ async fn streams_are_refused_beyond_what_the_settings_allow_and_taken_again_once
     let [one, other] = [(); 2].map(|()| dial(&node, &node_credential(&node.admin()).secret));
     let first = looking_up(&one).await.unwrap();
     let _second = looking_up(&one).await.unwrap();
+    let told = |count: u64| {
+        let metrics = node.client().get("/metrics").expect(200).text();
+        metrics.lines().any(|line| line == format!("nexus_node_streams_refused_total {count}"))
+    };
+    assert!(told(0), "it is there before the first is refused");
     let refused = |opened: Result<WebSocketLink, LinkError>| {
         matches!(opened, Err(LinkError::Refused { status: 503, .. }))
     };
     assert!(refused(looking_up(&one).await), "the credential has two");
     let _third = looking_up(&other).await.unwrap();
     assert!(refused(looking_up(&other).await), "all together have three");
+    assert!(told(2));
     let _told = node.find_in_log(patience(), "which is `nodes.max_streams`; try another API node").unwrap();
     drop(first);
     let mut tries = 0;

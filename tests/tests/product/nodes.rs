@@ -1,7 +1,9 @@
 //! Two API nodes on one PostgreSQL: what one has answered, the other shows at once. And validating nodes: their credentials, and
 //! how they are listed.
 
+use std::io::Write as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use nexus_tests::{
     Client, Issued, Node, Options, Process, Store, Tenant, command, eventually, patience, verify,
@@ -200,6 +202,8 @@ fn a_nodes_credential_is_good_for_its_stream_alone() {
     assert_eq!(key["restrictions"], json!({"dialect": ["nexpay", "nexus"]}));
     let revoked = node.run(&["nodes", "revoke", id, "--reason", "unused"]);
     assert_eq!(revoked.code, Some(0), "{revoked:?}");
+    let told = |line: &&String| line.starts_with("Its nodes  answer nothing any more");
+    assert_eq!(revoked.stdout.iter().filter(told).count(), 1, "{revoked:?}");
     assert_eq!(bearer.get("/v1/nodes/stream").status, 401);
 }
 
@@ -290,6 +294,19 @@ fn a_validating_node_is_listed_while_it_is_there_and_as_away_when_it_is_not() {
     let runs: Vec<&Value> =
         nodes["data"].as_array().unwrap().iter().filter(|node| node["id"] == shown["id"]).collect();
     assert_eq!(runs.len(), 2, "one node, and two runs of it: {nodes}");
+    // As `nexus nodes list --help` shows it, with as many nodes as there are.
+    let checks = [
+        r#"all(.data[] | select(.connected_at); .lease.state == "held" and .lag < 100)"#,
+        r#"[.data[] | select(.connected_at and .kind == "validator")] | length == 1"#,
+    ];
+    for check in checks {
+        let mut jq = Command::new("jq").arg("-e").arg(check).stdin(Stdio::piped()).spawn().expect("jq");
+        jq.stdin.take().unwrap().write_all(nodes.to_string().as_bytes()).unwrap();
+        assert!(jq.wait().unwrap().success(), "{check}: {nodes}");
+        let shown = check.replace("== 1", "== 3");
+        let help = node.run(&["nodes", "list", "--help"]).stdout.join("\n");
+        assert!(help.contains(&format!("jq -e '{shown}'")), "{help}");
+    }
 }
 
 #[test]
