@@ -33,10 +33,12 @@ mod check;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use nexus_domain::dialect::Dialects;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::Validator;
@@ -222,22 +224,47 @@ impl Node {
     }
 
     /// Gives up the right to answer, says goodbye, sends what is left of usage, and writes what is left of the cache. Requests must
-    /// have ended before.
+    /// have ended before. Neither the network nor a disk that stands still keeps a process from ending: usage that takes longer than
+    /// 10 s waits for the next start, and a cache that takes longer than 3 s is fetched anew.
     pub async fn stop(self) {
-        self.usage.close();
         self.tasks.may_end();
         self.stop.send_replace(true);
-        let (done, drained) = oneshot::channel();
-        if self.drain.send(done).await.is_ok() && drained.await.is_err() {
+        let (usage, drain) = (self.usage, self.drain);
+        let sent = async {
+            let (done, drained) = oneshot::channel();
+            waited_for(move || usage.close()).await
+                && (drain.send(done).await.is_err() || drained.await.is_ok())
+        };
+        if !timeout(USAGE_WITHIN, sent).await.unwrap_or(false) {
             tracing::warn!("usage waits in the node's journal for the next start");
         }
-        self.tasks.ended().await;
+        if timeout(DISK_WITHIN, self.tasks.ended()).await.is_err() {
+            tracing::warn!("a part of the node waits for its disk, and is left behind");
+        }
         let follower = self.follower;
         // With it goes the cache, which waits for the disk.
-        if tokio::task::spawn_blocking(move || drop(follower)).await.is_err() {
-            tracing::error!("the node's cache could not be written to its end");
+        if !timeout(DISK_WITHIN, waited_for(move || drop(follower))).await.unwrap_or(false) {
+            tracing::warn!(
+                "the node's cache could not be written to its end; what is missing is fetched anew"
+            );
         }
     }
+}
+
+/// How long the last usage may take on its way.
+const USAGE_WITHIN: Duration = Duration::from_secs(10);
+/// How long the disk may take with what is left.
+const DISK_WITHIN: Duration = Duration::from_secs(3);
+
+/// Does what may wait for the disk on a thread that nobody needs to wait for: a runtime waits for its own. Tells whether it was done.
+async fn waited_for(work: impl FnOnce() + Send + 'static) -> bool {
+    let (done, told) = oneshot::channel();
+    let works = move || {
+        work();
+        // Whoever waited may have gone.
+        let _gone = done.send(());
+    };
+    thread::Builder::new().name("node-end".to_owned()).spawn(works).is_ok() && told.await.is_ok()
 }
 
 /// How long apart the lease is looked at until it holds.
@@ -275,6 +302,30 @@ mod tests {
     fn welcome() -> String {
         let welcome = Welcome { log: Uuid::nil(), epoch: Uuid::nil(), start: Start::Snapshot, bus: None };
         serde_json::to_string(&ToNode::Welcome(welcome)).unwrap()
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_disk_that_stands_still_keeps_no_node_from_ending() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let data = tempfile::tempdir().unwrap();
+        // Whoever opens a pipe to write into it waits until somebody reads.
+        let pipe = data.path().join("cache.new");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let mut options = NodeOptions::new(Arc::new(built_in()), data.path(), Uuid::from_u128(1));
+        options.control.urls = vec![format!("http://{}", listener.local_addr().unwrap())];
+        let node = Node::start(options).unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = accept_async(stream).await.unwrap();
+        let _hello = stream.next().await.unwrap().unwrap();
+        stream.send(Message::Text(welcome().into())).await.unwrap();
+        let whole = ToNode::Snapshot { entries: Vec::new(), complete: Some(7) };
+        stream.send(Message::Text(serde_json::to_string(&whole).unwrap().into())).await.unwrap();
+        node.validator().watch().wait_for(|position| *position == 7).await.unwrap();
+        // From here on nothing but time can end the wait, and it need not be waited for.
+        tokio::time::pause();
+        node.stop().await;
+        std::fs::File::open(pipe).unwrap();
     }
 
     #[tokio::test]
