@@ -64,17 +64,18 @@ impl fmt::Display for Place {
 
 impl Source {
     /// `known` are this configuration's keys; variables may also set the keys of `others`, without effect, so that one
-    /// environment can serve several kinds of process.
+    /// environment can serve several kinds of process. `example` is the file to make one out of.
     pub(super) fn read(
         path: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
         known: &'static [&'static str],
         others: &[&'static str],
+        example: &'static str,
     ) -> Result<Self, ConfigError> {
         let mut source = Self { values: BTreeMap::new(), known, first: None };
         if let Some(path) = path {
             let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
-                std::io::ErrorKind::NotFound => ConfigError::Absent { path: path.into() },
+                std::io::ErrorKind::NotFound => ConfigError::Absent { path: path.into(), example },
                 _ => ConfigError::Unreadable { path: path.into(), source: error },
             })?;
             source.read_file(&path.display().to_string(), &text)?;
