@@ -87,9 +87,14 @@ fn tls(
 ) -> Result<ClientConfig, WebSocketOptionsError> {
     let unusable = |path: &PathBuf, reason: String| WebSocketOptionsError::Tls { path: path.clone(), reason };
     let read = |path: &PathBuf| {
-        CertificateDer::pem_file_iter(path)
+        let certificates = CertificateDer::pem_file_iter(path)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|error| unusable(path, error.to_string()))
+            .map_err(|error| unusable(path, error.to_string()))?;
+        // Whoever trusts nobody would be told that of each API node instead, for ever.
+        if certificates.is_empty() {
+            return Err(unusable(path, "it holds no certificate".to_owned()));
+        }
+        Ok(certificates)
     };
     let mut roots = rustls::RootCertStore::empty();
     match &ca {
