@@ -34,7 +34,10 @@ pub(crate) async fn healthz() -> HttpResponse {
 #[get("/readyz")]
 pub(crate) async fn readyz(app: web::Data<App>) -> Result<HttpResponse, Problem> {
     let head = app.gate.journal().head().await?;
-    can_tell(&app.verifier)?;
+    can_tell(
+        &app.verifier,
+        "the credential table does not follow the log; the log of the process tells why",
+    )?;
     let statuses = app.projections.status().await?;
     if let Some(halted) = statuses.iter().find(|status| status.error.is_some()) {
         let error = halted.error.as_deref().unwrap_or_default();
@@ -55,7 +58,11 @@ pub(crate) async fn readyz(app: web::Data<App>) -> Result<HttpResponse, Problem>
 /// The node can decide. That usage cannot be written is told and does not stop it: an alarm is for people.
 #[get("/readyz")]
 async fn readyz_validating(verifier: web::Data<Verifier>) -> Result<HttpResponse, Problem> {
-    can_tell(&verifier)?;
+    can_tell(
+        &verifier,
+        "this node has no right to answer from memory: no API node of `control.urls` gives it one; the log of the process tells \
+         why",
+    )?;
     Ok(HttpResponse::Ok().json(json!({
         "status": "ok",
         "applied": verifier.validator.applied(),
@@ -64,14 +71,8 @@ async fn readyz_validating(verifier: web::Data<Verifier>) -> Result<HttpResponse
     })))
 }
 
-fn can_tell(verifier: &Verifier) -> Result<(), Problem> {
-    if verifier.can_tell() {
-        return Ok(());
-    }
-    Err(Problem::new(
-        &problem::UNAVAILABLE,
-        "the credential table does not follow the log; the log of the process tells why",
-    ))
+fn can_tell(verifier: &Verifier, otherwise: &str) -> Result<(), Problem> {
+    if verifier.can_tell() { Ok(()) } else { Err(Problem::new(&problem::UNAVAILABLE, otherwise)) }
 }
 
 /// Metrics in the text format of Prometheus.
@@ -83,6 +84,7 @@ pub(crate) async fn metrics(
 ) -> HttpResponse {
     ::metrics::gauge!("nexus_credentials").set(count(verifier.validator.len() as u64));
     ::metrics::gauge!("nexus_applied_position").set(count(verifier.validator.applied()));
+    ::metrics::gauge!("nexus_node_lease_held").set(f64::from(u8::from(verifier.can_tell())));
     ::metrics::gauge!("nexus_usage_dropped").set(count(verifier.usage.dropped()));
     HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(metrics.render())
 }

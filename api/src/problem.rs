@@ -83,7 +83,7 @@ kinds! {
     IDEMPOTENCY_UNREADABLE = 409 "idempotency_unreadable" "The first answer cannot be read any more" "The idempotency key was used with another version of the server. Nothing happened again: look whether what you ask for has happened, and send it with a new key only where it has not.";
     INTERNAL = 500 "internal" "Something went wrong here" "The log has more under the request id.";
     TOO_MANY_STREAMS = 503 "too_many_streams" "Validating nodes have as many streams here as they may" "A node has three: let each follow one API node, give groups of nodes credentials of their own, or raise the setting that `detail` names.";
-    UNAVAILABLE = 503 "unavailable" "The store is not available" "Nothing is lost. Send the request again in a moment; with an idempotency key it cannot happen twice.";
+    UNAVAILABLE = 503 "unavailable" "This node cannot answer just now" "An API node does not reach its store, or a validating node has no right to answer and reaches no API node: `detail` says which. Nothing is lost. Send the request again in a moment; with an idempotency key it cannot happen twice.";
 }
 
 impl Problem {

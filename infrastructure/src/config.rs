@@ -1,6 +1,6 @@
 //! The configuration: `nexus.toml` of an API node ([`NexusConfig`]) and `validator.toml` of a validating node
 //! ([`ValidatorConfig`]). Every value can be overridden by an environment variable `NEXUS__SECTION__KEY`, and every
-//! complaint is one line that names the place and what to do. `nexus.example.toml` documents the keys.
+//! complaint is one line that names the place and what to do. `nexus.example.toml` and `validator.example.toml` document the keys.
 
 mod address;
 mod read;
@@ -22,10 +22,12 @@ pub use self::source::Place;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file is not there.
-    #[error("{} does not exist: copy nexus.example.toml to it and edit it, or name another file with --config", path.display())]
+    #[error("{} does not exist: copy {example} to it and edit it, or name another file with --config", path.display())]
     Absent {
         /// The file.
         path: PathBuf,
+        /// The one that explains every setting of such a file.
+        example: &'static str,
     },
     /// The file is there and cannot be read.
     #[error("{} cannot be read", path.display())]

@@ -4,6 +4,11 @@
 //! A thread of its own writes it. Whoever takes in changes hands them over and goes on: a disk that stands still costs the cache,
 //! and no acknowledgement waits for it. What is on disk is therefore behind, and always a beginning of what came: it ends where it
 //! says that it ends, wherever the process or the machine stopped.
+//!
+//! What the node is told to forget is removed at once, without the thread: were it to come back with a crash while the snapshot
+//! comes, a log that lost its end, and has grown again since, would be continued from what it never had. The node holds no right to
+//! answer then, so a disk that stands still costs time and no more. What is not promised: that it is gone for good where the machine
+//! loses its power in the moments until the file system has noted it.
 
 mod file;
 mod writer;
@@ -18,7 +23,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use self::writer::{Work, Writer};
+use self::writer::{Kept, Work, Writer};
 use crate::Validator;
 use crate::clock::Clock;
 use crate::control::observer::Observer;
@@ -32,6 +37,7 @@ const REACHED_EVERY: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct DiskCache {
     clock: Arc<dyn Clock>,
+    kept: Arc<Kept>,
     /// Absent once the thread is to end.
     work: Option<Sender<Work>>,
     thread: Option<JoinHandle<()>>,
@@ -66,6 +72,7 @@ impl DiskCache {
             reached: validator.applied(),
             told_at: clock.boottime(),
             clock,
+            kept: Arc::clone(writer.kept()),
             work: None,
             thread: None,
             gave_up: false,
@@ -117,7 +124,8 @@ impl DiskCache {
 impl Observer for DiskCache {
     fn loading(&mut self, log: Uuid) {
         (self.gave_up, self.reached, self.told) = (false, 0, 0);
-        self.hand_over(Work::Begin(log));
+        let forgotten = self.kept.forget();
+        self.hand_over(Work::Begin { log, forgotten });
     }
 
     fn message(&mut self, text: &str, reached: u64) {

@@ -30,13 +30,16 @@
 //! ```
 
 mod check;
+mod standing;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
-use nexus_domain::dialect::Dialects;
+use nexus_domain::dialect::{Dialects, MANAGEMENT};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::Validator;
@@ -78,10 +81,16 @@ pub enum NodeError {
     /// The API nodes cannot be dialled.
     #[error(transparent)]
     Control(#[from] WebSocketOptionsError),
+    /// What is to be shown to API nodes is no credential of the platform's, whatever they know.
+    #[error("control.credential is no credential of a validating node: make one with `nexus nodes create`")]
+    Credential,
 }
 
 /// A running node.
 pub struct Node {
+    // First, since that is the order in which fields are dropped: nobody watches the parts of a node that is dropped, and that
+    // they end is no fault then.
+    tasks: Tasks,
     follower: Arc<Mutex<Follower>>,
     validator: Arc<Validator>,
     lease: Arc<Lease>,
@@ -92,7 +101,6 @@ pub struct Node {
     connection: watch::Receiver<Connection>,
     stop: watch::Sender<bool>,
     drain: mpsc::Sender<oneshot::Sender<()>>,
-    tasks: Tasks,
 }
 
 impl NodeOptions {
@@ -116,8 +124,13 @@ impl Node {
     /// [`NodeError`]. That no API node can be reached is none: it goes on trying.
     pub fn start(options: NodeOptions) -> Result<Self, NodeError> {
         let NodeOptions { dialects, data, control, usage_window, clock, incarnation } = options;
-        let (usage, segments) = UsageJournal::open(&data, &UsageJournalOptions::new(incarnation))?;
         let validator = Arc::new(Validator::new(dialects));
+        // Asking would tell no more, and would be tried for ever.
+        if validator.digest_in_credential(Some(MANAGEMENT), &control.credential).is_none() {
+            return Err(NodeError::Credential);
+        }
+        let dial = Arc::new(WebSocketDial::new(control)?);
+        let (usage, segments) = UsageJournal::open(&data, &UsageJournalOptions::new(incarnation))?;
         let (cache, have) = DiskCache::open(&data, &validator, Arc::clone(&clock));
         let lease = Arc::new(Lease::new());
         let node = Uuid::parse_str(&segments.node()).unwrap_or(incarnation);
@@ -126,7 +139,6 @@ impl Node {
         let follower =
             Follower::new(identity, Arc::clone(&validator), Arc::clone(&lease), have, Box::new(cache));
         let follower = Arc::new(Mutex::new(follower));
-        let dial = Arc::new(WebSocketDial::new(control)?);
         let stop = watch::Sender::new(false);
         let client = ControlClient::new(
             Arc::clone(&dial),
@@ -138,7 +150,11 @@ impl Node {
         let (read_through, reading_through) = ReadThrough::new(Arc::clone(&dial), stop.subscribe());
         let (draining, told) = mpsc::channel(1);
         let mut tasks = Tasks::default();
-        tasks.spawn("control stream", client.run());
+        let standing = standing::told_of(Arc::clone(&lease), Arc::clone(&clock), stop.subscribe());
+        // One task: whoever tells of the right to answer is of no use without whoever keeps it.
+        tasks.spawn("control stream", async {
+            let ((), ()) = tokio::join!(client.run(), standing);
+        });
         tasks.spawn("read-through", reading_through);
         tasks.spawn("usage", drain(segments, Shipper::new(dial), usage_window, told));
         Ok(Self {
@@ -222,22 +238,47 @@ impl Node {
     }
 
     /// Gives up the right to answer, says goodbye, sends what is left of usage, and writes what is left of the cache. Requests must
-    /// have ended before.
+    /// have ended before. Neither the network nor a disk that stands still keeps a process from ending: usage that takes longer than
+    /// 10 s waits for the next start, and a cache that takes longer than 3 s is fetched anew.
     pub async fn stop(self) {
-        self.usage.close();
         self.tasks.may_end();
         self.stop.send_replace(true);
-        let (done, drained) = oneshot::channel();
-        if self.drain.send(done).await.is_ok() && drained.await.is_err() {
+        let (usage, drain) = (self.usage, self.drain);
+        let sent = async {
+            let (done, drained) = oneshot::channel();
+            waited_for(move || usage.close()).await
+                && (drain.send(done).await.is_err() || drained.await.is_ok())
+        };
+        if !timeout(USAGE_WITHIN, sent).await.unwrap_or(false) {
             tracing::warn!("usage waits in the node's journal for the next start");
         }
-        self.tasks.ended().await;
+        if timeout(DISK_WITHIN, self.tasks.ended()).await.is_err() {
+            tracing::warn!("a part of the node waits for its disk, and is left behind");
+        }
         let follower = self.follower;
         // With it goes the cache, which waits for the disk.
-        if tokio::task::spawn_blocking(move || drop(follower)).await.is_err() {
-            tracing::error!("the node's cache could not be written to its end");
+        if !timeout(DISK_WITHIN, waited_for(move || drop(follower))).await.unwrap_or(false) {
+            tracing::warn!(
+                "the node's cache could not be written to its end; what is missing is fetched anew"
+            );
         }
     }
+}
+
+/// How long the last usage may take on its way.
+const USAGE_WITHIN: Duration = Duration::from_secs(10);
+/// How long the disk may take with what is left.
+const DISK_WITHIN: Duration = Duration::from_secs(3);
+
+/// Does what may wait for the disk on a thread that nobody needs to wait for: a runtime waits for its own. Tells whether it was done.
+async fn waited_for(work: impl FnOnce() + Send + 'static) -> bool {
+    let (done, told) = oneshot::channel();
+    let works = move || {
+        work();
+        // Whoever waited may have gone.
+        let _gone = done.send(());
+    };
+    thread::Builder::new().name("node-end".to_owned()).spawn(works).is_ok() && told.await.is_ok()
 }
 
 /// How long apart the lease is looked at until it holds.
@@ -248,6 +289,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use futures::{SinkExt as _, StreamExt as _};
+    use nexus_domain::credential::{RANDOM_BYTES, Secret};
     use nexus_domain::dialect::built_in;
     use tokio::net::TcpListener;
     use tokio_tungstenite::accept_async;
@@ -255,6 +297,11 @@ mod tests {
 
     use super::*;
     use crate::control::message::{Start, ToNode, Welcome};
+
+    /// One that no API node knows.
+    fn credential() -> String {
+        Secret::mint("nxm_", &[1; RANDOM_BYTES]).expose().to_owned()
+    }
 
     /// A clock that can be broken.
     #[derive(Debug, Default)]
@@ -278,6 +325,46 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_no_credential_of_a_node_is_told_at_once() {
+        let data = tempfile::tempdir().unwrap();
+        let key = Secret::mint("nx_live_", &[1; RANDOM_BYTES]);
+        let mistyped = credential().replace("nxm_", "nxm_0");
+        for wrong in ["", "hello", "nxm_…", key.expose(), &mistyped] {
+            let mut options = NodeOptions::new(Arc::new(built_in()), data.path(), Uuid::from_u128(1));
+            options.control.urls = vec!["http://127.0.0.1:9".to_owned()];
+            options.control.credential = wrong.to_owned();
+            let refused = Node::start(options).err().unwrap();
+            assert!(matches!(refused, NodeError::Credential), "{wrong}: {refused}");
+        }
+        assert!(data.path().read_dir().unwrap().next().is_none(), "and nothing is begun");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_disk_that_stands_still_keeps_no_node_from_ending() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let data = tempfile::tempdir().unwrap();
+        // Whoever opens a pipe to write into it waits until somebody reads.
+        let pipe = data.path().join("cache.new");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let mut options = NodeOptions::new(Arc::new(built_in()), data.path(), Uuid::from_u128(1));
+        options.control.urls = vec![format!("http://{}", listener.local_addr().unwrap())];
+        options.control.credential = credential();
+        let node = Node::start(options).unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = accept_async(stream).await.unwrap();
+        let _hello = stream.next().await.unwrap().unwrap();
+        stream.send(Message::Text(welcome().into())).await.unwrap();
+        let whole = ToNode::Snapshot { entries: Vec::new(), complete: Some(7) };
+        stream.send(Message::Text(serde_json::to_string(&whole).unwrap().into())).await.unwrap();
+        node.validator().watch().wait_for(|position| *position == 7).await.unwrap();
+        // From here on nothing but time can end the wait, and it need not be waited for.
+        tokio::time::pause();
+        node.stop().await;
+        std::fs::File::open(pipe).unwrap();
+    }
+
+    #[tokio::test]
     async fn a_node_whose_control_stream_panics_says_so_at_once() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let data = tempfile::tempdir().unwrap();
@@ -285,6 +372,7 @@ mod tests {
         let mut options = NodeOptions::new(Arc::new(built_in()), data.path(), Uuid::from_u128(1));
         options.clock = Arc::clone(&clock) as Arc<dyn Clock>;
         options.control.urls = vec![format!("http://{}", listener.local_addr().unwrap())];
+        options.control.credential = credential();
         let node = Node::start(options).unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let mut stream = accept_async(stream).await.unwrap();

@@ -143,7 +143,7 @@ impl<D: Dial> Asker<D> {
             if let Err(error) = self.talk().await {
                 tracing::debug!(%error, api = self.dial.name(self.api), "a credential cannot be asked for here");
                 self.api = (self.api + 1) % self.dial.count().max(1);
-                self.give_up_on_the_gone();
+                self.ask_anew();
                 if self.api == 0 {
                     // All have failed once: a moment later one may be there again.
                     tokio::time::sleep(PAUSE).await;
@@ -197,7 +197,7 @@ impl<D: Dial> Asker<D> {
     /// Notes a wish, and tells what to ask for it now. What is too much has no answer.
     fn take(&mut self, wish: Wish) -> Option<(u64, Digest)> {
         if self.flights.len() >= MOST_WAITING {
-            self.give_up_on_the_gone();
+            self.forget_the_gone();
             if self.flights.len() >= MOST_WAITING {
                 return None;
             }
@@ -235,15 +235,24 @@ impl<D: Dial> Asker<D> {
         (!flight.next.is_empty()).then(|| (self.begin(digest, flight.next), digest))
     }
 
-    /// Forgets questions for which nobody waits any more.
-    fn give_up_on_the_gone(&mut self) {
+    /// Once the stream is gone no question is under way: the next one will be asked behind all who wait by now.
+    fn ask_anew(&mut self) {
         for flight in self.flights.values_mut() {
             flight.waiting.append(&mut flight.next);
-            flight.waiting.retain(|waiting| !waiting.is_closed());
         }
-        self.flights.retain(|_, flight| !flight.waiting.is_empty());
+        self.forget_the_gone();
+    }
+
+    /// Forgets those who have gone, and questions for which nobody waits any more. An answer to one of these may still come, and
+    /// is nobody's.
+    fn forget_the_gone(&mut self) {
+        for flight in self.flights.values_mut() {
+            flight.waiting.retain(|waiting| !waiting.is_closed());
+            flight.next.retain(|waiting| !waiting.is_closed());
+        }
+        self.flights.retain(|_, flight| !flight.waiting.is_empty() || !flight.next.is_empty());
         let flights = &self.flights;
-        self.asked.retain(|_, digest| flights.contains_key(digest));
+        self.asked.retain(|id, digest| flights.get(digest).is_some_and(|flight| flight.id == *id));
     }
 }
 
@@ -304,13 +313,79 @@ mod tests {
         assert_eq!(read_through.places.available_permits(), MOST_WAITING, "whoever goes makes room");
     }
 
-    #[test]
-    fn those_who_have_gone_are_not_kept_for_a_question_without_an_answer() {
+    /// One that has asked nothing yet.
+    fn idle() -> Asker<Nowhere> {
         let (_, wished) = mpsc::channel(1);
         let stop = watch::channel(false).1;
         let (flights, asked) = Default::default();
-        let mut asker = Asker { dial: Nowhere, api: 0, next_id: 0, flights, asked, wished, stop };
-        let digest = Digest::of("one");
+        Asker { dial: Nowhere, api: 0, next_id: 0, flights, asked, wished, stop }
+    }
+
+    /// Somebody who wants to know of a credential, and what that is asked by, where it is asked at once.
+    fn wish(asker: &mut Asker<Nowhere>, digest: Digest) -> (oneshot::Receiver<Found>, Option<(u64, Digest)>) {
+        let (answer, found) = oneshot::channel();
+        let asked = asker.take(Wish { digest, answer });
+        (found, asked)
+    }
+
+    /// As many questions as there may be, the one for `digest` among them and the first; nobody waits for the others any more.
+    fn crowd(asker: &mut Asker<Nowhere>, digest: Digest) -> (oneshot::Receiver<Found>, u64) {
+        let (found, asked) = wish(asker, digest);
+        for other in 1..MOST_WAITING {
+            let (_gone, asked) = wish(asker, Digest::of(&other.to_string()));
+            assert!(asked.is_some());
+        }
+        assert_eq!(asker.flights.len(), MOST_WAITING);
+        (found, asked.unwrap().0)
+    }
+
+    #[test]
+    fn a_question_that_was_under_way_answers_nobody_who_came_later_in_a_crowd_either() {
+        let (mut asker, digest) = (idle(), Digest::of("one"));
+        let (mut early, first) = crowd(&mut asker, digest);
+        let (mut late, asked) = wish(&mut asker, digest);
+        assert_eq!(asked, None, "a question for it is under way");
+        let (_another, asked) = wish(&mut asker, Digest::of("another"));
+        assert!(asked.is_some(), "those who have gone made room");
+        let (next, _) = asker.found(first, Vec::new()).unwrap();
+        assert!(early.try_recv().is_ok());
+        assert_eq!(late.try_recv(), Err(oneshot::error::TryRecvError::Empty), "it began behind the question");
+        assert_eq!(asker.found(next, Vec::new()), None);
+        assert!(late.try_recv().is_ok());
+    }
+
+    #[test]
+    fn a_question_whose_first_asker_has_gone_is_asked_again_for_the_one_behind() {
+        let (mut asker, digest) = (idle(), Digest::of("one"));
+        let (early, first) = crowd(&mut asker, digest);
+        let (mut late, _) = wish(&mut asker, digest);
+        drop(early);
+        asker.forget_the_gone();
+        let (next, _) = asker.found(first, Vec::new()).unwrap();
+        assert_eq!(late.try_recv(), Err(oneshot::error::TryRecvError::Empty));
+        drop(late);
+        asker.forget_the_gone();
+        assert!(asker.flights.is_empty() && asker.asked.is_empty());
+        let (mut anew, asked) = wish(&mut asker, digest);
+        assert_eq!(asker.found(next, Vec::new()), None, "an answer to a question that was forgotten");
+        assert_eq!(anew.try_recv(), Err(oneshot::error::TryRecvError::Empty));
+        assert_eq!(asker.found(asked.unwrap().0, Vec::new()), None);
+        assert!(anew.try_recv().is_ok());
+    }
+
+    #[test]
+    fn a_new_stream_asks_once_for_all_who_wait() {
+        let (mut asker, digest) = (idle(), Digest::of("one"));
+        let (mut early, asked) = wish(&mut asker, digest);
+        let (mut late, _) = wish(&mut asker, digest);
+        asker.ask_anew();
+        assert_eq!(asker.found(asked.unwrap().0, Vec::new()), None);
+        assert!(early.try_recv().is_ok() && late.try_recv().is_ok());
+    }
+
+    #[test]
+    fn those_who_have_gone_are_not_kept_for_a_question_without_an_answer() {
+        let (mut asker, digest) = (idle(), Digest::of("one"));
         for _ in 0..10 * MOST_WAITING {
             asker.take(Wish { digest, answer: oneshot::channel().0 });
         }

@@ -24,7 +24,7 @@ enum State {
     Failed(TaskEnded),
 }
 
-/// Tasks, and how they are.
+/// Tasks, and how they are. Whoever drops them watches them no more, and they may end.
 #[derive(Debug)]
 pub struct Tasks {
     state: watch::Sender<State>,
@@ -85,11 +85,17 @@ impl Tasks {
     }
 
     /// Waits until all have ended.
-    pub async fn ended(self) {
-        for watched in self.watched {
+    pub async fn ended(mut self) {
+        for watched in std::mem::take(&mut self.watched) {
             // It has told the log what there is to tell.
             let _ = watched.await;
         }
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.may_end();
     }
 }
 
@@ -133,5 +139,22 @@ mod tests {
         let state = tasks.state.subscribe();
         tasks.ended().await;
         assert_eq!(*state.borrow(), State::Stopping);
+    }
+
+    #[tokio::test]
+    async fn whoever_is_watched_no_more_may_end() {
+        let mut tasks = Tasks::default();
+        let stop = watch::Sender::new(());
+        let mut told = stop.subscribe();
+        tasks.spawn("orphan", async move {
+            let _gone = told.changed().await;
+        });
+        let state = tasks.state.subscribe();
+        let watched = std::mem::take(&mut tasks.watched);
+        drop((tasks, stop));
+        for watched in watched {
+            watched.await.unwrap();
+        }
+        assert_eq!(*state.borrow(), State::Stopping, "and not a failure");
     }
 }

@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
+use crate::problem;
 use crate::verification::hot::HotDurations;
 
 struct ValidatingNode {
@@ -154,6 +155,28 @@ fn a_validating_node_decides_while_its_lease_holds_and_says_so() {
     silent(&node);
     node.renew();
     assert_eq!(node.forward(&secret).0, 200);
+}
+
+#[test]
+fn a_validating_node_without_the_right_to_answer_says_so_and_speaks_of_no_store() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let node = ValidatingNode { metrics: recorder.handle(), ..ValidatingNode::new() };
+    let management = node.serve("management", "nxm_", "live", "verify");
+    for answer in [node.get("/readyz"), node.verify(&management, &management)] {
+        assert_eq!(answer.2["title"], problem::UNAVAILABLE.title);
+        let said = format!("{} {}", answer.2["title"], answer.2["detail"]);
+        assert!(!said.contains("store") && !said.contains("table"), "{said}");
+    }
+    let (_, _, ready) = node.get("/readyz");
+    assert!(ready["detail"].as_str().unwrap().contains("no API node of `control.urls`"), "{ready}");
+
+    metrics::with_local_recorder(&recorder, || {
+        node.get("/metrics");
+        assert!(node.metrics.render().contains("\nnexus_node_lease_held 0\n"), "{}", node.metrics.render());
+        node.renew();
+        node.get("/metrics");
+        assert!(node.metrics.render().contains("\nnexus_node_lease_held 1\n"), "{}", node.metrics.render());
+    });
 }
 
 #[test]

@@ -64,7 +64,11 @@ impl Verifier {
     /// `UNAVAILABLE` where nobody can tell.
     pub(crate) async fn others_sight(&self, digest: Option<Digest>) -> Result<Sight, Refused> {
         let Some(read_through) = &self.read_through else { return Err(cannot_tell()) };
-        read_through.sight(&self.validator, digest).await.map_err(|_| cannot_tell())
+        read_through.sight(&self.validator, digest).await.map_err(|why| {
+            let detail =
+                format!("this node has no right to answer from memory just now, and {why}; try another one");
+            Refused::new(Code::Unavailable, detail)
+        })
     }
 
     /// As [`Verifier::sight`], by the table alone.

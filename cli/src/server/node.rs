@@ -128,7 +128,8 @@ impl Foundation {
 impl Node {
     /// Starts a node. It serves when this returns.
     pub(crate) async fn start(config: &NexusConfig, metrics: PrometheusHandle) -> Result<Self, StartFailure> {
-        // First of all: a busy port must not cost a migration.
+        // First of all: neither a file that is no certificate nor a busy port must cost a migration.
+        let tls = tls::configured(&config.server)?;
         let listener = TcpListener::bind(config.server.listen)
             .map_err(|error| StartFailure::port(config.server.listen, &error))?;
         let address =
@@ -219,7 +220,7 @@ impl Node {
             metrics,
         });
         let server = HttpServer::new(move || app::service(&state));
-        let server = http_server(server, &config.server, listener, address)?;
+        let server = http_server(server, &config.server, tls, listener, address)?;
         let handle = server.handle();
         tasks.spawn("server", served(server));
         Ok(Self {
@@ -339,6 +340,7 @@ pub(crate) async fn served(server: Server) {
 pub(crate) fn http_server<F, I, S, B>(
     server: HttpServer<F, I, S, B>,
     config: &ServerConfig,
+    tls: Option<rustls::ServerConfig>,
     listener: TcpListener,
     address: SocketAddr,
 ) -> Result<Server, StartFailure>
@@ -359,9 +361,9 @@ where
     if let Some(workers) = config.workers {
         server = server.workers(workers as usize);
     }
-    let server = match &config.tls {
+    let server = match tls {
         None => server.listen(listener),
-        Some(files) => server.listen_rustls_0_23(listener, tls::server_config(files)?),
+        Some(tls) => server.listen_rustls_0_23(listener, tls),
     };
     Ok(server.map_err(|error| StartFailure::port(address, &error))?.run())
 }

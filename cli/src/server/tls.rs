@@ -8,16 +8,21 @@ use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream;
 use nexus_api::nodes::Certified;
-use nexus_infrastructure::config::TlsConfig;
+use nexus_infrastructure::config::{ServerConfig, TlsConfig};
+use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
 
 use crate::server::failure::StartFailure;
 
-/// Reads certificate and key. TLS 1.2 and 1.3 are offered.
-pub(crate) fn server_config(files: &TlsConfig) -> Result<ServerConfig, StartFailure> {
+/// Reads certificate and key, where the configuration names them. To be done before anything is begun: what is wrong with them is
+/// then all that is said. TLS 1.2 and 1.3 are offered.
+pub(crate) fn configured(config: &ServerConfig) -> Result<Option<rustls::ServerConfig>, StartFailure> {
+    config.tls.as_ref().map(server_config).transpose()
+}
+
+fn server_config(files: &TlsConfig) -> Result<rustls::ServerConfig, StartFailure> {
     let unusable = |file: &Path, reason: String| {
         StartFailure::new(format!("cannot use {} for TLS: {reason}; check `server.tls`", file.display()))
     };
@@ -27,7 +32,7 @@ pub(crate) fn server_config(files: &TlsConfig) -> Result<ServerConfig, StartFail
     let key =
         PrivateKeyDer::from_pem_file(&files.key).map_err(|error| unusable(&files.key, error.to_string()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+    let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| unusable(&files.certificate, error.to_string()))?;
     let builder = match &files.node_ca {

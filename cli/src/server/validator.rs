@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 use crate::server::failure::StartFailure;
 use crate::server::node::{http_server, served as serve};
-use crate::server::{StopSignals, process};
+use crate::server::{StopSignals, process, tls};
 
 /// The process's clock as the lease is given by it: the very one that requests look at the lease with, since a deadline of one
 /// clock means nothing to another.
@@ -49,6 +49,7 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartFailure> {
     let config = ValidatorConfig::load(config, process::variables())?;
     let metrics = process::observe(&config.log)?;
     let mut stop = StopSignals::catch()?;
+    let tls = tls::configured(&config.server)?;
     let listener = TcpListener::bind(config.server.listen)
         .map_err(|error| StartFailure::port(config.server.listen, &error))?;
     let address = listener.local_addr().map_err(|error| StartFailure::port(config.server.listen, &error))?;
@@ -77,7 +78,7 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartFailure> {
         hot_durations: HotDurations::installed(),
     });
     let server = HttpServer::new(move || app::validating_service(&verifier, &metrics));
-    let server = http_server(server, &config.server, listener, address)?;
+    let server = http_server(server, &config.server, tls, listener, address)?;
     let handle = server.handle();
     tasks.spawn("server", serve(server));
     let failed = async {

@@ -122,13 +122,17 @@ impl ValidatorConfig {
     }
 
     fn read(source: &mut Source) -> Self {
+        let dialects = source.list("node.dialects");
+        if dialects.as_ref().is_some_and(Vec::is_empty) {
+            source.reject("node.dialects", "name one or more, or leave it out for all".to_owned());
+        }
         Self {
             server: server(source, SocketAddr::from(([127, 0, 0, 1], 9090)), None),
             control: control(source),
             bus: bus(source),
             node: NodeConfig { data: folder(source, "node.data", "nexus-node") },
             dialects_path: source.text("dialects.path").map(PathBuf::from),
-            dialects: source.list("node.dialects"),
+            dialects,
             log: log(source),
         }
     }

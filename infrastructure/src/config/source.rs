@@ -87,7 +87,9 @@ impl Source {
         let mut source = Self { values: BTreeMap::new(), own, others, first: None };
         if let Some(path) = path {
             let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
-                std::io::ErrorKind::NotFound => ConfigError::Absent { path: path.into() },
+                std::io::ErrorKind::NotFound => {
+                    ConfigError::Absent { path: path.into(), example: own.example }
+                }
                 _ => ConfigError::Unreadable { path: path.into(), source: error },
             })?;
             source.read_file(&path.display().to_string(), &text)?;

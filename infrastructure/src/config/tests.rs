@@ -280,6 +280,8 @@ fn a_missing_file_says_what_to_do() {
         message,
         "absent.toml does not exist: copy nexus.example.toml to it and edit it, or name another file with --config"
     );
+    let message = ValidatorConfig::load(Some(Path::new("absent.toml")), std::iter::empty()).unwrap_err();
+    assert!(message.to_string().contains("copy validator.example.toml to it"), "{message}");
 }
 
 #[test]
@@ -298,6 +300,17 @@ fn a_validating_node_needs_to_know_its_api_nodes() {
     let without = "[control]\nurls = [\"http://127.0.0.1:8080\"]\n";
     assert!(complaint(validator(without, &[])).starts_with("control.credential is missing"));
     assert!(complaint(validator(DATABASE, &[])).starts_with("nexus.toml:1: unknown key `database`"));
+}
+
+#[test]
+fn a_validating_node_of_no_dialect_is_none() {
+    let control = "[control]\nurls = [\"http://127.0.0.1:8080\"]\ncredential = \"secret\"\n";
+    assert_eq!(validator(control, &[]).unwrap().dialects, None, "all of them");
+    let none = format!("{control}[node]\ndialects = []");
+    let name = "name one or more, or leave it out for all";
+    assert_eq!(complaint(validator(&none, &[])), format!("nexus.toml:5: node.dialects: {name}"));
+    let by_variable = complaint(validator(control, &[("NEXUS__NODE__DIALECTS", "[]")]));
+    assert_eq!(by_variable, format!("NEXUS__NODE__DIALECTS: node.dialects: {name}"));
 }
 
 /// The commented settings of an example, `#key = value`, as their keys with sections and their values.

@@ -32,6 +32,9 @@ fn a_node_whose_credential_is_revoked_answers_nothing_within_the_lease_time() {
     let revoked = cluster.revoke(0);
     let refused = cluster.validators[0].find_in_log(patience(), "answers 401");
     assert!(refused.is_some(), "the API nodes do not know it any more");
+    let log = |text: &str| cluster.validators[0].find_in_log(patience(), text);
+    assert!(log("every API node refuses this node").is_some_and(|line| line.contains("ERROR")));
+    assert!(log("has lost the right to answer from memory").is_some_and(|line| line.contains("WARN")));
     eventually("it is asked behind its lease", || (Instant::now() > lapsed + LEASE).then_some(()));
     let over = Instant::now();
     let seen = judge::finish(observer, over, &[api(0), api(1), validator(0), validator(1)]);

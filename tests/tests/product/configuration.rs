@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use nexus_domain::credential::{RANDOM_BYTES, Secret};
 use nexus_tests::command::{self, Finished};
 use nexus_tests::{Node, Options, Store, stores};
 
@@ -68,6 +69,39 @@ fn a_missing_configuration_and_a_missing_database_say_what_to_do() {
     assert!(line_of(&absent).contains("nexus.example.toml"), "{absent:?}");
     let nothing = command::run(command::command().arg("serve"));
     assert!(line_of(&nothing).contains("NEXUS__DATABASE__URL"), "{nothing:?}");
+}
+
+#[test]
+fn a_validating_node_that_cannot_start_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("validator.toml");
+    let start = || line_of(&command::run(command::command().args(["validator", "--config"]).arg(&config)));
+    let line = start();
+    assert!(line.contains("copy validator.example.toml"), "{line}");
+
+    let no_certificate = folder.path().join("no.crt");
+    std::fs::write(&no_certificate, "no certificate").unwrap();
+    let credential = Secret::mint("nxm_", &[1; RANDOM_BYTES]);
+    let usual = Options::default()
+        .set("server.listen", "\"127.0.0.1:0\"")
+        // The port for discarding, where nobody listens.
+        .set("control.urls", "[\"http://127.0.0.1:9\"]")
+        .set("control.credential", &format!("{:?}", credential.expose()))
+        .set("node.data", &format!("{:?}", folder.path().join("data")));
+    for (key, value, says) in [
+        ("control.credential", "\"nxm_…\"".to_owned(), "make one with `nexus nodes create`"),
+        ("node.dialects", "[]".to_owned(), "node.dialects: name one or more"),
+        ("control.ca", format!("{no_certificate:?}"), "no.crt cannot be used for TLS"),
+        (
+            "server.tls",
+            format!("{{certificate = {no_certificate:?}, key = {no_certificate:?}}}"),
+            "check `server.tls`",
+        ),
+    ] {
+        std::fs::write(&config, usual.clone().set(key, &value).toml()).unwrap();
+        let line = start();
+        assert!(line.contains(says), "{line}");
+    }
 }
 
 #[test]

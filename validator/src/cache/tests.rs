@@ -138,6 +138,41 @@ fn other_dialects_begin_anew() {
 fn what_is_to_be_forgotten_does_not_come_back_with_a_crash() {
     let folder = tempfile::tempdir().unwrap();
     written(folder.path());
+    let (_, found, mut cache) = opened(folder.path());
+    assert_eq!(found, Some(log()));
+    // As where the process ends before the thread hears of anything, and where it has no thread.
+    let unheard = cache.work.take();
+    cache.loading(log());
+    cache.message(&text(&ToNode::Snapshot { entries: vec![tenant(3, false)], complete: None }), 0);
+    let (applied, found, _) = opened(folder.path());
+    assert_eq!((applied, found), (0, None));
+    drop(unheard);
+}
+
+#[test]
+fn a_snapshot_that_the_disk_finishes_after_it_was_forgotten_does_not_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), vec!["nexus".to_owned()]);
+    let kept = Arc::clone(writer.kept());
+    let whole = text(&ToNode::Snapshot { entries: vec![tenant(1, false)], complete: Some(5) });
+    let mut snapshot = |forgotten_behind: bool| {
+        writer.take(Work::Begin { log: log(), forgotten: kept.forget() });
+        writer.take(Work::Message { text: whole.clone(), reached: 5 });
+        if forgotten_behind {
+            kept.forget();
+        }
+        writer.take(Work::Whole);
+        writer.take(Work::Message { text: delta(5, 6), reached: 6 });
+        folder.path().join(FILE).exists()
+    };
+    assert!(!snapshot(true));
+    assert!(snapshot(false), "the next one does");
+}
+
+#[test]
+fn a_part_of_a_snapshot_is_no_cache() {
+    let folder = tempfile::tempdir().unwrap();
+    written(folder.path());
     let (_, _, mut cache) = opened(folder.path());
     cache.loading(log());
     cache.message(&text(&ToNode::Snapshot { entries: vec![tenant(3, false)], complete: None }), 0);
@@ -192,7 +227,7 @@ fn a_disk_that_takes_nothing_costs_the_cache_alone() {
     let folder = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink("/dev/full", folder.path().join(DRAFT)).unwrap();
     let mut writer = Writer::new(folder.path(), vec!["nexus".to_owned()]);
-    writer.take(Work::Begin(log()));
+    writer.take(Work::Begin { log: log(), forgotten: 0 });
     writer.take(Work::Message { text: delta(5, 6), reached: 6 });
     writer.take(Work::Whole);
     assert!(writer.is_idle());

@@ -3,6 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
 
@@ -18,8 +19,8 @@ const MOST_ADDED: u64 = 256 << 20;
 /// What there is to do.
 #[derive(Debug)]
 pub(super) enum Work {
-    /// What is kept is to be forgotten, and a snapshot of this log comes.
-    Begin(Uuid),
+    /// What was kept is forgotten, as [`Kept::forget`] counts it, and a snapshot of this log comes.
+    Begin { log: Uuid, forgotten: u64 },
     /// A piece of the snapshot, or a delta that continues what is there.
     Message { text: String, reached: u64 },
     /// The snapshot is whole.
@@ -35,14 +36,58 @@ impl Work {
     pub(super) const fn bytes(&self) -> usize {
         match self {
             Self::Message { text, .. } => text.len(),
-            Self::Begin(_) | Self::Whole | Self::Reached(_) | Self::GiveUp => 0,
+            Self::Begin { .. } | Self::Whole | Self::Reached(_) | Self::GiveUp => 0,
         }
+    }
+}
+
+/// The file that a restart reads, between the thread that writes it and whoever is told to forget what it holds.
+#[derive(Debug)]
+pub(super) struct Kept {
+    folder: PathBuf,
+    /// How often it was forgotten. Whoever changes this, or brings a file into place, holds it until the file is so.
+    forgotten: Mutex<u64>,
+}
+
+impl Kept {
+    pub(super) fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), forgotten: Mutex::default() }
+    }
+
+    /// Removes the file, before this returns and for good: the thread may have far to go until it hears of it, and what it still
+    /// has to finish does not come into place any more. Tells how often that was done.
+    pub(super) fn forget(&self) -> u64 {
+        let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+        *forgotten += 1;
+        remove(&self.folder, FILE);
+        *forgotten
+    }
+
+    /// Makes a whole draft the file, unless it was forgotten since.
+    fn replace(&self, forgotten: u64) -> io::Result<bool> {
+        let now = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+        let holds = *now == forgotten;
+        if holds {
+            fs::rename(self.folder.join(DRAFT), self.folder.join(FILE))?;
+        }
+        Ok(holds)
+    }
+}
+
+fn remove(folder: &Path, name: &str) {
+    if let Err(error) = fs::remove_file(folder.join(name))
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(%error, name, folder = %folder.display(), "a part of the node's cache cannot be removed");
     }
 }
 
 /// The cache's files.
 #[derive(Debug)]
 pub(super) struct Writer {
+    kept: Arc<Kept>,
+    /// How often the file had been forgotten when what is being written was begun.
+    forgotten: u64,
     folder: PathBuf,
     dialects: Vec<String>,
     state: State,
@@ -60,7 +105,13 @@ enum State {
 
 impl Writer {
     pub(super) fn new(folder: &Path, dialects: Vec<String>) -> Self {
-        Self { folder: folder.to_owned(), dialects, state: State::Idle }
+        let kept = Arc::new(Kept::new(folder));
+        Self { kept, forgotten: 0, folder: folder.to_owned(), dialects, state: State::Idle }
+    }
+
+    /// The file, for whoever is told to forget it.
+    pub(super) const fn kept(&self) -> &Arc<Kept> {
+        &self.kept
     }
 
     /// Fills a validator from the file, and goes on behind it. Tells the log that it is of.
@@ -105,7 +156,7 @@ impl Writer {
 
     pub(super) fn take(&mut self, work: Work) {
         match work {
-            Work::Begin(log) => self.begin(log),
+            Work::Begin { log, forgotten } => self.begin(log, forgotten),
             Work::Message { text, reached } => self.write(|frames| frames.add(text.as_bytes(), reached)),
             Work::Whole => self.complete(),
             Work::Reached(position) => self.write(|frames| frames.add_reached(position)),
@@ -117,10 +168,8 @@ impl Writer {
         }
     }
 
-    fn begin(&mut self, log: Uuid) {
-        // What the node was told to forget must not come back with a crash while the snapshot comes: a log that lost its end,
-        // and has grown again since, would be continued from what it never had.
-        self.remove(&[FILE]);
+    fn begin(&mut self, log: Uuid, forgotten: u64) {
+        self.forgotten = forgotten;
         self.state = match self.draft(log) {
             Ok(frames) => State::Drafting(frames),
             Err(error) => {
@@ -147,9 +196,17 @@ impl Writer {
         if let State::Drafting(mut frames) = std::mem::replace(&mut self.state, State::Idle) {
             frames.most = frames.written.saturating_add(MOST_ADDED);
             self.state = State::Adding(frames);
-            let (draft, whole) = (self.folder.join(DRAFT), self.folder.join(FILE));
+            let (kept, forgotten) = (Arc::clone(&self.kept), self.forgotten);
+            let mut in_place = true;
             // The other way round, a power failure could leave the name without the contents.
-            self.write(|frames| frames.file.sync_all().and_then(|()| fs::rename(draft, whole)));
+            self.write(|frames| {
+                frames.file.sync_all()?;
+                in_place = kept.replace(forgotten)?;
+                Ok(())
+            });
+            if !in_place {
+                self.state = State::Idle;
+            }
         }
     }
 
@@ -169,11 +226,7 @@ impl Writer {
 
     fn remove(&self, names: &[&str]) {
         for name in names {
-            if let Err(error) = fs::remove_file(self.folder.join(name))
-                && error.kind() != io::ErrorKind::NotFound
-            {
-                tracing::warn!(%error, name, folder = %self.folder.display(), "a part of the node's cache cannot be removed");
-            }
+            remove(&self.folder, name);
         }
     }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::failures::{Failures, Reached, Telling};
 use super::follower::{Follower, Violation};
 use super::link::{Dial, Frame, Link, LinkError};
 use super::message::{BudgetAsk, BusKeys, FromNode, MOST_ASKS, ToNode};
@@ -26,11 +27,6 @@ const GOES_ON_WITHIN: Duration = Duration::from_secs(5);
 const LONGEST_GOES_ON: Duration = Duration::from_secs(30);
 /// How long a stream may take to open, its greeting included.
 const OPENS_WITHIN: Duration = Duration::from_secs(1);
-/// The pause after all API nodes have failed once.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-
 /// How the stream is, for people and metrics.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Connection {
@@ -42,9 +38,11 @@ pub struct Connection {
 
 /// What stopped one stream.
 #[derive(Debug, thiserror::Error)]
-enum Ended {
+pub(super) enum Ended {
+    /// There is no stream any more, or never was one.
     #[error(transparent)]
     Link(#[from] LinkError),
+    /// The other side must not be followed any further.
     #[error(transparent)]
     Violation(#[from] Violation),
 }
@@ -56,8 +54,8 @@ pub struct ControlClient<D> {
     clock: Arc<dyn Clock>,
     connection: watch::Sender<Connection>,
     budgets: Arc<Budgets>,
-    /// Whether the stream has brought a right to answer.
-    granted: bool,
+    /// How far the stream has come.
+    reached: Reached,
     /// How long the next snapshot may pause.
     goes_on_within: Duration,
     stop: watch::Receiver<bool>,
@@ -73,7 +71,7 @@ impl<D: Dial> ControlClient<D> {
     ) -> Self {
         let (connection, budgets) = (watch::Sender::default(), Arc::default());
         let goes_on_within = GOES_ON_WITHIN;
-        Self { dial, follower, clock, connection, budgets, granted: false, goes_on_within, stop }
+        Self { dial, follower, clock, connection, budgets, reached: Reached::Nothing, goes_on_within, stop }
     }
 
     /// The shares of rate limits that the client asks for.
@@ -91,33 +89,32 @@ impl<D: Dial> ControlClient<D> {
     /// Runs until it is told to stop. Failures are logged, and another API node is tried.
     pub async fn run(mut self) {
         let mut api = 0;
-        let mut failures = 0u32;
+        let mut failures = Failures::new(self.dial.count());
         while !*self.stop.borrow() {
             let name = self.dial.name(api);
+            self.reached = Reached::Nothing;
             let followed = self.follow(api, &name).await;
             self.connection.send_modify(|connection| connection.api = None);
-            let Err((began, ended)) = followed else { return };
-            metrics::counter!("nexus_node_streams_ended_total").increment(1);
-            tracing::warn!(api = name, error = %ended, "the control stream ended");
+            let Err(ended) = followed else { return };
+            if self.reached > Reached::Nothing {
+                metrics::counter!("nexus_node_streams_ended_total").increment(1);
+            }
+            let telling = failures.note(api, self.reached, &ended, Instant::now());
+            tell(&name, self.reached, &ended, telling);
             // One that served well is as good as any other; the next one is tried first, for this one has just failed.
-            failures = if began { 1 } else { failures.saturating_add(1) };
             api = (api + 1) % self.dial.count().max(1);
-            if !began && failures as usize >= self.dial.count() {
-                self.pause(failures).await;
+            let pause = failures.pause();
+            if !pause.is_zero() {
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = told(&mut self.stop) => {}
+                }
             }
         }
     }
 
-    async fn pause(&mut self, failures: u32) {
-        let pause = FIRST_PAUSE.saturating_mul(1 << failures.min(5)).min(LONGEST_PAUSE);
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = told(&mut self.stop) => {}
-        }
-    }
-
-    /// Follows one API node until it fails, and tells whether it ever gave the right to answer. `Ok` when told to stop.
-    async fn follow(&mut self, api: usize, name: &str) -> Result<(), (bool, Ended)> {
+    /// Follows one API node until it fails. `Ok` when told to stop.
+    async fn follow(&mut self, api: usize, name: &str) -> Result<(), Ended> {
         let mut stop = self.stop.clone();
         let opening = async {
             let mut link = self.dial.dial(api).await?;
@@ -130,14 +127,13 @@ impl<D: Dial> ControlClient<D> {
             opened = tokio::time::timeout(OPENS_WITHIN, opening) => opened,
             () = told(&mut stop) => return Ok(()),
         };
-        let (mut link, (greeting, text)) =
-            opened.unwrap_or(Err(LinkError::Silent)).map_err(|error| (false, error.into()))?;
+        let (mut link, (greeting, text)) = opened.unwrap_or(Err(LinkError::Silent))?;
         if let ToNode::Welcome(welcome) = &greeting {
             let bus = welcome.bus.clone();
             self.connection.send_replace(Connection { api: Some(name.to_owned()), bus });
         }
-        self.with(|follower| follower.receive(greeting, &text))
-            .map_err(|violation| (false, violation.into()))?;
+        self.with(|follower| follower.receive(greeting, &text))?;
+        self.reached = Reached::Log;
         tracing::info!(api = name, "following the log");
         let outcome = self.serve(&mut link).await;
         if matches!(outcome, Err(Ended::Link(LinkError::Silent)))
@@ -145,7 +141,7 @@ impl<D: Dial> ControlClient<D> {
         {
             self.goes_on_within = self.goes_on_within.saturating_mul(2).min(LONGEST_GOES_ON);
         }
-        outcome.map_err(|ended| (std::mem::take(&mut self.granted), ended))
+        outcome
     }
 
     /// Takes what comes, says what is applied, and renews.
@@ -200,7 +196,9 @@ impl<D: Dial> ControlClient<D> {
                         let was_loading = !follower.is_following();
                         follower.receive(message, &text).map(|()| was_loading && follower.is_following())
                     })?;
-                    self.granted |= granted;
+                    if granted {
+                        self.reached = Reached::Right;
+                    }
                     patience.heard(granted);
                     if loading {
                         self.goes_on_within = GOES_ON_WITHIN;
@@ -228,6 +226,21 @@ impl<D: Dial> ControlClient<D> {
 
     fn with<T>(&self, work: impl FnOnce(&mut Follower) -> T) -> T {
         work(&mut self.follower.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn tell(api: &str, reached: Reached, ended: &Ended, telling: Telling) {
+    let what = match reached {
+        Reached::Nothing => "this API node cannot be followed",
+        Reached::Log | Reached::Right => "the control stream ended",
+    };
+    match telling {
+        Telling::Quiet => tracing::debug!(api, error = %ended, "{what}"),
+        Telling::Aloud => tracing::warn!(api, error = %ended, "{what}"),
+        Telling::RefusedByAll => tracing::error!(
+            api, error = %ended,
+            "every API node refuses this node, which has no right to answer from memory until one lets it in; it goes on trying"
+        ),
     }
 }
 

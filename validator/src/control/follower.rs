@@ -11,7 +11,7 @@ use nexus_domain::validity::Entry;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::message::{Delta, FromNode, Grant, Have, Hello, Start, ToNode, VERSION, Welcome};
+use super::message::{Delta, FromNode, Grant, Have, Hello, Refusal, Start, ToNode, VERSION, Welcome};
 use super::observer::Observer;
 use crate::Validator;
 use crate::lease::{LENGTH, Lease};
@@ -45,8 +45,13 @@ pub enum Violation {
     #[error("{0} came out of turn")]
     OutOfTurn(&'static str),
     /// The stream was ended.
-    #[error("the API node refuses this node: {0}")]
-    Refused(String),
+    #[error("the API node refuses this node: {detail}")]
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// The same for people.
+        detail: String,
+    },
 }
 
 /// Where the table stands.
@@ -186,7 +191,7 @@ impl Follower {
                 self.grant(grant);
                 Ok(())
             }
-            ToNode::Refused { detail, .. } => Err(Violation::Refused(detail)),
+            ToNode::Refused { refusal, detail } => Err(Violation::Refused { refusal, detail }),
             ToNode::Found { .. }
             | ToNode::NotFound { .. }
             | ToNode::Shares { .. }

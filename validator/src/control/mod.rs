@@ -4,6 +4,7 @@
 //! real one.
 
 pub mod client;
+mod failures;
 pub mod follower;
 pub mod link;
 pub mod message;

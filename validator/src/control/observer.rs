@@ -2,9 +2,10 @@
 
 use uuid::Uuid;
 
-/// Hears of everything after it is applied. Must wait for nothing, the disk included: it is called on the way of revocations.
+/// Hears of everything after it is applied. Must wait for nothing, the disk included: it is called on the way of revocations. What
+/// is to be forgotten is the exception, since no right to answer holds then.
 pub trait Observer: Send + std::fmt::Debug {
-    /// Everything so far is forgotten, and a snapshot of this log comes.
+    /// Everything so far is forgotten, and must not come back with a crash from here on. A snapshot of this log comes.
     fn loading(&mut self, log: Uuid);
     /// A piece of the snapshot, or a delta that continues what is there, as the stream had it. With it, the log has come as far
     /// as this; 0: not yet.

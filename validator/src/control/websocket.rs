@@ -87,9 +87,14 @@ fn tls(
 ) -> Result<ClientConfig, WebSocketOptionsError> {
     let unusable = |path: &PathBuf, reason: String| WebSocketOptionsError::Tls { path: path.clone(), reason };
     let read = |path: &PathBuf| {
-        CertificateDer::pem_file_iter(path)
+        let certificates = CertificateDer::pem_file_iter(path)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|error| unusable(path, error.to_string()))
+            .map_err(|error| unusable(path, error.to_string()))?;
+        // Whoever trusts nobody would be told that of each API node instead, for ever.
+        if certificates.is_empty() {
+            return Err(unusable(path, "it holds no certificate".to_owned()));
+        }
+        Ok(certificates)
     };
     let mut roots = rustls::RootCertStore::empty();
     match &ca {
@@ -147,10 +152,20 @@ impl Dial for WebSocketDial {
                 let status = response.status().as_u16();
                 LinkError::Refused { status, advice: advice(status) }
             }
+            error if speaks_no_tls(&error) => {
+                LinkError::Unreachable("it does not speak TLS; is its address http://?".to_owned())
+            }
             error => LinkError::Unreachable(error.to_string()),
         })?;
         Ok(WebSocketLink { stream })
     }
+}
+
+/// Whether what came back where TLS began was nothing of TLS (RFC 8446 section 5.1): most likely plain HTTP.
+fn speaks_no_tls(error: &Error) -> bool {
+    let Error::Io(error) = error else { return false };
+    let told = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(told, Some(rustls::Error::InvalidMessage(_)))
 }
 
 fn advice(status: u16) -> &'static str {
@@ -200,4 +215,27 @@ impl Link for WebSocketLink {
 
 fn lost(error: Error) -> LinkError {
     LinkError::Lost(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_api_node_that_speaks_plain_http_is_told_from_one_that_is_not_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let urls = vec![format!("https://{}", listener.local_addr().unwrap())];
+        let dial = WebSocketDial::new(WebSocketOptions { urls, ..WebSocketOptions::default() }).unwrap();
+        let answers = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            stream
+        };
+        let (dialled, _stream) = tokio::join!(dial.dial(0), answers);
+        let said = dialled.err().unwrap().to_string();
+        assert!(said.contains("does not speak TLS") && said.contains("http://"), "{said}");
+    }
 }

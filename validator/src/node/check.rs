@@ -107,7 +107,7 @@ mod tests {
         let mut options = NodeOptions::new(Arc::new(built_in()), data, Uuid::from_u128(1));
         // The port for discarding, where nobody listens.
         options.control.urls = vec!["http://127.0.0.1:9".to_owned()];
-        options.control.credential = "nxm_of_a_node".to_owned();
+        options.control.credential = Secret::mint("nxm_", &[1; RANDOM_BYTES]).expose().to_owned();
         Node::start(options).unwrap()
     }
 
