@@ -185,14 +185,14 @@ impl Validator {
     /// thread before [`Validator::applied`] moves. For one writer, the feed; a second one waits.
     ///
     /// An entry is a whole state: the last one of a key or tenant counts, except that a revoked
-    /// secret stays revoked. Keys that come before their tenant wait for it. After [`Validator::clear`],
-    /// the first position that is not 0 says that the table is whole again.
+    /// secret stays revoked. Keys that come before their tenant wait for it.
     pub fn apply(&self, entries: impl IntoIterator<Item = Entry>, position: u64) {
         let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
         intake.take(entries, &self.table);
-        if position > 0 && !self.fillings.load(Ordering::Relaxed).is_multiple_of(2) {
-            self.fillings.fetch_add(1, Ordering::Release);
-        }
+        self.reach(position);
+    }
+
+    fn reach(&self, position: u64) {
         self.applied.fetch_max(position, Ordering::AcqRel);
         self.position.send_if_modified(|at| {
             let moved = position > *at;
@@ -202,12 +202,16 @@ impl Validator {
     }
 
     /// Takes in a piece of a snapshot. With the last one comes the position that the whole is exact for; until then some of it
-    /// may not be visible.
+    /// may not be visible. That makes the table whole again after [`Validator::clear`].
     pub fn load(&self, entries: impl IntoIterator<Item = Entry>, complete: Option<u64>) {
-        self.intake.lock().unwrap_or_else(PoisonError::into_inner).gather(entries, &self.table);
-        if let Some(position) = complete {
-            self.apply([], position);
+        let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
+        intake.gather(entries, &self.table);
+        let Some(position) = complete else { return };
+        intake.take([], &self.table);
+        if !self.fillings.load(Ordering::Relaxed).is_multiple_of(2) {
+            self.fillings.fetch_add(1, Ordering::Release);
         }
+        self.reach(position);
     }
 
     /// Forgets everything, for a table that is to be filled anew. No lease may hold: see [`crate::lease::Lease::end`]. Requests

@@ -413,9 +413,11 @@ fn a_permit_that_is_older_than_the_emptying_of_the_table_refuses_nobody() {
     let fetched = Sight::Fetched(validator.fetched(entries()));
     let asked = validator.verify_credential(&fetched, None, &one, &Question::default(), NOW).unwrap();
     assert_eq!(asked.code(), Code::Valid, "what was fetched for one request does not depend on it");
-    validator.clear();
-    validator.apply(entries(), 0);
-    validator.apply([], 3);
+    for position in [3, 0] {
+        validator.clear();
+        validator.load(entries(), None);
+        validator.load([], Some(position));
+    }
     assert_eq!([ask(&validator, &one), ask(&validator, &two)], [Code::Valid, Code::Unknown]);
 }
 
@@ -429,8 +431,8 @@ fn a_key_that_every_snapshot_has_is_never_unknown() {
         let loading = threads.spawn(|| {
             for position in 2..2_000 {
                 validator.clear();
-                validator.apply(entries(), 0);
-                validator.apply([], position);
+                validator.load(entries(), None);
+                validator.load([], Some(position));
             }
         });
         while !loading.is_finished() {
