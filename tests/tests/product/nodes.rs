@@ -289,7 +289,7 @@ fn a_validating_node_is_listed_while_it_is_there_and_as_away_when_it_is_not() {
         listed(&admin, "edge-1").filter(|node| node["lease"]["state"] == "lapsed")
     });
     assert_eq!(lapsed["lease"]["expires_in_ms"], Value::Null);
-    let (_again, _) = validator(&node, made["credential"].as_str().unwrap(), data.path());
+    let (mut again, _) = validator(&node, made["credential"].as_str().unwrap(), data.path());
     let nodes = admin.get("/v1/nodes").expect(200).json();
     let runs: Vec<&Value> =
         nodes["data"].as_array().unwrap().iter().filter(|node| node["id"] == shown["id"]).collect();
@@ -307,6 +307,13 @@ fn a_validating_node_is_listed_while_it_is_there_and_as_away_when_it_is_not() {
         let help = node.run(&["nodes", "list", "--help"]).stdout.join("\n");
         assert!(help.contains(&format!("jq -e '{shown}'")), "{help}");
     }
+
+    // Nobody waits for a node that said goodbye.
+    let key = tenant.keys(&admin).create(&json!({}));
+    again.signal("TERM");
+    assert!(again.wait(patience()).is_some_and(|status| status.success()));
+    let receipt = tenant.keys(&admin).revoke(&key.id).expect(200).json()["receipt"].clone();
+    assert_eq!((&receipt["nodes"], &receipt["lapsed"]), (&json!(1), &json!(0)), "{receipt}");
 }
 
 #[test]

@@ -18,6 +18,8 @@ use crate::clock::Clock;
 
 /// How often the right to answer is asked for.
 pub const RENEW_EVERY: Duration = Duration::from_millis(750);
+/// How long the API node may take to end the stream after a goodbye.
+const GOODBYE: Duration = Duration::from_millis(300);
 /// How long an API node may leave a question unanswered. It leaves time for another one before the lease ends.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 /// How long a snapshot may pause before another API node is tried. Each time that one did, the next may pause twice as long, up to
@@ -166,6 +168,9 @@ impl<D: Dial> ControlClient<D> {
                     // The lease has ended before anybody is told so.
                     self.with(|follower| follower.retire());
                     send(link, &FromNode::Bye).await?;
+                    // Who hangs up with something unread resets the connection, and the goodbye with it.
+                    let rest = async { while link.receive().await.is_ok() {} };
+                    let _heard_out = tokio::time::timeout(GOODBYE, rest).await;
                     return Ok(());
                 }
                 _ = renew.tick() => {
