@@ -231,7 +231,7 @@ fn nginx_gives_a_used_up_limit_and_a_missing_right_to_answer_their_own_status() 
     assert!(text.to_lowercase().contains("\nretry-after: "), "{text}");
 
     let folder = Store::sqlite();
-    let alone = alone(&folder);
+    let alone = alone(&folder, &product);
     let (_nginx, address) = gateway_to(&program, folder.folder(), "nexus", (alone.address(), ""), upstream);
     let (status, text) = curl(address, &[("Authorization", &bearer)], &[]);
     assert_eq!(status, 503, "{text}");
@@ -241,8 +241,11 @@ fn nginx_gives_a_used_up_limit_and_a_missing_right_to_answer_their_own_status() 
 }
 
 /// A validating node that reaches no API node, and so has no right to answer.
-fn alone(folder: &Store) -> Validator {
-    let alone = Validator::begin(&folder.folder().join("alone"), "nxm_x", &["http://127.0.0.1:1".to_owned()]);
+fn alone(folder: &Store, product: &Product) -> Validator {
+    let made = product.node.admin().post("/v1/nodes", &json!({"name": "Alone"})).expect(201).json();
+    let credential = made["credential"].as_str().unwrap();
+    let alone =
+        Validator::begin(&folder.folder().join("alone"), credential, &["http://127.0.0.1:1".to_owned()]);
     alone.await_listening();
     alone
 }
@@ -252,7 +255,7 @@ fn nginx_passes_over_a_node_that_has_no_right_to_answer() {
     let Some(program) = nginx() else { return };
     let product = Product::of("nexus");
     let folder = Store::sqlite();
-    let alone = alone(&folder);
+    let alone = alone(&folder, &product);
     let (upstream, heads) = upstream();
     let nodes = (product.node.address(), &*format!("server {};", alone.address()));
     let (_nginx, address) = gateway_to(&program, folder.folder(), "nexus", nodes, upstream);
