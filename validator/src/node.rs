@@ -291,9 +291,9 @@ mod tests {
     use futures::{SinkExt as _, StreamExt as _};
     use nexus_domain::credential::{RANDOM_BYTES, Secret};
     use nexus_domain::dialect::built_in;
-    use tokio::net::TcpListener;
-    use tokio_tungstenite::accept_async;
+    use tokio::net::{TcpListener, TcpStream};
     use tokio_tungstenite::tungstenite::Message;
+    use tokio_tungstenite::{WebSocketStream, accept_async};
 
     use super::*;
     use crate::control::message::{Start, ToNode, Welcome};
@@ -339,21 +339,27 @@ mod tests {
         assert!(data.path().read_dir().unwrap().next().is_none(), "and nothing is begun");
     }
 
-    #[cfg(unix)]
-    #[tokio::test]
-    async fn a_disk_that_stands_still_keeps_no_node_from_ending() {
+    /// A node whose stream has been taken, and who has said hello on it.
+    async fn begun(mut options: NodeOptions) -> (Node, WebSocketStream<TcpStream>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let data = tempfile::tempdir().unwrap();
-        // Whoever opens a pipe to write into it waits until somebody reads.
-        let pipe = data.path().join("cache.new");
-        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        let mut options = NodeOptions::new(Arc::new(built_in()), data.path(), Uuid::from_u128(1));
         options.control.urls = vec![format!("http://{}", listener.local_addr().unwrap())];
         options.control.credential = credential();
         let node = Node::start(options).unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let mut stream = accept_async(stream).await.unwrap();
         let _hello = stream.next().await.unwrap().unwrap();
+        (node, stream)
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_disk_that_stands_still_keeps_no_node_from_ending() {
+        let data = tempfile::tempdir().unwrap();
+        // Whoever opens a pipe to write into it waits until somebody reads.
+        let pipe = data.path().join("cache.new");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let options = NodeOptions::new(Arc::new(built_in()), data.path(), Uuid::from_u128(1));
+        let (node, mut stream) = begun(options).await;
         stream.send(Message::Text(welcome().into())).await.unwrap();
         let whole = ToNode::Snapshot { entries: Vec::new(), complete: Some(7) };
         stream.send(Message::Text(serde_json::to_string(&whole).unwrap().into())).await.unwrap();
@@ -366,17 +372,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_node_whose_control_stream_panics_says_so_at_once() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let data = tempfile::tempdir().unwrap();
         let clock = Arc::new(Breakable::default());
         let mut options = NodeOptions::new(Arc::new(built_in()), data.path(), Uuid::from_u128(1));
         options.clock = Arc::clone(&clock) as Arc<dyn Clock>;
-        options.control.urls = vec![format!("http://{}", listener.local_addr().unwrap())];
-        options.control.credential = credential();
-        let node = Node::start(options).unwrap();
-        let (stream, _) = listener.accept().await.unwrap();
-        let mut stream = accept_async(stream).await.unwrap();
-        let _hello = stream.next().await.unwrap().unwrap();
+        let (node, mut stream) = begun(options).await;
         clock.0.store(true, Ordering::SeqCst);
         stream.send(Message::Text(welcome().into())).await.unwrap();
         let failed = node.failed().await;
