@@ -123,6 +123,11 @@ impl NodeCaller {
         self.subject.name()
     }
 
+    /// Whether the credential may do more than follow, and is worth more to a thief than a node's own would be.
+    pub(crate) fn may_do_more(&self) -> bool {
+        self.subject.rights().granted != CONNECT
+    }
+
     /// Whether the credential holds now, and may see these dialects.
     pub(crate) fn admits(&self, verifier: &Verifier, dialects: &[String]) -> Admission {
         let now = Moment::now(verifier);

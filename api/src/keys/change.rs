@@ -36,9 +36,10 @@ pub(crate) async fn change(
     require_json(request.head())?;
     let change = body::change(&bytes)?;
     let call = caller.call(&app, &request, &bytes)?;
+    let effect = if change.takes_nothing() { Effect::Adds } else { Effect::Reduces };
     let work = async {
         let done = app.gate.change_key(&call, tenant, key, change).await?;
-        let settled = settle(&app, done.position, Effect::Reduces).await?;
+        let settled = settle(&app, done.position, effect).await?;
         let key = KeyObject::load(&app, tenant, key, settled.position).await?;
         let receipt = Receipt::from(&settled);
         Ok(Reply::observed(StatusCode::OK, ChangedKey { key, receipt }).settled(&settled))

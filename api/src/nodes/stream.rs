@@ -48,6 +48,12 @@ pub(crate) async fn stream(
             "validating nodes must show a certificate here: set `control.certificate` and `control.key`";
         return Err(Problem::new(&problem::FORBIDDEN, detail));
     }
+    if node.may_do_more() {
+        tracing::warn!(
+            credential = %node.key_id(), name = node.name(),
+            "a validating node follows with a credential that may do more than that; make it one of its own with `nexus nodes create`"
+        );
+    }
     let place = app.streams.enter(node.key_id()).map_err(|full| {
         metrics::counter!("nexus_node_streams_refused_total").increment(1);
         tracing::info!(credential = %node.key_id(), "a node is refused a stream: {full}");

@@ -4,6 +4,7 @@ mod admin;
 mod database;
 mod dev;
 mod failure;
+mod metrics;
 mod node;
 mod process;
 mod serve;

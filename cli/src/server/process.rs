@@ -7,6 +7,7 @@ use nexus_infrastructure::config::{LogConfig, LogFormat};
 use tracing_subscriber::EnvFilter;
 
 use crate::server::failure::StartFailure;
+use crate::server::metrics;
 
 /// Bounds of the histograms, in seconds: verification takes microseconds, a revocation up to three
 /// seconds.
@@ -24,10 +25,12 @@ pub(crate) fn observe(log: &LogConfig) -> Result<PrometheusHandle, StartFailure>
         LogFormat::Text => builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init(),
     };
     started.map_err(|error| StartFailure::new(format!("cannot start the log: {error}")))?;
-    PrometheusBuilder::new()
+    let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)
         .and_then(PrometheusBuilder::install_recorder)
-        .map_err(|error| StartFailure::new(format!("cannot start the metrics: {error}")))
+        .map_err(|error| StartFailure::new(format!("cannot start the metrics: {error}")))?;
+    metrics::describe();
+    Ok(recorder)
 }
 
 /// The variables that configure the process. Those that are not text are not ours.

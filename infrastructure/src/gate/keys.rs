@@ -56,6 +56,15 @@ pub struct Change {
     pub lifespan: Option<Lifespan>,
 }
 
+impl Change {
+    /// Whether the key may do afterwards what it could before: another name alone.
+    #[must_use]
+    pub const fn takes_nothing(&self) -> bool {
+        let Self { name: _, scopes, ip_allowlist, restrictions, lifespan } = self;
+        scopes.is_none() && ip_allowlist.is_none() && restrictions.is_none() && lifespan.is_none()
+    }
+}
+
 /// How a secret shall be replaced.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Rotate {

@@ -66,14 +66,17 @@ fn freeze_one(cluster: &Cluster) {
 
     let disturbed = Instant::now();
     cluster.validators[0].freeze();
-    let (revoked, creating, created) = std::thread::scope(|scope| {
+    let (revoked, additions) = std::thread::scope(|scope| {
         // By the API node that the frozen one does not follow, where there is another.
         let revoking = scope.spawn(|| {
             let revoked = cluster.revoke(cluster.apis.len() - 1);
             // What only gives something does not wait for it as long.
-            let created = Instant::now();
-            let _created = cluster.keys(0).create(&json!({"name": "Created meanwhile"}));
-            (revoked, created, Instant::now())
+            let keys = cluster.keys(0);
+            let creating = Instant::now();
+            let key = keys.create(&json!({"name": "Created meanwhile"}));
+            let renaming = Instant::now();
+            let _renamed = keys.change(&key.id, &json!({"name": "Renamed meanwhile"})).expect(200);
+            (revoked, [(creating, renaming), (renaming, Instant::now())])
         });
         cluster.ask_aside(&mut observer, &name, &client, FROZEN);
         revoking.join().expect("the revocation")
@@ -85,7 +88,9 @@ fn freeze_one(cluster: &Cluster) {
     let all: Vec<String> = nodes.into_iter().map(|(node, _)| node).collect();
     let seen = judge::finish(observer, revoked.answered, &all);
     judge::in_time(&seen, &revoked);
-    judge::created_in_time(&seen, creating, created);
+    for (began, answered) in additions {
+        judge::added_in_time(&seen, began, answered);
+    }
     judge::never_accepted(&seen, revoked.answered, &all);
     judge::served(&seen, &healthy, disturbed, over);
     assert!(revoked.receipt["lapsed"].as_u64() >= Some(1), "it was waited for: {}", revoked.receipt);

@@ -67,7 +67,7 @@ pub(crate) fn in_time(seen: &Seen, revoked: &Revoked) {
 }
 
 /// A creation was answered in the time that is promised, whoever stood still.
-pub(crate) fn created_in_time(seen: &Seen, called: Instant, answered: Instant) {
+pub(crate) fn added_in_time(seen: &Seen, called: Instant, answered: Instant) {
     let bound = CREATED + HANDLING + HOPS * seen.longest_stall(called, answered);
     let took = answered - called;
     assert!(took < bound, "the creation took {took:?}, longer than {bound:?}");

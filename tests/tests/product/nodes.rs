@@ -1,6 +1,7 @@
 //! Two API nodes on one PostgreSQL: what one has answered, the other shows at once. And validating nodes: their credentials, and
 //! how they are listed.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -280,6 +281,11 @@ fn a_validating_node_is_listed_while_it_is_there_and_as_away_when_it_is_not() {
             .filter(|text| text.contains("nexus_nodes{state=\"held\"} 1"))
     });
     assert!(metrics.contains("nexus_node_lag_positions 0"), "{metrics}");
+    let families = |kind: &str| -> BTreeSet<String> {
+        let lines = metrics.lines().filter_map(|line| line.strip_prefix(kind));
+        lines.filter_map(|line| line.split(' ').next().map(str::to_owned)).collect()
+    };
+    assert_eq!(families("# TYPE "), families("# HELP "), "each says what it means");
 
     process.kill();
     let away =
