@@ -10,8 +10,10 @@ pub mod entries;
 mod error;
 mod idempotency;
 mod keys;
+mod members;
 mod nodes;
 mod quota;
+mod sessions;
 mod tenants;
 #[cfg(test)]
 mod tests;
@@ -25,6 +27,8 @@ use cqrs_es::{Aggregate, DomainEvent};
 use nexus_domain::dialect::{Dialect, Dialects};
 use nexus_domain::ids::TenantId;
 use nexus_domain::key::Key;
+use nexus_domain::member::Member;
+use nexus_domain::session::Session;
 use nexus_domain::tenant::{Tenant, TenantState};
 use nexus_domain::validity::Shown;
 
@@ -34,13 +38,17 @@ pub use self::call::{Call, Excess, IdempotencyKey, Powers, Principal};
 pub use self::error::{GateError, Refusal};
 pub use self::idempotency::Running;
 pub use self::keys::{Change, Issue, Issued, Revoke, Rotate, ShownSecret};
+pub use self::members::{IdentifiedMember, NewMember};
 pub use self::nodes::NodeCredential;
+pub use self::sessions::{FailedAttempt, MemberSession, SignIn, SignInOutcome};
 pub use self::tenants::IdentifiedTenant;
 use crate::clock::SharedClock;
 use crate::entropy::SharedEntropy;
 use crate::journal::{
     Append, AppendError, Claim, Expected, Journal, JournalStore, Json, NewEvent, Slot, StreamAppend,
 };
+use crate::member_sessions::MemberSessions;
+use crate::passwords::Passwords;
 use crate::personal_data::PersonalData;
 use crate::vault::Vault;
 
@@ -52,6 +60,10 @@ pub struct Gate {
     journal: Journal,
     keys: JournalStore<Key>,
     tenants: JournalStore<Tenant>,
+    members: JournalStore<Member>,
+    sessions: JournalStore<Session>,
+    sessions_seen: MemberSessions,
+    passwords: Passwords,
     dialects: Arc<Dialects>,
     clock: SharedClock,
     entropy: SharedEntropy,
@@ -91,6 +103,10 @@ impl Gate {
         Self {
             keys: JournalStore::new(journal.clone()),
             tenants: JournalStore::new(journal.clone()),
+            members: JournalStore::new(journal.clone()),
+            sessions: JournalStore::new(journal.clone()),
+            sessions_seen: MemberSessions::new(journal.database().clone()),
+            passwords: Passwords::new(Arc::clone(&entropy)),
             journal,
             dialects,
             clock,
