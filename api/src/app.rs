@@ -13,6 +13,7 @@ use nexus_infrastructure::registry::Registry;
 use nexus_projections::Projections;
 use nexus_validator::bus::seal::Sealer;
 
+use crate::authentication_limits::AuthenticationLimits;
 use crate::nodes::plane::Plane;
 use crate::nodes::ports::Log;
 use crate::nodes::streams::Streams;
@@ -50,6 +51,8 @@ pub struct App {
     pub log: Arc<dyn Log>,
     /// Who holds which share of a rate limit.
     pub rate_budgets: RateBudgets,
+    /// How often somebody may try to authenticate.
+    pub authentication_limits: AuthenticationLimits,
     /// Whether validating nodes must show a certificate besides their credential.
     pub nodes_are_certified: bool,
     /// What the process decides on credentials with.

@@ -3,6 +3,7 @@
 
 pub mod app;
 pub mod audit;
+pub mod authentication_limits;
 pub mod body;
 pub mod docs;
 pub mod events;

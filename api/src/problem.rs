@@ -14,6 +14,8 @@ use nexus_projections::{FoldError, QueryError, RebuildError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::authentication_limits::Limited;
+
 /// One thing that is wrong with a request body or query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
@@ -36,6 +38,7 @@ pub struct Problem {
     detail: String,
     errors: Vec<FieldError>,
     allow: Option<String>,
+    limited: Option<Box<Limited>>,
     cause: Option<String>,
 }
 
@@ -81,6 +84,7 @@ kinds! {
     UNSUPPORTED_MEDIA_TYPE = 415 "unsupported_media_type" "The body must be JSON" "Send `Content-Type: application/json`, without a content encoding.";
     IDEMPOTENCY_MISMATCH = 422 "idempotency_mismatch" "The idempotency key was used for another request" "Use a new idempotency key for a new request.";
     IDEMPOTENCY_UNREADABLE = 409 "idempotency_unreadable" "The first answer cannot be read any more" "The idempotency key was used with another version of the server. Nothing happened again: look whether what you ask for has happened, and send it with a new key only where it has not.";
+    TOO_MANY_REQUESTS = 429 "too_many_requests" "Too many requests" "Wait as long as `Retry-After` says. `RateLimit-Policy` tells what is limited: the requests of an address, its failed attempts to authenticate, or those of strangers on one account.";
     INTERNAL = 500 "internal" "Something went wrong here" "The log has more under the request id.";
     TOO_MANY_STREAMS = 503 "too_many_streams" "Validating nodes have as many streams here as they may" "A node has three: let each follow one API node, give groups of nodes credentials of their own, or raise the setting that `detail` names.";
     UNAVAILABLE = 503 "unavailable" "This node cannot answer just now" "An API node does not reach its store, or a validating node has no right to answer and reaches no API node: `detail` says which. Nothing is lost. Send the request again in a moment; with an idempotency key it cannot happen twice.";
@@ -89,7 +93,13 @@ kinds! {
 impl Problem {
     /// A problem of this kind.
     pub fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new(), allow: None, cause: None }
+        Self { kind, detail: detail.into(), errors: Vec::new(), allow: None, limited: None, cause: None }
+    }
+
+    /// With the headers that say when there is room again.
+    #[must_use]
+    pub(crate) fn limited(self, limited: Limited) -> Self {
+        Self { limited: Some(Box::new(limited)), ..self }
     }
 
     /// Everything that is wrong with a request, at once.
@@ -167,6 +177,9 @@ impl Problem {
             response.insert_header((RETRY_AFTER, "1"));
         }
         let mut response = response.json(body);
+        if let Some(limited) = &self.limited {
+            limited.insert_into(response.headers_mut());
+        }
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
     }

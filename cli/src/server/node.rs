@@ -11,6 +11,7 @@ use actix_web::dev::{AppConfig, Server, ServerHandle};
 use actix_web::{HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use nexus_api::app::{self, App};
+use nexus_api::authentication_limits::AuthenticationLimits;
 use nexus_api::expiry;
 use nexus_api::nodes::budgets::ask_for_own;
 use nexus_api::nodes::bus::{BusRoad, sealer};
@@ -156,6 +157,7 @@ impl Node {
         if has_earlier_runs {
             plane.succeed_earlier_runs().await?;
         }
+        plane.find_others().await?;
         let rate_budgets = RateBudgets::new(foundation.database.clone(), gate.clock().clone());
         let budgets = Arc::new(Budgets::new());
         let mut tasks = Tasks::default();
@@ -214,6 +216,7 @@ impl Node {
             )),
             log,
             rate_budgets,
+            authentication_limits: authentication_limits(config, &plane, gate.clock()),
             nodes_are_certified: config.server.tls.as_ref().is_some_and(|tls| tls.node_ca.is_some()),
             verifier: Arc::new(verifier),
             public_url: config.server.public_url.clone(),
@@ -316,6 +319,16 @@ fn plane(
         Arc::new(Deltas::from(validator.applied())),
         Arc::clone(lease),
     )
+}
+
+/// The limits of attempts to authenticate, divided among the API nodes.
+fn authentication_limits(
+    config: &NexusConfig,
+    plane: &Arc<Plane>,
+    clock: &SharedClock,
+) -> AuthenticationLimits {
+    let plane = Arc::clone(plane);
+    AuthenticationLimits::new(config.authentication, Arc::clone(clock), move || plane.api_nodes())
 }
 
 /// Waits for the own table's first right to answer.
