@@ -20,7 +20,9 @@ use crate::nodes::streams::Streams;
 use crate::problem::Problem;
 use crate::request::trace;
 use crate::verification::{Behind, Front, Verifier, forward_auth};
-use crate::{audit, docs, events, health, keys, methods, nodes, openapi, projections, tenants};
+use crate::{
+    audit, docs, events, health, keys, members, methods, nodes, openapi, pages, projections, session, tenants,
+};
 
 /// The most bytes of a request body.
 pub const LONGEST_BODY: usize = 64 * 1024;
@@ -72,6 +74,7 @@ pub fn service(app: &web::Data<App>) -> Front<impl Behind + use<>> {
             .app_data(app)
             .configure(tenants::routes)
             .configure(keys::routes)
+            .configure(members::routes)
             .configure(audit::routes)
             .configure(events::routes)
             .configure(nodes::routes)
@@ -79,6 +82,8 @@ pub fn service(app: &web::Data<App>) -> Front<impl Behind + use<>> {
             .configure(health::routes)
             .configure(openapi::routes)
             .configure(docs::routes)
+            .configure(pages::routes)
+            .configure(session::routes)
             .configure(forward_auth::routes)
             .configure(|config| methods::routes(config, |_| true));
     })

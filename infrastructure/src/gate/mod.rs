@@ -8,6 +8,7 @@ mod bootstrap;
 mod call;
 pub mod entries;
 mod error;
+mod failed_attempts;
 mod idempotency;
 mod keys;
 mod members;
@@ -36,11 +37,12 @@ pub use self::admission::{Answer, Begun};
 pub use self::bootstrap::PLATFORM_TENANT;
 pub use self::call::{Call, Excess, IdempotencyKey, Powers, Principal};
 pub use self::error::{GateError, Refusal};
+pub use self::failed_attempts::FailedAttempt;
 pub use self::idempotency::Running;
 pub use self::keys::{Change, Issue, Issued, Revoke, Rotate, ShownSecret};
 pub use self::members::{IdentifiedMember, NewMember};
 pub use self::nodes::NodeCredential;
-pub use self::sessions::{FailedAttempt, MemberSession, SignIn, SignInOutcome};
+pub use self::sessions::{MemberSession, SessionPage, SignIn, SignInOutcome};
 pub use self::tenants::IdentifiedTenant;
 use crate::clock::SharedClock;
 use crate::entropy::SharedEntropy;
@@ -64,6 +66,7 @@ pub struct Gate {
     sessions: JournalStore<Session>,
     sessions_seen: MemberSessions,
     passwords: Passwords,
+    failed_attempts: failed_attempts::FailedAttempts,
     dialects: Arc<Dialects>,
     clock: SharedClock,
     entropy: SharedEntropy,
@@ -107,6 +110,7 @@ impl Gate {
             sessions: JournalStore::new(journal.clone()),
             sessions_seen: MemberSessions::new(journal.database().clone()),
             passwords: Passwords::new(Arc::clone(&entropy)),
+            failed_attempts: failed_attempts::FailedAttempts::default(),
             journal,
             dialects,
             clock,

@@ -6,12 +6,14 @@ use nexus_domain::credential::Digest;
 use nexus_domain::ids::{MemberId, SessionId, TenantId};
 use nexus_domain::member::{Email, MemberState, Password};
 use nexus_domain::session::{
-    BeginSession, EndReason, EndSession, FailSignIn, LONGEST, Session, SessionCommand, SessionEvent,
-    SessionRefusal, SessionState, SignInFailure, SignInMethod,
+    BeginSession, EndReason, EndSession, LONGEST, Session, SessionCommand, SessionEvent, SessionRefusal,
+    SessionState, SignInFailure, SignInMethod,
 };
 
 use crate::gate::keys::require;
-use crate::gate::{Call, Done, Gate, GateError, PLATFORM_TENANT, Principal, Refusal, Reservations, Target};
+use crate::gate::{
+    Call, Done, FailedAttempt, Gate, GateError, PLATFORM_TENANT, Principal, Refusal, Reservations, Target,
+};
 use crate::journal::{Append, AppendError, Expected, StreamAppend};
 use crate::member_sessions::SessionRow;
 
@@ -40,17 +42,6 @@ pub enum SignInOutcome {
     Refused(FailedAttempt),
 }
 
-/// An attempt at signing in that failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FailedAttempt {
-    /// The tenant whose trail it belongs to.
-    pub tenant_id: TenantId,
-    /// The member that was meant; absent: there is none.
-    pub member_id: Option<MemberId>,
-    /// Why.
-    pub reason: SignInFailure,
-}
-
 /// A session that lives, with its member.
 #[derive(Debug, Clone)]
 pub struct MemberSession {
@@ -64,6 +55,15 @@ pub struct MemberSession {
     pub principal: Principal,
 }
 
+/// A page of sessions that live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionPage {
+    /// The sessions.
+    pub rows: Vec<SessionRow>,
+    /// Where the next page begins; absent on the last one.
+    pub next: Option<(i64, SessionId)>,
+}
+
 impl Gate {
     /// Looks whether address and password are a member's, and begins a session. An unknown address takes the same work as a
     /// wrong password.
@@ -71,14 +71,7 @@ impl Gate {
     /// # Errors
     /// [`GateError`]; [`GateError::Contended`] where the member is changed just now.
     pub async fn sign_in(&self, call: &Call<'_>, shown: SignIn<'_>) -> Result<SignInOutcome, GateError> {
-        // What cannot be an address is nobody's, and is looked for like any other.
-        let nobody = || "nobody@invalid".parse::<Email>();
-        let email = shown.email.parse::<Email>().or_else(|_| nobody());
-        let email = email.map_err(|error| GateError::Internal(Box::new(error)))?;
-        let found = self.member_by_email(&email).await?;
-        let named = found.as_ref().and_then(|(id, member, _)| Some((*id, member.password_id?)));
-        let expected = self.password_hash(named).await?;
-        let is_right = self.passwords.verify(shown.password, expected).await?;
+        let (found, is_right) = self.recognise(shown.email, shown.password).await?;
         match found {
             Some((member_id, member, sequence)) if is_right => {
                 let session = self.begin_session(call, member_id, member, sequence, &shown).await?;
@@ -95,6 +88,31 @@ impl Gate {
                 reason: SignInFailure::UnknownEmail,
             })),
         }
+    }
+
+    /// Whether address and password are a present member's.
+    ///
+    /// # Errors
+    /// [`GateError`]
+    pub async fn is_password(&self, email: &str, password: &Password) -> Result<bool, GateError> {
+        let (found, is_right) = self.recognise(email, password).await?;
+        Ok(found.is_some() && is_right)
+    }
+
+    /// The member who has an address, and whether the password is that member's. It takes the same work where there is none.
+    async fn recognise(
+        &self,
+        email: &str,
+        password: &Password,
+    ) -> Result<(Option<(MemberId, MemberState, u64)>, bool), GateError> {
+        // What cannot be an address is nobody's, and is looked for like any other.
+        let email = email.parse::<Email>().or_else(|_| "nobody@invalid".parse());
+        let email = email.map_err(|error| GateError::Internal(Box::new(error)))?;
+        let found = self.member_by_email(&email).await?;
+        let named = found.as_ref().and_then(|(id, member, _)| Some((*id, member.password_id?)));
+        let expected = self.password_hash(named).await?;
+        let is_right = self.passwords.verify(password, expected).await?;
+        Ok((found, is_right))
     }
 
     /// Begins a session of a member who was recognised in this state. Somebody who changes the password meanwhile is first:
@@ -178,25 +196,6 @@ impl Gate {
         self.sessions_seen.add(&row).await.map_err(GateError::Unavailable)
     }
 
-    /// Puts a failed attempt on record; `unrecorded` like it were left out before.
-    ///
-    /// # Errors
-    /// [`GateError`]
-    pub async fn record_failed_attempt(
-        &self,
-        call: &Call<'_>,
-        attempt: FailedAttempt,
-        unrecorded: u64,
-    ) -> Result<(), GateError> {
-        let FailedAttempt { tenant_id, member_id, reason } = attempt;
-        let id = SessionId::new(self.entropy.uuid_v7(call.now)).to_string();
-        let command =
-            SessionCommand::Fail(FailSignIn { tenant_id, member_id, reason, unrecorded, now: call.now });
-        let target = Target { tenant: tenant_id, aggregate_id: &id, owner: None };
-        let nothing = |_: &Session, _: &[SessionEvent]| Reservations::default();
-        self.execute(&self.sessions, call, target, |_| command.clone(), nothing, |_| ()).await.map(drop)
-    }
-
     /// The session that a secret of this digest opens now, on whichever node it was begun: neither ended nor over nor idle, and
     /// of a member who stands as when it began. That something was asked in it is noted.
     ///
@@ -224,7 +223,8 @@ impl Gate {
         Ok(Some(MemberSession { session_id, session, member, principal }))
     }
 
-    /// The sessions of a tenant that live, newest first, behind `before` (when it began, and its id), and whether there may be more.
+    /// A page of the sessions of a tenant that live, newest first, behind `before` (when it began, in unix microseconds, and its
+    /// id). It may have fewer rows than the limit where sessions have just ended.
     ///
     /// # Errors
     /// [`GateError`]; needs `members:read`.
@@ -232,22 +232,28 @@ impl Gate {
         &self,
         call: &Call<'_>,
         tenant: TenantId,
-        before: (i64, &str),
+        before: Option<(i64, SessionId)>,
         limit: u32,
-    ) -> Result<Vec<SessionRow>, GateError> {
+    ) -> Result<SessionPage, GateError> {
         require(call, "members:read")?;
         self.existing_tenant(call, tenant).await?;
-        let rows = self.sessions_seen.list(tenant, before, call.now, limit).await;
-        let mut living = Vec::new();
-        for row in rows.map_err(GateError::Unavailable)? {
+        let (began_at, id) =
+            before.map_or_else(|| (i64::MAX, String::new()), |(at, id)| (at, id.to_string()));
+        let rows = self.sessions_seen.list(tenant, (began_at, &id), call.now, limit + 1).await;
+        let mut rows = rows.map_err(GateError::Unavailable)?;
+        let is_whole = rows.len() <= limit as usize;
+        rows.truncate(limit as usize);
+        let last = rows.last().map(|row| (row.began_at.timestamp_micros(), row.session_id));
+        let mut page = SessionPage { rows: Vec::new(), next: last.filter(|_| !is_whole) };
+        for row in rows {
             let (session, _) =
                 self.sessions.load(&row.session_id.to_string()).await.map_err(GateError::Unavailable)?;
             let (member, _) = self.load_member(row.member_id).await?;
             if session.state().is_some_and(|state| state.lives(member.present(), row.seen_at, call.now)) {
-                living.push(row);
+                page.rows.push(row);
             }
         }
-        Ok(living)
+        Ok(page)
     }
 
     /// Ends a session, on all nodes at once. Asking twice is no error.
