@@ -13,13 +13,16 @@ use nexus_infrastructure::registry::Registry;
 use nexus_projections::Projections;
 use nexus_validator::bus::seal::Sealer;
 
+use crate::authentication_limits::AuthenticationLimits;
 use crate::nodes::plane::Plane;
 use crate::nodes::ports::Log;
 use crate::nodes::streams::Streams;
 use crate::problem::Problem;
 use crate::request::trace;
 use crate::verification::{Behind, Front, Verifier, forward_auth};
-use crate::{audit, docs, events, health, keys, methods, nodes, openapi, projections, tenants};
+use crate::{
+    audit, docs, events, health, keys, members, methods, nodes, openapi, pages, projections, session, tenants,
+};
 
 /// The most bytes of a request body.
 pub const LONGEST_BODY: usize = 64 * 1024;
@@ -50,6 +53,8 @@ pub struct App {
     pub log: Arc<dyn Log>,
     /// Who holds which share of a rate limit.
     pub rate_budgets: RateBudgets,
+    /// How often somebody may try to authenticate.
+    pub authentication_limits: AuthenticationLimits,
     /// Whether validating nodes must show a certificate besides their credential.
     pub nodes_are_certified: bool,
     /// What the process decides on credentials with.
@@ -69,6 +74,7 @@ pub fn service(app: &web::Data<App>) -> Front<impl Behind + use<>> {
             .app_data(app)
             .configure(tenants::routes)
             .configure(keys::routes)
+            .configure(members::routes)
             .configure(audit::routes)
             .configure(events::routes)
             .configure(nodes::routes)
@@ -76,6 +82,8 @@ pub fn service(app: &web::Data<App>) -> Front<impl Behind + use<>> {
             .configure(health::routes)
             .configure(openapi::routes)
             .configure(docs::routes)
+            .configure(pages::routes)
+            .configure(session::routes)
             .configure(forward_auth::routes)
             .configure(|config| methods::routes(config, |_| true));
     })

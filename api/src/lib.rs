@@ -3,21 +3,25 @@
 
 pub mod app;
 pub mod audit;
+pub mod authentication_limits;
 pub mod body;
 pub mod docs;
 pub mod events;
 pub mod expiry;
 pub mod health;
 pub mod keys;
+pub mod members;
 pub mod methods;
 pub mod nodes;
 pub mod once;
 pub mod openapi;
+pub mod pages;
 pub mod principal;
 pub mod problem;
 pub mod projections;
 pub mod query;
 pub mod receipt;
 pub mod request;
+pub mod session;
 pub mod tenants;
 pub mod verification;

@@ -7,7 +7,7 @@ use utoipa::openapi::{RefOr, Required};
 use utoipa::{Modify, OpenApi};
 
 use crate::verification::{forward_auth, verify};
-use crate::{audit, events, health, keys, nodes, problem, projections, tenants};
+use crate::{audit, events, health, keys, members, nodes, problem, projections, tenants};
 
 /// The document.
 #[derive(Debug, OpenApi)]
@@ -18,6 +18,7 @@ use crate::{audit, events, health, keys, nodes, problem, projections, tenants};
         forward_auth::forward_auth,
         tenants::create, tenants::list, tenants::show, tenants::change, tenants::suspend, tenants::resume,
         keys::issue, keys::list, keys::show, keys::change, keys::rotate, keys::revoke, keys::usage, keys::requests,
+        members::create, members::list, members::remove, members::set_password, members::list_sessions, members::end_session,
         audit::search, audit::search_tenant,
         events::follow,
         nodes::create, nodes::list, nodes::stream,
@@ -31,6 +32,7 @@ use crate::{audit, events, health, keys, nodes, problem, projections, tenants};
         (name = "verification", description = "May this credential do this?"),
         (name = "keys", description = "Keys of a tenant"),
         (name = "tenants", description = "Who owns keys"),
+        (name = "members", description = "People with a role in a tenant, and where they are signed in"),
         (name = "audit", description = "What happened"),
         (name = "nodes", description = "Processes that answer whether a credential may do something, from memory"),
         (name = "operation", description = "How the process is"),

@@ -6,6 +6,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use nexus_domain::key::KeyRefusal;
+use nexus_domain::member::MemberRefusal;
+use nexus_domain::session::SessionRefusal;
 use nexus_domain::tenant::TenantRefusal;
 use nexus_infrastructure::bus::UnreadableEvent;
 use nexus_infrastructure::database::DatabaseError;
@@ -13,6 +15,8 @@ use nexus_infrastructure::gate::{GateError, Refusal};
 use nexus_projections::{FoldError, QueryError, RebuildError};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::authentication_limits::Limited;
 
 /// One thing that is wrong with a request body or query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -36,6 +40,7 @@ pub struct Problem {
     detail: String,
     errors: Vec<FieldError>,
     allow: Option<String>,
+    limited: Option<Box<Limited>>,
     cause: Option<String>,
 }
 
@@ -75,12 +80,14 @@ kinds! {
     KEY_EXPIRED = 409 "key_expired" "The key has expired" "Create another key.";
     TENANT_SUSPENDED = 409 "tenant_suspended" "The tenant is suspended" "Resume the tenant first.";
     QUOTA_EXCEEDED = 409 "quota_exceeded" "The tenant has as many active keys as it may" "Revoke a key that is no longer needed.";
+    EMAIL_TAKEN = 409 "email_taken" "A member has this e-mail address already" "An address is one member's on the whole installation. Use another one, or remove that member first.";
     REQUEST_IN_FLIGHT = 409 "request_in_flight" "The same request is still running" "Ask again in a moment with the same idempotency key.";
     CONTENDED = 409 "contended" "Too many writers at once" "Send the request again.";
     TOO_LARGE = 413 "too_large" "The request is too large" "Bodies may have at most 64 KiB.";
     UNSUPPORTED_MEDIA_TYPE = 415 "unsupported_media_type" "The body must be JSON" "Send `Content-Type: application/json`, without a content encoding.";
     IDEMPOTENCY_MISMATCH = 422 "idempotency_mismatch" "The idempotency key was used for another request" "Use a new idempotency key for a new request.";
     IDEMPOTENCY_UNREADABLE = 409 "idempotency_unreadable" "The first answer cannot be read any more" "The idempotency key was used with another version of the server. Nothing happened again: look whether what you ask for has happened, and send it with a new key only where it has not.";
+    TOO_MANY_REQUESTS = 429 "too_many_requests" "Too many requests" "Wait as long as `Retry-After` says. `RateLimit-Policy` tells what is limited: the requests of an address, its failed attempts to authenticate, or those of strangers on one account.";
     INTERNAL = 500 "internal" "Something went wrong here" "The log has more under the request id.";
     TOO_MANY_STREAMS = 503 "too_many_streams" "Validating nodes have as many streams here as they may" "A node has three: let each follow one API node, give groups of nodes credentials of their own, or raise the setting that `detail` names.";
     UNAVAILABLE = 503 "unavailable" "This node cannot answer just now" "An API node does not reach its store, or a validating node has no right to answer and reaches no API node: `detail` says which. Nothing is lost. Send the request again in a moment; with an idempotency key it cannot happen twice.";
@@ -89,7 +96,13 @@ kinds! {
 impl Problem {
     /// A problem of this kind.
     pub fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new(), allow: None, cause: None }
+        Self { kind, detail: detail.into(), errors: Vec::new(), allow: None, limited: None, cause: None }
+    }
+
+    /// With the headers that say when there is room again.
+    #[must_use]
+    pub(crate) fn limited(self, limited: Limited) -> Self {
+        Self { limited: Some(Box::new(limited)), ..self }
     }
 
     /// Everything that is wrong with a request, at once.
@@ -138,6 +151,12 @@ impl Problem {
         self.kind
     }
 
+    /// This occurrence, for people.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// What the log is told.
     #[must_use]
     pub fn cause(&self) -> Option<&str> {
@@ -167,6 +186,9 @@ impl Problem {
             response.insert_header((RETRY_AFTER, "1"));
         }
         let mut response = response.json(body);
+        if let Some(limited) = &self.limited {
+            limited.insert_into(response.headers_mut());
+        }
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
     }
@@ -232,6 +254,9 @@ impl From<GateError> for Problem {
         match error {
             GateError::Refused(Refusal::Key(refusal)) => key_refusal(&refusal),
             GateError::Refused(Refusal::Tenant(refusal)) => tenant_refusal(&refusal),
+            GateError::Refused(Refusal::Member(refusal)) => member_refusal(&refusal),
+            GateError::Refused(Refusal::Session(SessionRefusal::NotFound)) => Self::not_found(),
+            GateError::Refused(Refusal::Session(SessionRefusal::AlreadyBegun)) => Self::internal(detail),
             GateError::ConfinedToNothing(_) => {
                 Self::invalid_field("body.restrictions.tenant", detail, "write the id of a tenant")
             }
@@ -248,7 +273,8 @@ impl From<GateError> for Problem {
                 Self { cause: Some(cause), ..Self::new(&IDEMPOTENCY_UNREADABLE, detail) }
             }
             GateError::InFlight => Self::new(&REQUEST_IN_FLIGHT, detail),
-            GateError::Stopping => Self::new(&UNAVAILABLE, detail),
+            GateError::EmailTaken => Self::new(&EMAIL_TAKEN, detail),
+            GateError::Stopping | GateError::Busy => Self::new(&UNAVAILABLE, detail),
             GateError::Contended => Self::new(&CONTENDED, detail),
             GateError::Unavailable(_) => Self { cause: Some(cause), ..Self::new(&UNAVAILABLE, detail) },
             GateError::DialectNotServed(_) | GateError::Internal(_) => Self::internal(cause),
@@ -315,6 +341,16 @@ fn tenant_refusal(refusal: &TenantRefusal) -> Problem {
         TenantRefusal::AlreadyCreated => Problem::internal(refusal),
         TenantRefusal::InvalidName(_) => field("body.name"),
         TenantRefusal::InvalidNote(_) => field("body.note"),
+    }
+}
+
+fn member_refusal(refusal: &MemberRefusal) -> Problem {
+    match refusal {
+        MemberRefusal::NotFound => Problem::not_found(),
+        MemberRefusal::AlreadyAdded => Problem::internal(refusal),
+        MemberRefusal::InvalidPassword(_) => {
+            refused_field("body.password", &refusal.to_string(), "choose another one")
+        }
     }
 }
 

@@ -112,6 +112,8 @@ pub struct NexusConfig {
     pub bus: BusConfig,
     /// `[security]`
     pub security: SecurityConfig,
+    /// `[authentication]`
+    pub authentication: AuthenticationConfig,
     /// `[dialects]`
     pub dialects: DialectsConfig,
     /// `[node]`: the validating node that an API node holds within.
@@ -192,6 +194,17 @@ pub struct BusConfig {
 pub struct SecurityConfig {
     /// The master key's file, made at the first start; see [`crate::vault::Vault::open_or_create`].
     pub master_key_file: PathBuf,
+}
+
+/// `[authentication]`: how often somebody may try, on all API nodes together. Each is 1 to 10000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuthenticationConfig {
+    /// Requests to the endpoints for authentication from one address.
+    pub requests_per_minute: u32,
+    /// Failed attempts from one address.
+    pub failures_per_minute: u32,
+    /// Failed attempts of strangers on one account.
+    pub account_failures_per_hour: u32,
 }
 
 /// `[dialects]`

@@ -8,6 +8,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::key::{Key, KeyEvent, KeyState};
+use nexus_domain::member::Member;
+use nexus_domain::session::Session;
 use nexus_domain::tenant::{Tenant, TenantEvent, TenantState};
 use nexus_domain::usage::Usage;
 use nexus_domain::validity::DialectEntry;
@@ -90,7 +92,7 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Usage::TYPE]
+        &[Member::TYPE, Session::TYPE, Usage::TYPE]
     }
 
     fn fold<'a>(
@@ -122,7 +124,12 @@ pub(crate) fn key_steps<D: Document<Id = KeyId, Change = KeyEvent>>(events: &[Ev
             let first = matches!(change, KeyEvent::KeyIssued(_));
             Some(Step { id: *key, first, event, change })
         }
-        Body::Tenant(..) | Body::Usage(_) | Body::Foreign | Body::Undecodable(_) => None,
+        Body::Tenant(..)
+        | Body::Member(..)
+        | Body::Session(..)
+        | Body::Usage(_)
+        | Body::Foreign
+        | Body::Undecodable(_) => None,
     });
     steps.collect()
 }
@@ -134,7 +141,12 @@ pub(crate) fn tenant_steps(events: &[Event]) -> Vec<Step<'_, Tenant>> {
             let first = matches!(change, TenantEvent::TenantCreated(_));
             Some(Step { id: *tenant, first, event, change })
         }
-        Body::Key(..) | Body::Usage(_) | Body::Foreign | Body::Undecodable(_) => None,
+        Body::Key(..)
+        | Body::Member(..)
+        | Body::Session(..)
+        | Body::Usage(_)
+        | Body::Foreign
+        | Body::Undecodable(_) => None,
     });
     steps.collect()
 }

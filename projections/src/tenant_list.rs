@@ -6,6 +6,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use nexus_domain::ids::TenantId;
 use nexus_domain::key::Key;
+use nexus_domain::member::Member;
+use nexus_domain::session::Session;
 use nexus_domain::tenant::{Tenant, TenantState};
 use nexus_domain::usage::Usage;
 use nexus_infrastructure::database::ColumnType::{self, Int, Text};
@@ -70,7 +72,7 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Usage::TYPE]
+        &[Key::TYPE, Member::TYPE, Session::TYPE, Usage::TYPE]
     }
 
     fn fold<'a>(

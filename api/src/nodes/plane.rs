@@ -5,7 +5,7 @@
 //! [`Plane::barrier`] waits.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::deltas::Deltas;
 use super::holders::{Count, HolderId, Holders, longest_lease};
-use super::ports::{Account, Registry, Standing, StoreError};
+use super::ports::{Account, Registered, Registry, Standing, StoreError};
 use super::roster::Roster;
 
 /// How often the own table's right to answer is renewed.
@@ -91,6 +91,8 @@ pub struct Plane {
     head: AtomicU64,
     /// The other API nodes that may grant nothing any more, and since when that is known.
     suspended: Mutex<HashMap<Uuid, Duration>>,
+    /// How many API nodes may serve, this one included, as far as this one has seen.
+    api_nodes: AtomicU32,
     snapshots: Semaphore,
     batches: Semaphore,
     stretches: Semaphore,
@@ -124,6 +126,7 @@ impl Plane {
             roster: Roster::default(),
             head: AtomicU64::new(0),
             suspended: Mutex::default(),
+            api_nodes: AtomicU32::new(1),
             snapshots: Semaphore::new(SNAPSHOTS_AT_ONCE),
             batches: Semaphore::new(BATCHES_AT_ONCE),
             stretches: Semaphore::new(STRETCHES_AT_ONCE),
@@ -168,6 +171,29 @@ impl Plane {
     /// The other API nodes that may grant nothing any more, and since when that is known here.
     pub(super) fn suspended(&self) -> MutexGuard<'_, HashMap<Uuid, Duration>> {
         self.suspended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many API nodes may serve, this one included: those that are registered and not known to be gone. What others see of one
+    /// that came or went may be a second old, or five where it died.
+    #[must_use]
+    pub fn api_nodes(&self) -> u32 {
+        self.api_nodes.load(Ordering::Relaxed)
+    }
+
+    /// Looks who else is registered. Once it has, what is divided among API nodes may be given out.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn find_others(&self) -> Result<(), StoreError> {
+        self.see(&self.registry.fresh().await?.nodes);
+        Ok(())
+    }
+
+    /// Counts those that are registered.
+    pub(super) fn see(&self, registered: &[Registered]) {
+        let own = *self.epoch.borrow();
+        let others = registered.iter().filter(|other| other.epoch != own && !other.suspended).count();
+        self.api_nodes.store(u32::try_from(others).unwrap_or(u32::MAX).saturating_add(1), Ordering::Relaxed);
     }
 
     /// Waits for leave to read a snapshot.

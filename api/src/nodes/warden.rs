@@ -91,6 +91,7 @@ impl Plane {
     ) -> Result<(), StoreError> {
         self.registry().beat(own, document).await?;
         let view = self.registry().fresh().await?;
+        self.see(&view.nodes);
         let now = self.clock().monotonic();
         seen.retain(|epoch, _| view.nodes.iter().any(|other| other.epoch == *epoch));
         for other in view.nodes.iter().filter(|other| other.epoch != own) {

@@ -306,7 +306,7 @@ fn respond(dialect: &Dialect, decision: &Decision<'_>) -> Response<BoxBody> {
 }
 
 /// For `Retry-After` (RFC 9110, section 10.2.3): whole seconds, at least one.
-pub(super) fn retry_after_seconds(time: Duration) -> u64 {
+pub(crate) fn retry_after_seconds(time: Duration) -> u64 {
     (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }
 

@@ -11,6 +11,7 @@ use actix_web::dev::{AppConfig, Server, ServerHandle};
 use actix_web::{HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use nexus_api::app::{self, App};
+use nexus_api::authentication_limits::AuthenticationLimits;
 use nexus_api::expiry;
 use nexus_api::nodes::budgets::ask_for_own;
 use nexus_api::nodes::bus::{BusRoad, sealer};
@@ -38,7 +39,7 @@ use nexus_infrastructure::journal::{Journal, JournalOptions};
 use nexus_infrastructure::personal_data::{PersonalData, PersonalDataError};
 use nexus_infrastructure::rate_budgets::RateBudgets;
 use nexus_infrastructure::registry::{Registry, RegistryWatch};
-use nexus_infrastructure::vault::Vault;
+use nexus_infrastructure::vault::{KEY_BYTES, Vault};
 use nexus_projections::{LONGEST_PAGE, Projections, tenant_list};
 use nexus_validator::Validator;
 use nexus_validator::budget::Budgets;
@@ -46,6 +47,7 @@ use nexus_validator::lease::Lease;
 use nexus_validator::tasks::{TaskEnded, Tasks};
 use nexus_validator::usage_journal::{UsageJournal, UsageJournalOptions, drain};
 use tokio::sync::{mpsc, oneshot, watch};
+use zeroize::Zeroizing;
 
 use crate::server::failure::StartFailure;
 use crate::server::tls;
@@ -156,6 +158,7 @@ impl Node {
         if has_earlier_runs {
             plane.succeed_earlier_runs().await?;
         }
+        plane.find_others().await?;
         let rate_budgets = RateBudgets::new(foundation.database.clone(), gate.clock().clone());
         let budgets = Arc::new(Budgets::new());
         let mut tasks = Tasks::default();
@@ -214,6 +217,7 @@ impl Node {
             )),
             log,
             rate_budgets,
+            authentication_limits: authentication_limits(config, &plane, gate.clock()),
             nodes_are_certified: config.server.tls.as_ref().is_some_and(|tls| tls.node_ca.is_some()),
             verifier: Arc::new(verifier),
             public_url: config.server.public_url.clone(),
@@ -236,6 +240,11 @@ impl Node {
             usage,
             foundation,
         })
+    }
+
+    /// A key out of the master key: the same at every start with the same master key.
+    pub(crate) fn derive(&self, label: &str) -> Zeroizing<[u8; KEY_BYTES]> {
+        self.foundation.vault.derive(label)
     }
 
     /// Waits until table and lists show everything that the log holds now.
@@ -316,6 +325,16 @@ fn plane(
         Arc::new(Deltas::from(validator.applied())),
         Arc::clone(lease),
     )
+}
+
+/// The limits of attempts to authenticate, divided among the API nodes.
+fn authentication_limits(
+    config: &NexusConfig,
+    plane: &Arc<Plane>,
+    clock: &SharedClock,
+) -> AuthenticationLimits {
+    let plane = Arc::clone(plane);
+    AuthenticationLimits::new(config.authentication, Arc::clone(clock), move || plane.api_nodes())
 }
 
 /// Waits for the own table's first right to answer.

@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::address::network;
 use super::source::{Keys, Source};
 use super::{
-    BusConfig, ConfigError, ControlConfig, DatabaseConfig, DialectsConfig, LogConfig, LogFormat, NexusConfig,
-    NodeConfig, NodesConfig, Secret, SecurityConfig, ServerConfig, ServiceUrl, TlsConfig, UsageConfig,
-    UsageDetail, ValidatorConfig,
+    AuthenticationConfig, BusConfig, ConfigError, ControlConfig, DatabaseConfig, DialectsConfig, LogConfig,
+    LogFormat, NexusConfig, NodeConfig, NodesConfig, Secret, SecurityConfig, ServerConfig, ServiceUrl,
+    TlsConfig, UsageConfig, UsageDetail, ValidatorConfig,
 };
 
 /// The keys of `nexus.toml`.
@@ -27,6 +27,9 @@ pub(super) const NEXUS_KEYS: &[&str] = &[
     "database.max_connections",
     "bus.url",
     "security.master_key_file",
+    "authentication.requests_per_minute",
+    "authentication.failures_per_minute",
+    "authentication.account_failures_per_hour",
     "dialects.path",
     "node.data",
     "nodes.max_streams",
@@ -93,6 +96,7 @@ impl NexusConfig {
             security: SecurityConfig {
                 master_key_file: folder(source, "security.master_key_file", "nexus.key"),
             },
+            authentication: authentication(source),
             dialects: DialectsConfig { path: source.text("dialects.path").map(PathBuf::from) },
             node: NodeConfig { data: folder(source, "node.data", "nexus-data") },
             nodes: NodesConfig {
@@ -203,6 +207,15 @@ fn database(source: &mut Source) -> DatabaseConfig {
         }),
         migrate: source.boolean("database.migrate").unwrap_or(true),
         max_connections: source.integer("database.max_connections", 1, 10_000).unwrap_or(20),
+    }
+}
+
+fn authentication(source: &mut Source) -> AuthenticationConfig {
+    let mut limit = |key, usual| source.integer(key, 1, 10_000).unwrap_or(usual);
+    AuthenticationConfig {
+        requests_per_minute: limit("authentication.requests_per_minute", 100),
+        failures_per_minute: limit("authentication.failures_per_minute", 10),
+        account_failures_per_hour: limit("authentication.account_failures_per_hour", 100),
     }
 }
 

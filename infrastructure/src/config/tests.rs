@@ -89,6 +89,10 @@ fn every_key_is_taken_from_the_file() {
         url = "amqps://nexus:secret@mq/%2f"
         [security]
         master_key_file = "/etc/nexus/nexus.key"
+        [authentication]
+        requests_per_minute = 600
+        failures_per_minute = 20
+        account_failures_per_hour = 50
         [dialects]
         path = "dialects"
         [node]
@@ -115,6 +119,13 @@ fn every_key_is_taken_from_the_file() {
     assert_eq!(config.database.max_connections, 64);
     assert_eq!(config.bus.url.as_ref().unwrap().expose(), "amqps://nexus:secret@mq/%2f");
     assert_eq!(config.security.master_key_file, Path::new("/etc/nexus/nexus.key"));
+    let authentication = config.authentication;
+    assert_eq!(
+        (authentication.requests_per_minute, authentication.failures_per_minute),
+        (600, 20),
+        "{authentication:?}"
+    );
+    assert_eq!(authentication.account_failures_per_hour, 50);
     assert_eq!(config.dialects.path.as_deref(), Some(Path::new("dialects")));
     assert_eq!(config.node.data, Path::new("/var/lib/nexus"));
     assert_eq!(config.usage, UsageConfig { detail: UsageDetail::Counts, window: Duration::from_secs(30) });

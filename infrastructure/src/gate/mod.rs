@@ -8,10 +8,13 @@ mod bootstrap;
 mod call;
 pub mod entries;
 mod error;
+mod failed_attempts;
 mod idempotency;
 mod keys;
+mod members;
 mod nodes;
 mod quota;
+mod sessions;
 mod tenants;
 #[cfg(test)]
 mod tests;
@@ -25,6 +28,8 @@ use cqrs_es::{Aggregate, DomainEvent};
 use nexus_domain::dialect::{Dialect, Dialects};
 use nexus_domain::ids::TenantId;
 use nexus_domain::key::Key;
+use nexus_domain::member::Member;
+use nexus_domain::session::Session;
 use nexus_domain::tenant::{Tenant, TenantState};
 use nexus_domain::validity::Shown;
 
@@ -32,15 +37,20 @@ pub use self::admission::{Answer, Begun};
 pub use self::bootstrap::PLATFORM_TENANT;
 pub use self::call::{Call, Excess, IdempotencyKey, Powers, Principal};
 pub use self::error::{GateError, Refusal};
+pub use self::failed_attempts::FailedAttempt;
 pub use self::idempotency::Running;
 pub use self::keys::{Change, Issue, Issued, Revoke, Rotate, ShownSecret};
+pub use self::members::{IdentifiedMember, NewMember};
 pub use self::nodes::NodeCredential;
+pub use self::sessions::{MemberSession, SessionPage, SignIn, SignInOutcome};
 pub use self::tenants::IdentifiedTenant;
 use crate::clock::SharedClock;
 use crate::entropy::SharedEntropy;
 use crate::journal::{
     Append, AppendError, Claim, Expected, Journal, JournalStore, Json, NewEvent, Slot, StreamAppend,
 };
+use crate::member_sessions::MemberSessions;
+use crate::passwords::Passwords;
 use crate::personal_data::PersonalData;
 use crate::vault::Vault;
 
@@ -52,6 +62,11 @@ pub struct Gate {
     journal: Journal,
     keys: JournalStore<Key>,
     tenants: JournalStore<Tenant>,
+    members: JournalStore<Member>,
+    sessions: JournalStore<Session>,
+    sessions_seen: MemberSessions,
+    passwords: Passwords,
+    failed_attempts: failed_attempts::FailedAttempts,
     dialects: Arc<Dialects>,
     clock: SharedClock,
     entropy: SharedEntropy,
@@ -91,6 +106,11 @@ impl Gate {
         Self {
             keys: JournalStore::new(journal.clone()),
             tenants: JournalStore::new(journal.clone()),
+            members: JournalStore::new(journal.clone()),
+            sessions: JournalStore::new(journal.clone()),
+            sessions_seen: MemberSessions::new(journal.database().clone()),
+            passwords: Passwords::new(Arc::clone(&entropy)),
+            failed_attempts: failed_attempts::FailedAttempts::default(),
             journal,
             dialects,
             clock,

@@ -8,6 +8,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use nexus_domain::ids::KeyId;
 use nexus_domain::key::{Key, KeyEvent};
+use nexus_domain::member::Member;
+use nexus_domain::session::Session;
 use nexus_domain::tenant::Tenant;
 use nexus_domain::usage::{Usage, UsageEvent};
 use nexus_infrastructure::database::ColumnType::{self, Blob, Int, Text};
@@ -102,7 +104,7 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Tenant::TYPE]
+        &[Member::TYPE, Session::TYPE, Tenant::TYPE]
     }
 
     fn fold<'a>(
@@ -148,6 +150,8 @@ fn uses(events: &[Event]) -> Rows {
             Body::Usage(UsageEvent::UnattributedRefusals(_))
             | Body::Key(..)
             | Body::Tenant(..)
+            | Body::Member(..)
+            | Body::Session(..)
             | Body::Foreign
             | Body::Undecodable(_) => {}
         }
