@@ -10,6 +10,9 @@
 
 mod amqp_example;
 mod barrier_example;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "../barrier/certificates.rs"]
+mod certificates;
 mod command_line;
 mod configuration;
 mod contract;
@@ -25,4 +28,5 @@ mod refusals;
 mod repetition;
 mod security;
 mod sixth_dialect;
+mod tls;
 mod walk;
