@@ -49,6 +49,7 @@ missing_packages() {
     [[ -n ${NEXUS_TEST_DATABASE_URL:-} || -n $(postgres_programs) ]] || missing+=(postgresql)
     [[ -n ${NEXUS_TEST_AMQP_URL:-} || -n $(rabbitmq_program) ]] || missing+=(rabbitmq-server)
     [[ -n $(nginx_program) ]] || missing+=(nginx)
+    command -v pebble >/dev/null || missing+=(pebble)
     command -v curl >/dev/null || missing+=(curl)
     command -v jq >/dev/null || missing+=(jq)
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)

@@ -70,6 +70,7 @@ macro_rules! kinds {
 
 kinds! {
     INVALID_REQUEST = 400 "invalid_request" "The request is not valid" "`errors` lists everything that is wrong, with its place and what to write instead.";
+    HTTPS_REQUIRED = 400 "https_required" "HTTPS is required" "Plain HTTP is refused here, and not redirected: what a client sends first would be readable on the way every time. Write `https://`. Replace a credential that was sent.";
     UNAUTHORIZED = 401 "unauthorized" "A valid credential is required" "Send a management credential as `Authorization: Bearer …`. It may be missing, mistyped, expired or revoked.";
     FORBIDDEN = 403 "forbidden" "The credential may not do this" "The management credential lacks the scope that `detail` names. Ask whoever manages credentials for one that has it.";
     NOT_FOUND = 404 "not_found" "There is no such thing" "The address is wrong, or the credential does not see the tenant it belongs to.";
@@ -163,10 +164,10 @@ impl Problem {
         self.cause.as_deref()
     }
 
-    /// The response, with the id under which the log has more.
+    /// What is sent, with the id under which the log has more.
     #[must_use]
-    pub fn response(&self, request_id: &str) -> HttpResponse {
-        let body = Document {
+    pub fn document(&self, request_id: &str) -> Document {
+        Document {
             kind: format!("/problems/{}", self.kind.code),
             title: self.kind.title.to_owned(),
             status: self.kind.status,
@@ -174,7 +175,13 @@ impl Problem {
             code: self.kind.code.to_owned(),
             request_id: request_id.to_owned(),
             errors: self.errors.clone(),
-        };
+        }
+    }
+
+    /// The response, with the id under which the log has more.
+    #[must_use]
+    pub fn response(&self, request_id: &str) -> HttpResponse {
+        let body = self.document(request_id);
         let mut response = HttpResponse::build(self.status_code());
         if self.kind.status == 401 {
             response.insert_header(("www-authenticate", "Bearer realm=\"nexus-management\""));

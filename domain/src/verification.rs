@@ -126,12 +126,21 @@ pub struct Refused {
     pub code: Code,
     /// What is wrong and what to do, for those who may know.
     pub detail: Cow<'static, str>,
+    /// Whether it is refused for the way it came, whatever it is: see [`Refused::over_plain_http`].
+    pub over_plain_http: bool,
 }
 
 impl Refused {
     /// A refusal.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into() }
+        Self { code, detail: detail.into(), over_plain_http: false }
+    }
+
+    /// A refusal of a request that came over plain HTTP where the dialect wants HTTPS alone. Its credential is not looked at.
+    #[must_use]
+    pub const fn over_plain_http() -> Self {
+        let detail = "the request came over plain HTTP, and this dialect wants HTTPS alone; whoever sent it should replace the credential, which was readable on the way. A gateway that ends TLS must send `X-Forwarded-Proto: https`, and stand in `server.trusted_proxies`";
+        Self { code: Code::Malformed, detail: Cow::Borrowed(detail), over_plain_http: true }
     }
 
     /// A refusal of something that is not in the dialect's form.

@@ -160,15 +160,42 @@ pub struct ServerConfig {
     pub workers: Option<u32>,
 }
 
-/// `server.tls`: PEM files.
+/// `server.tls`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsConfig {
-    /// The certificate and its chain.
-    pub certificate: PathBuf,
-    /// Its private key.
-    pub key: PathBuf,
+    /// Where the certificate comes from.
+    pub certificates: CertificateSource,
     /// The authorities whose certificates validating nodes must show; `None`: their credential is enough.
     pub node_ca: Option<PathBuf>,
+}
+
+/// Where a certificate comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CertificateSource {
+    /// PEM files.
+    Files {
+        /// The certificate and its chain.
+        certificate: PathBuf,
+        /// Its private key.
+        key: PathBuf,
+    },
+    /// An authority.
+    Acme(AcmeConfig),
+}
+
+/// `[server.tls.acme]`: an authority that issues certificates by ACME (RFC 8555).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcmeConfig {
+    /// The names that certificates are for, one or more.
+    pub domains: Vec<String>,
+    /// E-mail addresses for the authority to write to.
+    pub contact: Vec<String>,
+    /// The authority's directory, `https://`.
+    pub directory: String,
+    /// The folder for the account and the certificates, with their private keys.
+    pub cache: PathBuf,
+    /// Whose certificate the directory shows, a PEM file; `None`: a public authority's.
+    pub ca: Option<PathBuf>,
 }
 
 /// `[database]`: the event store.

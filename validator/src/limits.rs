@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use nexus_domain::rate_limit::RateLimit;
 use nexus_domain::verification::{Code, Refused};
 
 use crate::budget::{Budgets, Refusal, Remaining};
 use crate::verify::Decision;
 
-/// How long a request may wait, once, for the first share of a tenant that the node has not served for a while.
-const FIRST_SHARE_WITHIN: Duration = Duration::from_millis(50);
+/// How long a request may wait, once, for the first share of a tenant that the node has not served for a while, or for a larger one
+/// that others do not need.
+const SHARE_WITHIN: Duration = Duration::from_millis(50);
 
 /// How a decision stands to its dialect's limits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -18,8 +20,13 @@ pub enum Limits {
     NotCounted,
     /// It was counted; so much is left on this node.
     Within(Remaining),
-    /// It was refused for a limit, and could be accepted after this time.
-    Exceeded(Duration),
+    /// It was refused for a limit.
+    Exceeded {
+        /// The limit; absent: this node has no share of any yet.
+        limit: Option<RateLimit>,
+        /// When it could be accepted.
+        retry_after: Duration,
+    },
 }
 
 impl Decision<'_> {
@@ -30,7 +37,7 @@ impl Decision<'_> {
     }
 
     /// The decision with the limits kept: counted, or refused with [`Code::RateLimited`]. Waits 50 ms at the most, and only for a
-    /// tenant that the node has not served for a while. `now` reads the clock of the lease.
+    /// tenant that the node has not served for a while, or of which others have more of the limit than they need. `now` reads the clock of the lease.
     #[must_use]
     pub async fn within_limits(mut self, budgets: &Budgets, now: impl Fn() -> Duration) -> Self {
         let (Some(dialect), Some(subject)) = (self.dialect, &self.subject) else { return self };
@@ -39,12 +46,20 @@ impl Decision<'_> {
         }
         let (tenant, limits) = (subject.tenant_id(), &dialect.rate_limits);
         let mut admitted = budgets.admit(tenant, limits, 1, now());
-        if matches!(admitted, Err(Refusal::NoShare { .. })) {
-            // Whether or not it came: the next look decides.
-            let _late = tokio::time::timeout(FIRST_SHARE_WITHIN, budgets.first_share(tenant)).await;
-            admitted = budgets.admit(tenant, limits, 1, now());
+        // Whether or not the share came: the next look decides.
+        match admitted {
+            Err(Refusal::NoShare { .. }) => {
+                let _late = tokio::time::timeout(SHARE_WITHIN, budgets.first_share(tenant)).await;
+                admitted = budgets.admit(tenant, limits, 1, now());
+            }
+            // There is more than this node's share, and it is being asked for: a burst has run ahead of the answer.
+            Err(Refusal::Exceeded { retry_after, .. }) if retry_after <= SHARE_WITHIN => {
+                let _late = tokio::time::timeout(SHARE_WITHIN, budgets.larger_share(tenant)).await;
+                admitted = budgets.admit(tenant, limits, 1, now());
+            }
+            Ok(_) | Err(Refusal::Exceeded { .. }) => {}
         }
-        let (detail, retry_after) = match admitted {
+        let (detail, limit, retry_after) = match admitted {
             Ok(remaining) => {
                 self.limits = Limits::Within(remaining);
                 return self;
@@ -52,14 +67,14 @@ impl Decision<'_> {
             Err(Refusal::Exceeded { limit, retry_after }) => {
                 let (most, seconds) = (limit.limit(), limit.window().as_secs());
                 let detail = format!("the tenant's limit of {most} requests in {seconds} s is used up");
-                (detail, retry_after)
+                (detail, Some(limit), retry_after)
             }
             Err(Refusal::NoShare { retry_after }) => {
-                ("this node has no share of the tenant's rate limit yet".to_owned(), retry_after)
+                ("this node has no share of the tenant's rate limit yet".to_owned(), None, retry_after)
             }
         };
         self.outcome = Err(Refused::new(Code::RateLimited, detail));
-        self.limits = Limits::Exceeded(retry_after);
+        self.limits = Limits::Exceeded { limit, retry_after };
         self
     }
 }

@@ -2,14 +2,10 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 
 use crate::problem::{self, Problem};
-use crate::verification::forward_auth::retry_after_seconds;
-
-/// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-11).
-const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+use crate::verification::rate_limit_fields::{POLICY, STATE, whole_seconds};
 
 /// What is limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,12 +47,12 @@ pub struct Limited {
 impl Limited {
     /// Sets `Retry-After`, `RateLimit` and `RateLimit-Policy`.
     pub fn insert_into(&self, headers: &mut HeaderMap) {
-        let (name, seconds) = (self.limit.name(), retry_after_seconds(self.retry_after));
+        let (name, seconds) = (self.limit.name(), whole_seconds(self.retry_after));
         let policy = format!("\"{name}\";q={};w={}", self.quota, self.window.as_secs());
         for (header, value) in [
             (RETRY_AFTER, seconds.to_string()),
-            (RATE_LIMIT, format!("\"{name}\";r=0;t={seconds}")),
-            (RATE_LIMIT_POLICY, policy),
+            (STATE, format!("\"{name}\";r=0;t={seconds}")),
+            (POLICY, policy),
         ] {
             if let Ok(value) = HeaderValue::try_from(value) {
                 headers.insert(header, value);
@@ -72,7 +68,7 @@ impl std::fmt::Display for Limited {
             Limit::Failures => "failed attempts from this address",
             Limit::Account => "failed attempts on this account",
         };
-        let (window, seconds) = (self.window.as_secs(), retry_after_seconds(self.retry_after));
+        let (window, seconds) = (self.window.as_secs(), whole_seconds(self.retry_after));
         write!(f, "more than {} {of} in {window} s; try again in {seconds} s", self.quota)
     }
 }

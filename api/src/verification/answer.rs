@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
-use nexus_domain::dialect::KeyType;
+use chrono::{DateTime, TimeDelta, Utc};
+use nexus_domain::dialect::{KeyType, OutwardRefusal};
 use nexus_domain::ids::{KeyId, LONGEST_ID, TenantId};
 use nexus_domain::verification::Code;
 #[cfg(doc)]
@@ -14,7 +14,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::forward_auth::retry_after_seconds;
+use super::rate_limit_fields::{self, whole_seconds};
 
 /// A verdict.
 #[derive(Debug, Serialize, ToSchema)]
@@ -58,6 +58,16 @@ pub struct Accepted<'a> {
     rate_limits: Vec<CountedLimit>,
     /// Up to which position of the log this node knows everything.
     position: u64,
+    /// What the dialect tells the outside with whatever the request is answered; absent: nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response: Option<Told>,
+}
+
+/// What an answer to an accepted request should say besides.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Told {
+    /// Headers by name.
+    headers: BTreeMap<String, String>,
 }
 
 /// A limit of a tenant's requests that were accepted.
@@ -69,6 +79,8 @@ pub struct CountedLimit {
     window_seconds: u64,
     /// How many more this node could accept now. Other nodes may hold more.
     remaining: u32,
+    /// When the oldest requests that count slide out, so that there is room for more.
+    reset_at: Option<DateTime<Utc>>,
 }
 
 /// The credential may not do what was asked.
@@ -95,7 +107,7 @@ pub struct Outward<'a> {
     status: u16,
     /// Headers by name.
     #[schema(value_type = BTreeMap<String, String>)]
-    headers: BTreeMap<&'a str, Cow<'a, str>>,
+    headers: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
     /// The body: JSON as such, anything else as a text.
     #[schema(value_type = Object)]
     body: OutwardBody<'a>,
@@ -127,15 +139,21 @@ impl Serialize for Scopes<'_> {
 }
 
 impl<'a> VerifyAnswer<'a> {
-    /// What is told of a decision that this node made knowing the log up to `position`.
-    pub(super) fn of(decision: &'a Decision<'_>, position: u64) -> Self {
+    /// What is told of a decision that this node made at `now`, in unix microseconds, knowing the log up to `position`.
+    pub(super) fn of(decision: &'a Decision<'_>, now: i64, position: u64) -> Self {
         match (&decision.outcome, &decision.subject) {
-            (Ok(()), Some(subject)) => Self::Valid(Accepted::of(subject, counted(decision), position)),
+            (Ok(()), Some(subject)) => Self::Valid(Accepted {
+                response: Told::of(decision),
+                ..Accepted::of(subject, counted(decision, now), position)
+            }),
             (Err(refused), _) => {
-                Self::Refused(Rejected::of(decision, refused.code, Cow::Borrowed(&refused.detail)))
+                let outward = decision.dialect.map(|dialect| dialect.outward(refused));
+                Self::Refused(Rejected::of(decision, refused.code, outward, Cow::Borrowed(&refused.detail)))
             }
             (Ok(()), None) => {
-                Self::Refused(Rejected::of(decision, Code::Unknown, Cow::Borrowed("no such credential")))
+                let outward = decision.dialect.map(|dialect| dialect.refusals.answer(Code::Unknown));
+                let detail = Cow::Borrowed("no such credential");
+                Self::Refused(Rejected::of(decision, Code::Unknown, outward, detail))
             }
         }
     }
@@ -150,16 +168,26 @@ impl<'a> VerifyAnswer<'a> {
 }
 
 /// What a decision was counted against.
-fn counted(decision: &Decision<'_>) -> Vec<CountedLimit> {
+fn counted(decision: &Decision<'_>, now: i64) -> Vec<CountedLimit> {
     let (Limits::Within(remaining), Some(dialect)) = (decision.limits, decision.dialect) else {
         return Vec::new();
     };
-    let counted = dialect.rate_limits.iter().zip(remaining.iter()).map(|(limit, remaining)| CountedLimit {
+    let now = DateTime::from_timestamp_micros(now);
+    let counted = dialect.rate_limits.iter().zip(remaining.iter()).map(|(limit, left)| CountedLimit {
         limit: limit.limit(),
         window_seconds: limit.window().as_secs(),
-        remaining,
+        remaining: left.requests,
+        reset_at: now.and_then(|now| now.checked_add_signed(TimeDelta::from_std(left.more_after).ok()?)),
     });
     counted.collect()
+}
+
+impl Told {
+    fn of(decision: &Decision<'_>) -> Option<Self> {
+        let headers: BTreeMap<_, _> =
+            rate_limit_fields::fields(decision).map(|(name, value)| (name.to_string(), value)).collect();
+        (!headers.is_empty()).then_some(Self { headers })
+    }
 }
 
 impl<'a> Accepted<'a> {
@@ -179,6 +207,7 @@ impl<'a> Accepted<'a> {
                 .and_then(DateTime::from_timestamp_micros),
             rate_limits,
             position,
+            response: None,
         }
     }
 
@@ -210,23 +239,34 @@ impl<'a> Accepted<'a> {
         serde_json::to_writer(&mut json, &self.rate_limits)?;
         json.extend_from_slice(br#","position":"#);
         serde_json::to_writer(&mut json, &self.position)?;
+        if let Some(told) = &self.response {
+            json.extend_from_slice(br#","response":"#);
+            serde_json::to_writer(&mut json, told)?;
+        }
         json.push(b'}');
         Ok(json)
     }
 }
 
 impl<'a> Rejected<'a> {
-    fn of(decision: &Decision<'a>, code: Code, detail: Cow<'a, str>) -> Self {
+    fn of(
+        decision: &Decision<'a>,
+        code: Code,
+        outward: Option<&'a OutwardRefusal>,
+        detail: Cow<'a, str>,
+    ) -> Self {
         // Where not even the dialect is known, there is nobody's form to answer in.
-        let Some(outward) = decision.dialect.map(|dialect| dialect.refusals.answer(code)) else {
+        let Some(outward) = outward else {
             let status = if code == Code::Unavailable { 503 } else { 401 };
             let response = Outward { status, headers: BTreeMap::new(), body: OutwardBody::None(()) };
             return Self { valid: false, code, status, detail, response };
         };
         let mut headers: BTreeMap<_, _> =
-            outward.headers.iter().map(|(name, value)| (name.as_str(), Cow::from(value.as_str()))).collect();
-        if let Limits::Exceeded(retry_after) = decision.limits {
-            headers.insert("retry-after", Cow::from(retry_after_seconds(retry_after).to_string()));
+            outward.headers.iter().map(|(name, value)| (Cow::from(name), Cow::from(value))).collect();
+        let fields = rate_limit_fields::fields(decision);
+        headers.extend(fields.map(|(name, value)| (Cow::from(name.to_string()), Cow::from(value))));
+        if let Limits::Exceeded { retry_after, .. } = decision.limits {
+            headers.insert(Cow::from("retry-after"), Cow::from(whole_seconds(retry_after).to_string()));
         }
         let response = Outward {
             status: outward.status,
@@ -264,6 +304,8 @@ mod tests {
                 expires_at,
                 rate_limits: Vec::new(),
                 position,
+                response: (position == 7)
+                    .then(|| Told { headers: [("a".to_owned(), "\"b\"".to_owned())].into() }),
             };
             let written = String::from_utf8(accepted.to_json().unwrap()).unwrap();
             assert_eq!(written, serde_json::to_string(&accepted).unwrap());

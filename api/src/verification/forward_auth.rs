@@ -15,14 +15,15 @@ use actix_web::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 use foldhash::fast::RandomState;
 use nexus_domain::credential::Digest;
-use nexus_domain::dialect::Dialect;
+use nexus_domain::dialect::{Dialect, HttpsOnly};
 use nexus_domain::ids::LONGEST_ID;
 use nexus_domain::verification::{Question, Refused};
 use nexus_validator::usage_journal::UsageRecord;
 use nexus_validator::{Decision, Limits, Sight, Subject};
 
 use super::Verifier;
-use super::hot::{HotRequest, HotRoute};
+use super::hot::{HotRequest, HotRoute, Stated};
+use super::rate_limit_fields::{self, whole_seconds};
 use super::verify::known_environment;
 use crate::problem::{self, Problem};
 use crate::query::QueryFields;
@@ -115,6 +116,18 @@ impl Door {
         self.verifier.validator.digest_in_headers(&self.dialect, hot.headers.texts.iter().copied())
     }
 
+    /// Whether a request came over HTTPS, as far as can be told: a trusted proxy says of its clients, and anybody else is the client.
+    fn came_safely(&self, hot: &HotRequest<'_>, https_only: &HttpsOnly) -> bool {
+        let believed = from_trusted_proxy(hot.head, &self.verifier.trusted_proxies);
+        let from_here = https_only.except_loopback && hot.is_from_loopback();
+        match hot.headers.forwarded_proto {
+            Stated::Once(_) | Stated::Contradicted if believed => hot.headers.forwarded_over_https(),
+            // What the proxy does not say, its own connection does not tell.
+            Stated::Not if believed => from_here,
+            Stated::Not | Stated::Once(_) | Stated::Contradicted => hot.is_over_tls() || from_here,
+        }
+    }
+
     /// Tells the log that a query was refused, now and then: anybody may send any. Not what it said, which may be a secret in
     /// the wrong place.
     fn warn(&self, hot: &HotRequest<'_>) {
@@ -180,10 +193,11 @@ struct Needs {
         ("X-Original-Method" = Option<String>, Header, description = "The caller's method, or `X-Forwarded-Method`; believed of proxies in `server.trusted_proxies` alone. Without it a publishable key, which may only read, is refused"),
         ("X-Original-URI" = Option<String>, Header, description = "The caller's path, or `X-Forwarded-Uri`; believed of the same proxies"),
         ("X-Forwarded-For" = Option<String>, Header, description = "The caller's address; believed of the same proxies. Of anybody else, the address that the request comes from counts"),
+        ("X-Forwarded-Proto" = Option<String>, Header, description = "How the caller's request came, `https` or `http`, for dialects that take credentials over HTTPS alone; believed of the same proxies. Of anybody else, the connection tells"),
         ("X-Request-Id" = Option<String>, Header, description = "The request's id, 1 to 128 visible ASCII characters, under which it is listed. One that is made here is told in the answer and not listed"),
         ("X-Client-Version" = Option<String>, Header, description = "The version of the caller's client, for the list of requests"),
     ),
-    responses((status = 200, description = "Accepted; `X-Nexus-Tenant`, `X-Nexus-Key` and `X-Nexus-Scopes` tell whose the credential is"), (status = 400, description = "The query asks for what the dialect does not have", body = problem::Document), (status = 401, description = "The dialect's own refusal"), (status = 403, description = "The dialect's own refusal"), (status = 404, body = problem::Document)),
+    responses((status = 200, description = "Accepted; `X-Nexus-Tenant`, `X-Nexus-Key` and `X-Nexus-Scopes` tell whose the credential is, and `RateLimit` and `RateLimit-Policy` how much is left where the dialect names its limits"), (status = 400, description = "The query asks for what the dialect does not have", body = problem::Document), (status = 401, description = "The dialect's own refusal"), (status = 403, description = "The dialect's own refusal"), (status = 404, body = problem::Document)),
 )]
 fn forward_auth<'r>(door: &Door, hot: &'r HotRequest<'_>) -> Result<Asked<'r>, Problem> {
     let query = hot.head.uri.query().unwrap_or_default();
@@ -221,6 +235,9 @@ fn decide<'d>(
     asked: &Asked<'_>,
     sight: Result<Sight, Refused>,
 ) -> Decision<'d> {
+    if door.dialect.https_only.as_ref().is_some_and(|https_only| !door.came_safely(hot, https_only)) {
+        return Decision::refused(Refused::over_plain_http(), &door.dialect);
+    }
     let sight = match sight {
         Ok(sight) => sight,
         Err(refused) => return Decision::refused(refused, &door.dialect),
@@ -289,28 +306,29 @@ fn needs(query: &str, dialect: &Dialect) -> Result<Needs, Problem> {
 
 fn respond(dialect: &Dialect, decision: &Decision<'_>) -> Response<BoxBody> {
     match (&decision.outcome, &decision.subject) {
-        (Ok(()), Some(subject)) => accept(subject),
-        (Ok(()) | Err(_), _) => {
-            let refusal = dialect.refusals.answer(decision.code());
+        (Ok(()), Some(subject)) => accept(subject, decision),
+        (outcome, _) => {
+            let refusal = match outcome {
+                Err(refused) => dialect.outward(refused),
+                Ok(()) => dialect.refusals.answer(decision.code()),
+            };
             let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::UNAUTHORIZED);
             let mut response = HttpResponse::build(status);
             for (name, value) in &refusal.headers {
                 response.insert_header((name.as_str(), value.as_str()));
             }
-            if let Limits::Exceeded(retry_after) = decision.limits {
-                response.insert_header((RETRY_AFTER, retry_after_seconds(retry_after)));
+            for field in rate_limit_fields::fields(decision) {
+                response.insert_header(field);
+            }
+            if let Limits::Exceeded { retry_after, .. } = decision.limits {
+                response.insert_header((RETRY_AFTER, whole_seconds(retry_after)));
             }
             response.body(refusal.body.clone()).into()
         }
     }
 }
 
-/// For `Retry-After` (RFC 9110, section 10.2.3): whole seconds, at least one.
-pub(crate) fn retry_after_seconds(time: Duration) -> u64 {
-    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
-}
-
-fn accept(subject: &Subject) -> Response<BoxBody> {
+fn accept(subject: &Subject, decision: &Decision<'_>) -> Response<BoxBody> {
     let mut response = Response::with_body(StatusCode::OK, BoxBody::new(()));
     let mut id = [0; LONGEST_ID];
     for (name, value) in [
@@ -319,6 +337,11 @@ fn accept(subject: &Subject) -> Response<BoxBody> {
         (SCOPES, HeaderValue::from_str(&subject.rights().granted)),
     ] {
         if let Ok(value) = value {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    for (name, value) in rate_limit_fields::fields(decision) {
+        if let Ok(value) = HeaderValue::try_from(value) {
             response.headers_mut().insert(name, value);
         }
     }

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use actix_http::{RequestHead, Response};
+use actix_http::{Request, RequestHead, Response};
 use actix_web::body::BoxBody;
 use actix_web::http::header::HeaderValue;
 use ipnet::IpNet;
@@ -32,8 +32,13 @@ impl Moment {
     }
 }
 
+/// Stands with a connection that is one of TLS.
+#[derive(Debug, Clone, Copy)]
+pub struct OverTls;
+
 /// A request to one of the two routes, and what was read of it once. Without `Debug`: it holds credentials.
 pub(crate) struct HotRequest<'r> {
+    request: &'r Request,
     pub(crate) head: &'r RequestHead,
     pub(crate) headers: Headers<'r>,
     pub(crate) id: RequestId,
@@ -43,17 +48,28 @@ pub(crate) struct HotRequest<'r> {
 }
 
 impl<'r> HotRequest<'r> {
-    pub(crate) fn of(head: &'r RequestHead, verifier: &Verifier) -> Self {
-        Self::begun(head, verifier, Moment::now(verifier))
+    pub(crate) fn of(request: &'r Request, verifier: &Verifier) -> Self {
+        Self::begun(request, verifier, Moment::now(verifier))
     }
 
     /// A request that began at a moment that was read before.
-    pub(crate) fn begun(head: &'r RequestHead, verifier: &Verifier, began: Moment) -> Self {
+    pub(crate) fn begun(request: &'r Request, verifier: &Verifier, began: Moment) -> Self {
+        let head = request.head();
         let headers = Headers::of(head);
         let given = RequestId::given(headers.request_id);
         let id_given = given.is_some();
         let id = given.unwrap_or_else(|| RequestId::made(verifier, began.unix_micros));
-        Self { head, headers, id, id_given, began }
+        Self { request, head, headers, id, id_given, began }
+    }
+
+    /// Whether the connection is one of TLS.
+    pub(crate) fn is_over_tls(&self) -> bool {
+        self.request.conn_data::<OverTls>().is_some()
+    }
+
+    /// Whether the peer is on this machine.
+    pub(crate) fn is_from_loopback(&self) -> bool {
+        self.head.peer_addr.is_some_and(|peer| peer.ip().to_canonical().is_loopback())
     }
 
     /// The caller's address, as [`request::client_ip`] has it.
@@ -92,6 +108,8 @@ pub(crate) struct Headers<'r> {
     pub(crate) original_method: Stated<'r>,
     /// Path and query of the request that a proxy asks about.
     pub(crate) original_uri: Stated<'r>,
+    /// What proxies say of how the request came to them.
+    pub(crate) forwarded_proto: Stated<'r>,
     /// The version of the caller's client.
     pub(crate) client_version: Option<&'r str>,
     /// The values of `X-Forwarded-For`.
@@ -132,6 +150,7 @@ impl<'r> Headers<'r> {
             texts: SmallVec::new(),
             original_method: Stated::Not,
             original_uri: Stated::Not,
+            forwarded_proto: Stated::Not,
             client_version: None,
             forwarded_for: SmallVec::new(),
             request_id: None,
@@ -141,6 +160,7 @@ impl<'r> Headers<'r> {
             match name {
                 "x-original-method" | "x-forwarded-method" => read.original_method.add(value),
                 "x-original-uri" | "x-forwarded-uri" => read.original_uri.add(value),
+                "x-forwarded-proto" => read.forwarded_proto.add(value),
                 "x-forwarded-for" => read.forwarded_for.push(value.as_bytes()),
                 "x-client-version" => read.client_version = read.client_version.or(text),
                 "x-request-id" => read.request_id = read.request_id.or(Some(value)),
@@ -149,6 +169,13 @@ impl<'r> Headers<'r> {
             read.texts.push((name, text.unwrap_or_default()));
         }
         read
+    }
+
+    /// Whether every proxy that says how the request came to it says by HTTPS. Those before the last one may be forged, which can
+    /// make it worse and not better.
+    pub(crate) fn forwarded_over_https(&self) -> bool {
+        let text = self.forwarded_proto.text();
+        text.is_some_and(|hops| hops.split(',').all(|hop| hop.trim().eq_ignore_ascii_case("https")))
     }
 }
 
@@ -211,6 +238,30 @@ mod tests {
             None
         );
         assert_eq!(uri(&[("x-original-uri", "/ä")]), None, "not ASCII");
+    }
+
+    #[test]
+    fn https_is_what_every_hop_says() {
+        let over_https = |values: &[&str]| {
+            let add = |request: TestRequest, value| request.append_header(("x-forwarded-proto", value));
+            let request = values.iter().copied().fold(TestRequest::default(), add).to_http_request();
+            Headers::of(request.head()).forwarded_over_https()
+        };
+        for (values, expected) in [
+            (&["https"][..], true),
+            (&["HTTPS"], true),
+            (&["https, https"], true),
+            (&["https", "https"], true),
+            (&[], false),
+            (&[""], false),
+            (&["http"], false),
+            (&["http, https"], false),
+            (&["https,http"], false),
+            (&["https", "http"], false),
+            (&["httpsx"], false),
+        ] {
+            assert_eq!(over_https(values), expected, "{values:?}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod forward_auth;
 pub mod hot;
+pub(crate) mod rate_limit_fields;
 mod verifier;
 pub mod verify;
 
@@ -101,7 +102,7 @@ where
     fn call(&self, request: Request) -> Self::Future {
         let path = request.path();
         if let Some((door, rest)) = self.door(path) {
-            let hot = HotRequest::of(request.head(), &self.verifier);
+            let hot = HotRequest::of(&request, &self.verifier);
             // Once, and kept for the request: it began when this held.
             let sight = self.verifier.own_sight(hot.began);
             let waits = if sight.is_ok() { door.is_limited() } else { self.verifier.reads_through() };
@@ -137,6 +138,6 @@ async fn answer_slowly(
     own: Option<Sight>,
     rest: String,
 ) -> Answered {
-    let hot = HotRequest::begun(request.head(), door.verifier(), began);
+    let hot = HotRequest::begun(&request, door.verifier(), began);
     Ok(door.answer_slowly(hot, &rest, own).await)
 }

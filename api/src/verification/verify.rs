@@ -50,6 +50,10 @@ pub struct VerifyBody<'a> {
     #[schema(value_type = Option<String>)]
     #[serde(borrow)]
     method: Option<Text<'a>>,
+    /// Whether the caller used `https` or `http`, for dialects that take credentials over HTTPS alone; absent: by HTTPS.
+    #[schema(value_type = Option<String>)]
+    #[serde(borrow)]
+    scheme: Option<Text<'a>>,
     /// The request's path, for the usage log.
     #[schema(value_type = Option<String>)]
     #[serde(borrow)]
@@ -97,7 +101,7 @@ pub(super) async fn answer(
     mut request: Request,
 ) -> Result<Response<BoxBody>, Error> {
     let body = request.take_payload();
-    let hot = HotRequest::of(request.head(), &verifier);
+    let hot = HotRequest::of(&request, &verifier);
     let answered = verify(&verifier, &hot, body).await;
     Ok(hot.finish(&verifier, HotRoute::Verify, answered))
 }
@@ -132,7 +136,7 @@ async fn verify(
         restrictions: Some(&asked.restrictions),
         ..Question::default()
     };
-    let decision = decide(verifier, &asked, &question, now).await?;
+    let decision = over_https(decide(verifier, &asked, &question, now).await?, asked.scheme.as_deref())?;
     known_names(&decision, &asked)?;
     let decision = verifier.within_limits(hide_foreign(decision, &asker)).await;
     verifier.record(UsageRecord {
@@ -145,8 +149,9 @@ async fn verify(
         request_id: asked.request_id.as_deref(),
         client_version: asked.client_version.as_deref(),
     });
-    let json =
-        VerifyAnswer::of(&decision, verifier.validator.applied()).to_json().map_err(Problem::internal)?;
+    let json = VerifyAnswer::of(&decision, now.unix_micros, verifier.validator.applied())
+        .to_json()
+        .map_err(Problem::internal)?;
     let mut response = Response::with_body(StatusCode::OK, BoxBody::new(json));
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     Ok(response)
@@ -283,6 +288,24 @@ async fn decide<'v>(
     })
 }
 
+/// Refuses what came over plain HTTP where the dialect wants HTTPS alone.
+fn over_https<'v>(decision: Decision<'v>, scheme: Option<&str>) -> Result<Decision<'v>, Problem> {
+    match scheme {
+        None | Some("https") => Ok(decision),
+        Some("http") => Ok(match decision.dialect {
+            Some(dialect) if dialect.https_only.is_some() => {
+                Decision::refused(Refused::over_plain_http(), dialect)
+            }
+            Some(_) | None => decision,
+        }),
+        Some(other) => Err(Problem::invalid_field(
+            "body.scheme",
+            format!("unknown scheme `{}`", beginning(other)),
+            "write \"https\" or \"http\"",
+        )),
+    }
+}
+
 /// Refuses to ask for what the dialect does not have. A misspelt restriction would let every key through, and a misspelt
 /// environment none, for no reason that anybody sees.
 fn known_names(decision: &Decision<'_>, asked: &VerifyBody<'_>) -> Result<(), Problem> {
@@ -345,7 +368,9 @@ fn parse(body: &[u8]) -> Result<VerifyBody<'_>, Problem> {
     }
     // The slow way tells everything that is wrong.
     let mut fields = Fields::parse(body)?;
-    for name in ["credential", "dialect", "method", "path", "environment", "request_id", "client_version"] {
+    for name in
+        ["credential", "dialect", "method", "scheme", "path", "environment", "request_id", "client_version"]
+    {
         fields.text(name);
     }
     fields.parsed("ip", "write an IPv4 or IPv6 address", str::parse::<IpAddr>);

@@ -53,9 +53,9 @@ use crate::server::failure::StartFailure;
 use crate::server::tls;
 
 /// How long a slow request may take to send its head.
-const HEAD_WITHIN: Duration = Duration::from_secs(5);
+pub(crate) const HEAD_WITHIN: Duration = Duration::from_secs(5);
 /// How long running requests may take when the process ends, in seconds.
-const DRAIN_SECONDS: u64 = 10;
+pub(crate) const DRAIN_SECONDS: u64 = 10;
 /// How often, and how long apart, the own table is looked at until it may be answered from.
 const FIRST_RIGHT_LOOKS: u32 = 10_000;
 const FIRST_RIGHT_PAUSE: Duration = Duration::from_millis(2);
@@ -223,8 +223,11 @@ impl Node {
             public_url: config.server.public_url.clone(),
             metrics,
         });
-        let server = HttpServer::new(move || app::service(&state));
-        let server = http_server(server, &config.server, tls, listener, address)?;
+        let (tls, upkeep) = tls.map(|tls| (tls.config, tls.upkeep)).unzip();
+        if let Some(upkeep) = upkeep {
+            tasks.spawn("certificate", upkeep.run(stop.subscribe()));
+        }
+        let server = http_server(move || app::service(&state), &config.server, tls, listener, address)?;
         let handle = server.handle();
         tasks.spawn("server", served(server));
         Ok(Self {
@@ -357,7 +360,7 @@ pub(crate) async fn served(server: Server) {
 
 /// A server that runs once it is awaited.
 pub(crate) fn http_server<F, I, S, B>(
-    server: HttpServer<F, I, S, B>,
+    factory: F,
     config: &ServerConfig,
     tls: Option<rustls::ServerConfig>,
     listener: TcpListener,
@@ -372,17 +375,19 @@ where
     S::Response: Into<Response<B>>,
     B: MessageBody + 'static,
 {
-    let mut server = server
-        .on_connect(tls::prepare)
-        .client_request_timeout(HEAD_WITHIN)
-        .shutdown_timeout(DRAIN_SECONDS)
-        .disable_signals();
-    if let Some(workers) = config.workers {
-        server = server.workers(workers as usize);
-    }
-    let server = match tls {
-        None => server.listen(listener),
-        Some(tls) => server.listen_rustls_0_23(listener, tls),
+    let built = match tls {
+        Some(tls) => tls::port::server(factory, config.workers, tls, listener),
+        None => {
+            let mut server = HttpServer::new(factory)
+                .on_connect(tls::prepare)
+                .client_request_timeout(HEAD_WITHIN)
+                .shutdown_timeout(DRAIN_SECONDS)
+                .disable_signals();
+            if let Some(workers) = config.workers {
+                server = server.workers(workers as usize);
+            }
+            server.listen(listener).map(HttpServer::run)
+        }
     };
-    Ok(server.map_err(|error| StartFailure::port(address, &error))?.run())
+    built.map_err(|error| StartFailure::port(address, &error))
 }

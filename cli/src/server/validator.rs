@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::HttpServer;
 use nexus_api::app;
 use nexus_api::verification::Verifier;
 use nexus_api::verification::hot::HotDurations;
@@ -77,8 +76,12 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartFailure> {
         trusted_proxies: config.server.trusted_proxies.as_slice().into(),
         hot_durations: HotDurations::installed(),
     });
-    let server = HttpServer::new(move || app::validating_service(&verifier, &metrics));
-    let server = http_server(server, &config.server, tls, listener, address)?;
+    let (tls, upkeep) = tls.map(|tls| (tls.config, tls.upkeep)).unzip();
+    if let Some(upkeep) = upkeep {
+        tasks.spawn("certificate", upkeep.run(stop_hearing.subscribe()));
+    }
+    let service = move || app::validating_service(&verifier, &metrics);
+    let server = http_server(service, &config.server, tls, listener, address)?;
     let handle = server.handle();
     tasks.spawn("server", serve(server));
     let failed = async {

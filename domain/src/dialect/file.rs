@@ -7,7 +7,8 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::dialect::rate_limits::{RateLimitEntry, rate_limits};
+use crate::dialect::https_only::{HttpsOnlyEntry, https_only};
+use crate::dialect::rate_limits::{RateLimitEntry, rate_limit_fields, rate_limits};
 use crate::dialect::{
     Dialect, Environment, InvalidDialect, KeyType, Lifetime, OutwardRefusal, Prefix, Presentation, Refusals,
     Rotation, TenantHeader,
@@ -39,6 +40,7 @@ struct File {
     quota: QuotaEntry,
     #[serde(default)]
     rate_limits: Vec<Spanned<RateLimitEntry>>,
+    https_only: Option<HttpsOnlyEntry>,
     #[serde(default)]
     restrictions: Vec<String>,
     refusals: Spanned<Vec<RefusalEntry>>,
@@ -158,13 +160,15 @@ fn build(file: File) -> Result<Dialect, Fault> {
         rotation: rotation(file.rotation)?,
         active_keys: quota(file.quota)?,
         rate_limits: rate_limits(&file.rate_limits)?,
+        rate_limit_fields: rate_limit_fields(&file.rate_limits)?,
+        https_only: https_only(file.https_only)?,
         restrictions: file.restrictions,
         refusals: refusals(&file.refusals)?,
     })
 }
 
 /// Names stand in routes, routing keys and file names: short, lower case, no separators of those.
-fn word(text: &Spanned<String>, what: &str) -> Result<String, Fault> {
+pub(super) fn word(text: &Spanned<String>, what: &str) -> Result<String, Fault> {
     let valid = (1..=32).contains(&text.get_ref().len())
         && text.get_ref().bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if valid {
@@ -393,9 +397,6 @@ fn refusals(entries: &Spanned<Vec<RefusalEntry>>) -> Result<Refusals, Fault> {
     let mut answers = Vec::new();
     let mut by_code = BTreeMap::new();
     for (at, entry) in entries.get_ref().iter().enumerate() {
-        if !(400..=599).contains(entry.status.get_ref()) {
-            return Err((entry.status.span(), "a refusal's status must be 400 to 599".into()));
-        }
         for text in &entry.codes {
             let code = Code::parse(text.get_ref())
                 .filter(|code| *code != Code::Valid)
@@ -404,7 +405,7 @@ fn refusals(entries: &Spanned<Vec<RefusalEntry>>) -> Result<Refusals, Fault> {
                 return Err((text.span(), format!("{code} is answered twice")));
             }
         }
-        answers.push(answer(entry)?);
+        answers.push(outward(&entry.status, &entry.headers, entry.body.clone())?);
     }
     for code in Code::ALL {
         if code != Code::Valid && !by_code.contains_key(&code) {
@@ -417,9 +418,17 @@ fn refusals(entries: &Spanned<Vec<RefusalEntry>>) -> Result<Refusals, Fault> {
     Ok(Refusals::new(answers, by_code))
 }
 
-fn answer(entry: &RefusalEntry) -> Result<OutwardRefusal, Fault> {
+/// An answer for the outside, as a file has it.
+pub(super) fn outward(
+    status: &Spanned<u16>,
+    entries: &BTreeMap<Spanned<String>, Spanned<String>>,
+    body: String,
+) -> Result<OutwardRefusal, Fault> {
+    if !(400..=599).contains(status.get_ref()) {
+        return Err((status.span(), "a refusal's status must be 400 to 599".into()));
+    }
     let mut headers = Vec::new();
-    for (name, value) in &entry.headers {
+    for (name, value) in entries {
         if !value.get_ref().bytes().all(|b| matches!(b, b' '..=b'~')) {
             return Err((value.span(), "a header's value must be ASCII without control characters".into()));
         }
@@ -428,5 +437,5 @@ fn answer(entry: &RefusalEntry) -> Result<OutwardRefusal, Fault> {
     if !headers.iter().any(|(name, _)| name == "content-type") {
         headers.push(("content-type".into(), "application/json".into()));
     }
-    Ok(OutwardRefusal { status: *entry.status.get_ref(), headers, body: entry.body.clone() })
+    Ok(OutwardRefusal { status: *status.get_ref(), headers, body })
 }

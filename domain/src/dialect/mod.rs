@@ -3,6 +3,7 @@
 
 mod built_in;
 mod file;
+mod https_only;
 mod presentation;
 mod rate_limits;
 mod refusals;
@@ -14,11 +15,14 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 pub use self::built_in::{MANAGEMENT, built_in, management};
+pub use self::https_only::HttpsOnly;
 pub use self::presentation::{Presentation, Presented, TenantHeader, Unchecked};
+pub use self::rate_limits::RateLimitFields;
 pub use self::refusals::{OutwardRefusal, Refusals};
 pub use self::registry::{DialectConflict, Dialects};
 use crate::rate_limit::RateLimit;
 use crate::scope::{EffectiveScopes, Scope, ScopeRules, ScopeSet};
+use crate::verification::Refused;
 
 /// What a key may be used for, beyond its scopes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -147,6 +151,10 @@ pub struct Dialect {
     pub active_keys: Option<u32>,
     /// How many requests of a tenant are admitted, over all nodes; each limit holds. None: any number.
     pub rate_limits: Vec<RateLimit>,
+    /// What callers are told of the limits; absent: nothing.
+    pub rate_limit_fields: Option<RateLimitFields>,
+    /// Whether requests over plain HTTP are refused; absent: they are not.
+    pub https_only: Option<HttpsOnly>,
     /// Names of restrictions that a key may carry, such as `brand`.
     pub restrictions: Vec<String>,
     /// What callers are told.
@@ -221,6 +229,13 @@ impl Dialect {
     #[must_use]
     pub fn prefix_of(&self, secret: &str) -> Option<&Prefix> {
         self.prefixes.iter().filter(|p| p.begins(secret)).max_by_key(|p| p.text.len())
+    }
+
+    /// What the outside is told of a refusal.
+    #[must_use]
+    pub fn outward(&self, refused: &Refused) -> &OutwardRefusal {
+        let over_plain_http = self.https_only.as_ref().filter(|_| refused.over_plain_http);
+        over_plain_http.map_or_else(|| self.refusals.answer(refused.code), |https_only| &https_only.refusal)
     }
 
     /// Which of the requested scopes cannot be granted to a key of this type.

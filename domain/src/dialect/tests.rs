@@ -17,10 +17,11 @@ use crate::key::{IssueKey, Key, KeyCommand, Lifespan};
 use crate::validity::KeyEntry;
 use crate::verification::{Code, Facts, Question, Restrictions, verdict};
 
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("nexus", include_str!("../../../dialects/nexus.toml")),
     ("nexpay", include_str!("../../../dialects/nexpay.toml")),
     ("nexuscommerce", include_str!("../../../dialects/nexuscommerce.toml")),
+    ("nexuscore", include_str!("../../../dialects/nexuscore.toml")),
     ("management", include_str!("../../dialects/management.toml")),
 ];
 
@@ -130,7 +131,7 @@ fn the_files_parse_and_stand_beside_each_other() {
     }
     let dialects = Dialects::new(all()).unwrap();
     let names: Vec<&str> = dialects.iter().map(|dialect| dialect.name.as_str()).collect();
-    assert_eq!(names, ["acme-parcels", "management", "nexpay", "nexus", "nexuscommerce"]);
+    assert_eq!(names, ["acme-parcels", "management", "nexpay", "nexus", "nexuscommerce", "nexuscore"]);
     assert_eq!(dialects.get("nexpay").unwrap().title, "Nexpay");
     assert!(dialects.get("Nexpay").is_none());
 }
@@ -163,6 +164,18 @@ fn the_files_say_what_the_products_promise() {
     };
     assert_eq!(grace("nexus"), Some(TimeDelta::hours(24)));
     assert_eq!(grace("nexuscommerce"), None);
+
+    let core = dialect("nexuscore");
+    let limits: Vec<_> =
+        core.rate_limits.iter().map(|limit| (limit.limit(), limit.window().as_secs())).collect();
+    assert_eq!(limits, [(600, 60), (150, 10)]);
+    let fields = core.rate_limit_fields.unwrap();
+    assert_eq!(fields.policy, "\"standard\";q=600;w=60, \"burst\";q=150;w=10");
+    assert_eq!(fields.state([(0, 599, 60), (1, 149, 10)]), "\"standard\";r=599;t=60, \"burst\";r=149;t=10");
+    assert_eq!(fields.state([(1, 0, 3)]), "\"burst\";r=0;t=3");
+    assert_eq!(core.https_only.unwrap().refusal.status, 403);
+    assert_eq!(dialect("nexus").https_only, None);
+    assert_eq!(sixth().rate_limit_fields, None);
 
     let commerce = dialect("nexuscommerce");
     assert_eq!(commerce.active_keys, Some(20));
@@ -206,7 +219,7 @@ fn the_files_say_what_the_products_promise() {
 
 #[test]
 fn rate_limits_are_what_the_file_says_and_none_where_it_is_silent() {
-    for (name, _) in FILES {
+    for (name, _) in FILES.into_iter().filter(|(name, _)| *name != "nexuscore") {
         assert_eq!(dialect(name).rate_limits, [], "{name}");
     }
     let limits: Vec<_> =

@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::address::network;
 use super::source::{Keys, Source};
 use super::{
-    AuthenticationConfig, BusConfig, ConfigError, ControlConfig, DatabaseConfig, DialectsConfig, LogConfig,
-    LogFormat, NexusConfig, NodeConfig, NodesConfig, Secret, SecurityConfig, ServerConfig, ServiceUrl,
-    TlsConfig, UsageConfig, UsageDetail, ValidatorConfig,
+    AcmeConfig, AuthenticationConfig, BusConfig, CertificateSource, ConfigError, ControlConfig,
+    DatabaseConfig, DialectsConfig, LogConfig, LogFormat, NexusConfig, NodeConfig, NodesConfig, Secret,
+    SecurityConfig, ServerConfig, ServiceUrl, TlsConfig, UsageConfig, UsageDetail, ValidatorConfig,
 };
 
 /// The keys of `nexus.toml`.
@@ -21,6 +21,11 @@ pub(super) const NEXUS_KEYS: &[&str] = &[
     "server.tls.certificate",
     "server.tls.key",
     "server.tls.node_ca",
+    "server.tls.acme.domains",
+    "server.tls.acme.contact",
+    "server.tls.acme.directory",
+    "server.tls.acme.cache",
+    "server.tls.acme.ca",
     "server.workers",
     "database.url",
     "database.migrate",
@@ -65,6 +70,7 @@ const NEXUS: Keys = Keys { known: NEXUS_KEYS, file: "nexus.toml", example: "nexu
 const VALIDATOR: Keys =
     Keys { known: VALIDATOR_KEYS, file: "validator.toml", example: "validator.example.toml" };
 
+const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
 const DATABASES: &[&str] = &["postgres", "postgresql", "sqlite"];
 const BROKERS: &[&str] = &["amqp", "amqps"];
 /// What others' libraries tell at `info`, such as each migration that is there already, drowns what the program itself does.
@@ -89,8 +95,9 @@ impl NexusConfig {
     /// What a complaint was made about has its default here, or a place-holder: nobody gets to see it.
     fn read(source: &mut Source) -> Self {
         let node_ca = source.text("server.tls.node_ca").map(PathBuf::from);
+        let acme = acme(source);
         Self {
-            server: server(source, SocketAddr::from(([127, 0, 0, 1], 8080)), node_ca),
+            server: server(source, SocketAddr::from(([127, 0, 0, 1], 8080)), node_ca, acme),
             database: database(source),
             bus: bus(source),
             security: SecurityConfig {
@@ -131,7 +138,7 @@ impl ValidatorConfig {
             source.reject("node.dialects", "name one or more, or leave it out for all".to_owned());
         }
         Self {
-            server: server(source, SocketAddr::from(([127, 0, 0, 1], 9090)), None),
+            server: server(source, SocketAddr::from(([127, 0, 0, 1], 9090)), None, None),
             control: control(source),
             bus: bus(source),
             node: NodeConfig { data: folder(source, "node.data", "nexus-node") },
@@ -142,7 +149,12 @@ impl ValidatorConfig {
     }
 }
 
-fn server(source: &mut Source, listen: SocketAddr, node_ca: Option<PathBuf>) -> ServerConfig {
+fn server(
+    source: &mut Source,
+    listen: SocketAddr,
+    node_ca: Option<PathBuf>,
+    acme: Option<AcmeConfig>,
+) -> ServerConfig {
     let listen = source
         .parsed("server.listen", |text| {
             text.parse().map_err(|_| {
@@ -157,27 +169,7 @@ fn server(source: &mut Source, listen: SocketAddr, node_ca: Option<PathBuf>) -> 
             source.reject("server.trusted_proxies", message);
             Vec::new()
         });
-    let certificate = source.text("server.tls.certificate").map(PathBuf::from);
-    let key = source.text("server.tls.key").map(PathBuf::from);
-    let tls = match (certificate, key) {
-        (Some(certificate), Some(key)) => Some(TlsConfig { certificate, key, node_ca }),
-        (None, None) => {
-            if node_ca.is_some() {
-                let needed =
-                    "certificates of nodes can be asked for with TLS alone: set it, and server.tls.key";
-                source.reject("server.tls.certificate", needed.to_owned());
-            }
-            None
-        }
-        (Some(_), None) => {
-            source.reject("server.tls.key", "the certificate's private key, a PEM file".to_owned());
-            None
-        }
-        (None, Some(_)) => {
-            source.reject("server.tls.certificate", "the private key's certificate, a PEM file".to_owned());
-            None
-        }
-    };
+    let tls = tls(source, node_ca, acme);
     let public_url = public_url.unwrap_or_else(|| own_url(listen, tls.is_some()));
     ServerConfig {
         listen,
@@ -186,6 +178,63 @@ fn server(source: &mut Source, listen: SocketAddr, node_ca: Option<PathBuf>) -> 
         tls,
         workers: source.integer("server.workers", 1, 1_024),
     }
+}
+
+/// TLS, where a certificate is named or an authority.
+fn tls(source: &mut Source, node_ca: Option<PathBuf>, acme: Option<AcmeConfig>) -> Option<TlsConfig> {
+    let certificate = source.text("server.tls.certificate").map(PathBuf::from);
+    let key = source.text("server.tls.key").map(PathBuf::from);
+    let certificates = match (certificate, key, acme) {
+        (None, None, Some(acme)) => CertificateSource::Acme(acme),
+        (Some(certificate), Some(key), None) => CertificateSource::Files { certificate, key },
+        (Some(_), _, Some(_)) => {
+            let either = "a file is named, and an authority under server.tls.acme: keep one of them";
+            source.reject("server.tls.certificate", either.to_owned());
+            return None;
+        }
+        (None, None, None) => {
+            if node_ca.is_some() {
+                let needed =
+                    "certificates of nodes can be asked for with TLS alone: set it, and server.tls.key";
+                source.reject("server.tls.certificate", needed.to_owned());
+            }
+            return None;
+        }
+        (Some(_), None, None) => {
+            source.reject("server.tls.key", "the certificate's private key, a PEM file".to_owned());
+            return None;
+        }
+        (None, Some(_), _) => {
+            source.reject("server.tls.certificate", "the private key's certificate, a PEM file".to_owned());
+            return None;
+        }
+    };
+    Some(TlsConfig { certificates, node_ca })
+}
+
+/// An authority, where domains are named.
+fn acme(source: &mut Source) -> Option<AcmeConfig> {
+    let contact = source.list("server.tls.acme.contact");
+    let directory = source.parsed("server.tls.acme.directory", |text| match web_url(text) {
+        Ok(url) if url.starts_with("https://") => Ok(url),
+        Ok(_) | Err(_) => Err("it must be a URL that begins with https://".to_owned()),
+    });
+    let cache = source.text("server.tls.acme.cache").map(PathBuf::from);
+    let ca = source.text("server.tls.acme.ca").map(PathBuf::from);
+    let Some(domains) = source.list("server.tls.acme.domains").filter(|domains| !domains.is_empty()) else {
+        if contact.is_some() || directory.is_some() || cache.is_some() || ca.is_some() {
+            let needed = "the names that certificates are for, one or more";
+            source.reject("server.tls.acme.domains", needed.to_owned());
+        }
+        return None;
+    };
+    Some(AcmeConfig {
+        domains,
+        contact: contact.unwrap_or_default(),
+        directory: directory.unwrap_or_else(|| LETS_ENCRYPT.to_owned()),
+        cache: cache.unwrap_or_else(|| PathBuf::from("nexus-acme")),
+        ca,
+    })
 }
 
 /// What a process is reached as from its own machine. An unspecified address is listened on, not connected to.

@@ -16,6 +16,11 @@ const WITHOUT_DEFAULT: &[&str] = &[
     "server.tls.certificate",
     "server.tls.key",
     "server.tls.node_ca",
+    "server.tls.acme.domains",
+    "server.tls.acme.contact",
+    "server.tls.acme.directory",
+    "server.tls.acme.cache",
+    "server.tls.acme.ca",
     "server.workers",
     "control.ca",
     "control.certificate",
@@ -112,7 +117,8 @@ fn every_key_is_taken_from_the_file() {
     assert!(config.server.trusted_proxies[0].contains(&"10.1.2.3".parse::<std::net::IpAddr>().unwrap()));
     assert_eq!(config.server.trusted_proxies[1].to_string(), "192.0.2.1/32");
     let tls = config.server.tls.as_ref().unwrap();
-    assert_eq!((tls.certificate.as_path(), tls.key.as_path()), (Path::new("cert.pem"), Path::new("key.pem")));
+    let files = CertificateSource::Files { certificate: "cert.pem".into(), key: "key.pem".into() };
+    assert_eq!(tls.certificates, files);
     assert_eq!(config.server.workers, Some(4));
     assert_eq!(config.database.url.scheme(), "postgresql");
     assert!(!config.database.migrate);
@@ -243,6 +249,18 @@ fn wrong_values_are_told_what_is_right() {
         (
             "[server]\ntls = true",
             "nexus.toml:2: unknown key `server.tls`: it is a section: write [server.tls]",
+        ),
+        (
+            "[server.tls.acme]\ncontact = [\"ops@example.com\"]",
+            "server.tls.acme.domains is missing: set it in the configuration file or as NEXUS__SERVER__TLS__ACME__DOMAINS: the names",
+        ),
+        (
+            "[server.tls]\ncertificate = \"c\"\nkey = \"k\"\nacme = { domains = [\"a\"] }",
+            "nexus.toml:2: server.tls.certificate: a file is named, and an authority under server.tls.acme: keep one",
+        ),
+        (
+            "[server.tls.acme]\ndomains = [\"a\"]\ndirectory = \"http://ca\"",
+            "nexus.toml:3: server.tls.acme.directory: it must be a URL that begins with https://",
         ),
         ("[database]\nurl = { secret = 1 }", "nexus.toml:2: database.url: it must be a text, not a section"),
         (
@@ -384,7 +402,13 @@ fn the_example_of_a_validating_node_holds_the_defaults() {
 
 #[test]
 fn the_examples_with_every_setting_uncommented_are_valid() {
-    let config = nexus(&uncommented(EXAMPLE), &[]).unwrap();
+    // A certificate comes from files or from an authority.
+    let (before, acme) = EXAMPLE.split_once("#[server.tls.acme]").unwrap();
+    let (acme, after) = acme.split_once("\n\n").unwrap();
+    let by_acme = format!("{DATABASE}#[server.tls.acme]{acme}");
+    let tls = nexus(&uncommented(&by_acme), &[]).unwrap().server.tls.unwrap();
+    assert!(matches!(tls.certificates, CertificateSource::Acme(_)), "{tls:?}");
+    let config = nexus(&uncommented(&format!("{before}\n\n{after}")), &[]).unwrap();
     assert!(config.bus.url.is_some() && config.server.tls.is_some() && config.dialects.path.is_some());
     let config = validator(&uncommented(VALIDATOR_EXAMPLE), &[]).unwrap();
     assert!(config.bus.url.is_some() && config.server.tls.is_some() && config.dialects.is_some());

@@ -190,6 +190,45 @@ fn nginx_lets_live_keys_through_and_refuses_them_right_after_their_revocation() 
 }
 
 #[test]
+fn nginx_passes_on_that_plain_http_is_rejected() {
+    let Some(program) = nginx() else { return };
+    let product = Product::of("nexuscore");
+    let folder = Store::sqlite();
+    let (upstream, heads) = upstream();
+    let (_nginx, address) = gateway(&program, folder.folder(), &product, upstream);
+    let key = product.create(json!({}));
+    let bearer = format!("Bearer {}", key.secret);
+    let forged = [("Authorization", bearer.as_str()), ("X-Forwarded-Proto", "https")];
+    let (status, text) = curl(address, &forged, &[]);
+    assert_eq!(status, 403, "{text}");
+    assert!(
+        text.contains(r#""error":"https_required""#) && !text.to_lowercase().contains("location:"),
+        "{text}"
+    );
+    assert!(heads.try_recv().is_err(), "nothing that was refused reached the service");
+}
+
+#[test]
+fn nginx_tells_callers_what_is_left_of_a_limit() {
+    let Some(program) = nginx() else { return };
+    let folder = Store::sqlite();
+    let dialects = folder.folder().join("dialects");
+    std::fs::create_dir(&dialects).unwrap();
+    let limit = "\n[[rate_limits]]\nper = \"tenant\"\nname = \"hour\"\nlimit = 30\nwindow = \"1h\"\n";
+    let text = format!("{}{limit}", include_str!("../../../dialects/nexus.toml"));
+    std::fs::write(dialects.join("nexus.toml"), text).unwrap();
+    let product = Product::with("nexus", Options::default().dialects(&dialects));
+    let (upstream, _heads) = upstream();
+    let (_nginx, address) = gateway(&program, folder.folder(), &product, upstream);
+    let bearer = format!("Bearer {}", product.create(json!({})).secret);
+    let (status, text) = curl(address, &[("Authorization", &bearer)], &[]);
+    assert_eq!(status, 200, "{text}");
+    let text = text.to_lowercase();
+    assert!(text.contains("\nratelimit-policy: \"hour\";q=30;w=3600\n"), "{text}");
+    assert!(text.contains("\nratelimit: \"hour\";r="), "{text}");
+}
+
+#[test]
 fn nginx_refuses_everything_while_nexus_is_gone() {
     let Some(program) = nginx() else { return };
     let mut product = Product::of("nexus");

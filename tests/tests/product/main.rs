@@ -10,6 +10,9 @@
 
 mod amqp_example;
 mod barrier_example;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "../barrier/certificates.rs"]
+mod certificates;
 mod command_line;
 mod configuration;
 mod contract;
@@ -27,4 +30,5 @@ mod repetition;
 mod security;
 mod sign_in;
 mod sixth_dialect;
+mod tls;
 mod walk;

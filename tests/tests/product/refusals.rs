@@ -39,6 +39,7 @@ fn refusals(product: &Product) -> BTreeMap<&'static str, (Answer, Value)> {
     let scope = match dialect.as_str() {
         "nexus" => Some(("read:users", "write:users")),
         "nexuscommerce" => Some(("orders:read", "orders:write")),
+        "nexuscore" => Some(("tickets:read", "tickets:write")),
         _ => None,
     };
     let mut found = BTreeMap::new();
@@ -49,6 +50,7 @@ fn refusals(product: &Product) -> BTreeMap<&'static str, (Answer, Value)> {
         for (name, value) in call.needs.split('&').filter_map(|pair| pair.split_once('=')) {
             match name {
                 "scope" => question["required_scopes"] = json!([value]),
+                "brand" => question["restrictions"] = json!({"brand": value}),
                 _ => question[name] = json!(value),
             }
         }
@@ -75,6 +77,10 @@ fn refusals(product: &Product) -> BTreeMap<&'static str, (Answer, Value)> {
         let publishable = product.create(json!({"type": "publishable"}));
         add("READ_ONLY", &publishable.secret, Call { method: "POST", ..READ });
     }
+    if dialect == "nexuscore" {
+        let of_a_brand = product.create(json!({"restrictions": {"brand": ["acme"]}}));
+        add("RESTRICTED", &of_a_brand.secret, Call { needs: "brand=globex", ..READ });
+    }
     if dialect != "nexuscommerce" {
         let short = product.create(json!({"expires_in": "1s"}));
         eventually("the key expires", || {
@@ -89,7 +95,7 @@ fn refusals(product: &Product) -> BTreeMap<&'static str, (Answer, Value)> {
 
 #[test]
 fn refusals_are_byte_stable_and_verify_tells_the_same() {
-    for dialect in ["nexus", "nexpay", "nexuscommerce"] {
+    for dialect in ["nexus", "nexpay", "nexuscommerce", "nexuscore"] {
         let product = Product::of(dialect);
         for (code, (answer, verdict)) in refusals(&product) {
             assert_eq!(verdict["code"], code, "{dialect}: {verdict}");
@@ -115,11 +121,11 @@ fn a_foreign_tenants_key_is_refused_as_in_the_golden_file() {
 
 #[test]
 fn malformed_unknown_and_foreign_credentials_look_the_same_outside() {
-    for dialect in ["nexus", "nexpay", "nexuscommerce"] {
+    for dialect in ["nexus", "nexpay", "nexuscommerce", "nexuscore"] {
         let product = Product::of(dialect);
         let own = product.create(json!({})).secret;
         let stranger = Product::of(dialect).create(json!({})).secret;
-        let of_others: Vec<String> = ["nexus", "nexpay", "nexuscommerce"]
+        let of_others: Vec<String> = ["nexus", "nexpay", "nexuscommerce", "nexuscore"]
             .iter()
             .filter(|other| **other != dialect)
             .map(|other| {

@@ -65,12 +65,21 @@ impl Default for Contents {
 /// What is left on this node of each limit after a request was admitted. Other nodes may hold more.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Remaining {
-    windows: [Option<u32>; MOST_WINDOWS],
+    windows: [Option<Left>; MOST_WINDOWS],
+}
+
+/// What is left on this node of one limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// How many requests.
+    pub requests: u32,
+    /// When the oldest of those that count slide out, so that there is room for more.
+    pub more_after: Duration,
 }
 
 impl Remaining {
-    /// How many requests, limit by limit in the order that they were given in.
-    pub fn iter(&self) -> impl Iterator<Item = u32> {
+    /// What is left, limit by limit in the order that they were given in.
+    pub fn iter(&self) -> impl Iterator<Item = Left> {
         self.windows.into_iter().flatten()
     }
 }
@@ -158,11 +167,21 @@ impl Budgets {
     /// [`Budgets::admit`] decides. For callers who may wait a moment, once, rather than refuse; they set
     /// the bound, since there may be no answer. At once for a tenant that is not remembered.
     pub async fn first_share(&self, tenant: TenantId) {
+        self.answered(tenant, Subject::is_answered).await;
+    }
+
+    /// Resolves once the ledger has said whether there is more than the share that was too small for a request. At once where
+    /// nothing is asked. As [`Budgets::first_share`].
+    pub async fn larger_share(&self, tenant: TenantId) {
+        self.answered(tenant, |subject| !subject.is_short()).await;
+    }
+
+    async fn answered(&self, tenant: TenantId, enough: impl Fn(&Subject) -> bool) {
         let shard = self.shard(tenant);
         loop {
             // Before the look: whoever answers after it wakes this one.
             let answered = shard.answered.notified();
-            if shard.lock().subjects.get(&tenant).is_none_or(Subject::is_answered) {
+            if shard.lock().subjects.get(&tenant).is_none_or(&enough) {
                 return;
             }
             answered.await;

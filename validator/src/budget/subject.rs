@@ -1,10 +1,12 @@
 //! One subject on this node: what it counts, what share it holds until when, and what it has asked.
 //! Times are microseconds on the node's clock.
 
+use std::time::Duration;
+
 use nexus_domain::rate_limit::{Ask, MOST_WINDOWS, RateLimit, Shares, WindowAsk};
 
 use crate::budget::window::Window;
-use crate::budget::{Refusal, Remaining};
+use crate::budget::{Left, Refusal, Remaining};
 
 /// How soon an ask that got no answer is repeated, at first; twice as long each time after that.
 const PATIENCE: u64 = 250_000;
@@ -64,6 +66,11 @@ impl Subject {
         self.answered.is_some()
     }
 
+    /// Whether more is wanted than is there, and the ledger has not been heard on that.
+    pub(super) fn is_short(&self) -> bool {
+        self.short
+    }
+
     /// Admits a request or refuses it, and moves [`Subject::due`] where that changes when to ask.
     pub(super) fn admit(&mut self, limits: &[RateLimit], cost: u32, now: u64) -> Result<Remaining, Refusal> {
         self.adopt(limits);
@@ -87,7 +94,8 @@ impl Subject {
         outcome.map(|()| {
             let mut remaining = Remaining::default();
             for (left, window) in remaining.windows.iter_mut().zip(&self.windows) {
-                *left = Some(window.share.saturating_sub(window.used));
+                let more_after = Duration::from_micros(window.slides_after(now));
+                *left = Some(Left { requests: window.share.saturating_sub(window.used), more_after });
             }
             remaining
         })

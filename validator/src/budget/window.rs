@@ -127,6 +127,11 @@ impl Window {
         0
     }
 
+    /// How long until the oldest of those that count have slid out.
+    pub(super) fn slides_after(&self, now: u64) -> u64 {
+        self.runs.front().map_or(0, |oldest| oldest.last.saturating_add(self.length).saturating_sub(now))
+    }
+
     /// How long the window is here.
     pub(super) fn length(&self) -> u64 {
         self.length

@@ -332,3 +332,35 @@ fn an_empty_file_and_one_that_is_no_text_are_refused_at_their_first_line() {
         assert_eq!(Dialect::parse("acme.toml", text).unwrap_err().line, 1, "{text:?}");
     }
 }
+
+#[test]
+fn rate_limits_without_a_clear_name() {
+    let names = |first: &str, second: &str| {
+        GOOD.replacen("limit = 600", &format!("{first}limit = 600"), 1).replacen(
+            "limit = 150",
+            &format!("{second}limit = 150"),
+            1,
+        )
+    };
+    let refused =
+        |first: &str, second: &str| Dialect::parse("acme.toml", &names(first, second)).unwrap_err().reason;
+    assert_eq!(refused("name = \"a\"\n", ""), "either all rate limits have a name, or none has one");
+    assert_eq!(refused("name = \"a\"\n", "name = \"a\"\n"), "two rate limits have the name `a`");
+    assert!(refused("name = \"a\\\"\"\n", "name = \"b\"\n").starts_with("a rate limit's name must be"));
+    let named = Dialect::parse("acme.toml", &names("name = \"a\"\n", "name = \"b\"\n")).unwrap();
+    assert_eq!(named.rate_limit_fields.unwrap().policy, "\"a\";q=600;w=60, \"b\";q=150;w=10");
+}
+
+#[test]
+fn a_refusal_of_plain_http_is_no_redirect() {
+    let with = |table: &str| Dialect::parse("acme.toml", &format!("{GOOD}\n[https_only]\n{table}"));
+    assert!(with("status = 403\nbody = \"no\"\n").is_ok());
+    for (table, reason) in [
+        ("status = 308\nbody = \"\"\n", "a refusal's status must be 400 to 599"),
+        ("status = 403\n", "missing field `body`"),
+        ("status = 403\nbody = \"\"\nheaders = { a = \"\\n\" }\n", "a header's value must be ASCII"),
+    ] {
+        let error = with(table).unwrap_err();
+        assert!(error.reason.contains(reason), "{error}");
+    }
+}

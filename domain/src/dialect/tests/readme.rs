@@ -49,6 +49,7 @@ fn every_key_that_a_file_may_have_is_explained_and_shown() {
         ("environments", "[[environments]]"),
         ("credentials", "[[credentials]]"),
         ("presentation", "[presentation]"),
+        ("https_only", "[https_only]"),
         ("scopes", "[scopes]"),
         ("lifetime", "[lifetime]"),
         ("rotation", "[rotation]"),

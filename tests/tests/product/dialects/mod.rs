@@ -3,6 +3,7 @@
 mod nexpay;
 mod nexus;
 mod nexuscommerce;
+mod nexuscore;
 
 use nexus_tests::{Answer, Client, Issued, Keys, Node, Options, Store, Tenant, verify_with};
 use serde_json::{Value, json};

@@ -46,8 +46,12 @@ fn with(share: u32, contended: bool) -> Budgets {
     budgets
 }
 
+fn requests(remaining: &Remaining) -> Vec<u32> {
+    remaining.iter().map(|left| left.requests).collect()
+}
+
 fn admit(budgets: &Budgets, millis: u64) -> Result<Vec<u32>, Refusal> {
-    budgets.admit(tenant(1), &[limit(100, 10)], 1, at(millis)).map(|remaining| remaining.iter().collect())
+    budgets.admit(tenant(1), &[limit(100, 10)], 1, at(millis)).map(|remaining| requests(&remaining))
 }
 
 #[test]
@@ -74,6 +78,18 @@ fn a_share_is_used_up_and_slides_free() {
 }
 
 #[test]
+fn who_is_admitted_learns_when_there_is_room_for_more() {
+    let budgets = with(3, true);
+    let more_after = |millis| {
+        let remaining = budgets.admit(tenant(1), &[limit(100, 10)], 1, at(millis)).unwrap();
+        remaining.iter().next().unwrap().more_after
+    };
+    let window = Duration::from_micros(10_011_000);
+    assert_eq!(more_after(10), window);
+    assert_eq!(more_after(5_010), window - Duration::from_secs(5), "when the first slides out");
+}
+
+#[test]
 fn a_request_is_admitted_by_all_limits_or_counts_against_none() {
     let budgets = Budgets::new();
     let limits = nexuscore();
@@ -82,7 +98,7 @@ fn a_request_is_admitted_by_all_limits_or_counts_against_none() {
     let shares = Shares { contended: true, ..shares(number, &[(60_000, 5), (10_000, 2)]) };
     budgets.granted(tenant(1), &shares, at(1));
     let remaining =
-        |millis| budgets.admit(tenant(1), &limits, 1, at(millis)).map(|left| left.iter().collect());
+        |millis| budgets.admit(tenant(1), &limits, 1, at(millis)).map(|remaining| requests(&remaining));
     assert_eq!(remaining(2), Ok(vec![4, 1]));
     assert_eq!(remaining(3), Ok(vec![3, 0]));
     assert!((4..9_000).all(|millis| remaining(millis).is_err()));
@@ -190,7 +206,7 @@ fn limits_that_change_keep_what_was_counted() {
     assert_eq!(ask.windows.iter().map(|window| window.held).collect::<Vec<_>>(), [20, 0]);
     budgets.granted(tenant(1), &shares(ask.number, &[(10_000, 20), (1_000, 5)]), at(401));
     let left = budgets.admit(tenant(1), &lower, 1, at(402)).unwrap();
-    assert_eq!(left.iter().collect::<Vec<_>>(), [18, 4]);
+    assert_eq!(requests(&left), [18, 4]);
 }
 
 #[test]
@@ -229,4 +245,24 @@ async fn who_waits_for_the_first_share_is_woken_by_it() {
     budgets.granted(tenant(1), &shares(ask.number, &[(10_000, 10)]), at(1));
     waiting.await.unwrap();
     assert_eq!(admit(&budgets, 2), Ok(vec![9]));
+}
+
+#[tokio::test]
+async fn who_waits_for_a_larger_share_is_woken_by_it() {
+    let budgets = std::sync::Arc::new(with_share(4));
+    budgets.larger_share(tenant(1)).await;
+    for left in [3, 2, 1, 0] {
+        assert_eq!(admit(&budgets, 40), Ok(vec![left]));
+    }
+    assert!(admit(&budgets, 41).is_err());
+    let (_, ask) = budgets.requests(at(41)).remove(0);
+    let waiting = tokio::spawn({
+        let budgets = std::sync::Arc::clone(&budgets);
+        async move { budgets.larger_share(tenant(1)).await }
+    });
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    budgets.granted(tenant(1), &shares(ask.number, &[(10_000, 100)]), at(42));
+    waiting.await.unwrap();
+    assert_eq!(admit(&budgets, 43), Ok(vec![95]));
 }
