@@ -170,7 +170,7 @@ mod tests {
         let mut all = Box::pin(join_all(waits));
         assert!(futures::poll!(&mut all).is_pending());
         assert!(matches!(passwords.turn().await, Err(PasswordsError::Busy)));
-        passwords.turns.add_permits(1);
+        passwords.turns.add_permits(MOST_WAITING);
         let served = all.await.into_iter().filter(Result::is_ok).count();
         assert_eq!(served, MOST_WAITING);
         assert!(passwords.turn().await.is_ok(), "and there is room again");

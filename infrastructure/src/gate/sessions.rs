@@ -117,7 +117,7 @@ impl Gate {
 
     /// Begins a session of a member who was recognised in this state. Somebody who changes the password meanwhile is first:
     /// then there is no session.
-    async fn begin_session(
+    pub(super) async fn begin_session(
         &self,
         call: &Call<'_>,
         member_id: MemberId,

@@ -1,5 +1,7 @@
 //! The gate on both stores: repeated requests, and decisions that meet.
 
+mod members;
+
 use nexus_domain::dialect::KeyType;
 use nexus_domain::ids::KeyId;
 use nexus_domain::key::{Lifespan, RevocationReason};

@@ -151,6 +151,7 @@ fn steady(text: &str) -> String {
     let rules = [
         (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<uuid>"),
         (r"\bkey_[0-9a-f]{32}\b", "<key>"),
+        (r"\bmem_[0-9a-f]{32}\b", "<member>"),
         (r"\bnx_(live|test)_[0-9A-Za-z]{4,}", "<secret>"),
         (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?Z?", "<time>"),
         (r"within \d+ ms", "within <n> ms"),
