@@ -101,6 +101,14 @@ id!(
     /// A key, over all its secret versions. Written `key_` and 32 hexadecimal digits.
     KeyId, "key", "key_", "key_ and 32 hexadecimal digits"
 );
+id!(
+    /// A grant: what somebody agreed to, with all that was issued for it. Written `grant_` and 32 hexadecimal digits.
+    GrantId, "grant", "grant_", "grant_ and 32 hexadecimal digits"
+);
+id!(
+    /// An access token, the `jti` of its JWT. Written `token_` and 32 hexadecimal digits.
+    TokenId, "token", "token_", "token_ and 32 hexadecimal digits"
+);
 
 #[cfg(test)]
 mod tests {

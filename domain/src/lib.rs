@@ -4,9 +4,11 @@
 //! its command; what it decides goes out as events. [`verification::verdict`] is the one function
 //! that API nodes, validating nodes and tests ask whether a credential may do something.
 
+pub mod client;
 pub mod credential;
 pub mod dialect;
 pub mod duration;
+pub mod grant;
 pub mod ids;
 pub mod instant;
 pub mod key;
@@ -14,6 +16,7 @@ pub mod network;
 pub mod rate_limit;
 pub mod scope;
 pub mod tenant;
+pub mod token;
 pub mod usage;
 pub mod validity;
 pub mod verification;

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::dialect::oauth::{OauthEntry, oauth};
 use crate::dialect::rate_limits::{RateLimitEntry, rate_limits};
 use crate::dialect::{
     Dialect, Environment, InvalidDialect, KeyType, Lifetime, OutwardRefusal, Prefix, Presentation, Refusals,
@@ -41,6 +42,7 @@ struct File {
     rate_limits: Vec<Spanned<RateLimitEntry>>,
     #[serde(default)]
     restrictions: Vec<String>,
+    oauth: Option<OauthEntry>,
     refusals: Spanned<Vec<RefusalEntry>>,
 }
 
@@ -159,6 +161,7 @@ fn build(file: File) -> Result<Dialect, Fault> {
         active_keys: quota(file.quota)?,
         rate_limits: rate_limits(&file.rate_limits)?,
         restrictions: file.restrictions,
+        oauth: oauth(file.oauth)?,
         refusals: refusals(&file.refusals)?,
     })
 }
@@ -211,7 +214,7 @@ fn environments(entries: &Spanned<Vec<EnvironmentEntry>>) -> Result<Vec<Environm
     Ok(environments)
 }
 
-fn prefix_text(prefix: &Spanned<String>) -> Result<String, Fault> {
+pub(super) fn prefix_text(prefix: &Spanned<String>) -> Result<String, Fault> {
     let text = prefix.get_ref();
     let valid = (2..=24).contains(&text.len())
         && text.ends_with('_')

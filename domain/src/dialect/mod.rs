@@ -3,6 +3,7 @@
 
 mod built_in;
 mod file;
+mod oauth;
 mod presentation;
 mod rate_limits;
 mod refusals;
@@ -14,6 +15,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 pub use self::built_in::{MANAGEMENT, built_in, management};
+pub use self::oauth::{Oauth, OauthGrant};
 pub use self::presentation::{Presentation, Presented, TenantHeader, Unchecked};
 pub use self::refusals::{OutwardRefusal, Refusals};
 pub use self::registry::{DialectConflict, Dialects};
@@ -149,6 +151,8 @@ pub struct Dialect {
     pub rate_limits: Vec<RateLimit>,
     /// Names of restrictions that a key may carry, such as `brand`.
     pub restrictions: Vec<String>,
+    /// OAuth 2.0; absent: the product has none.
+    pub oauth: Option<Oauth>,
     /// What callers are told.
     pub refusals: Refusals,
 }

@@ -1,7 +1,10 @@
 //! Why an operation did not happen.
 
+use nexus_domain::client::ClientRefusal;
+use nexus_domain::grant::GrantRefusal;
 use nexus_domain::key::KeyRefusal;
 use nexus_domain::tenant::TenantRefusal;
+use nexus_domain::token::TokenRefusal;
 use nexus_domain::usage::UsageRefusal;
 
 use crate::database::DatabaseError;
@@ -18,6 +21,15 @@ pub enum Refusal {
     /// About a tenant.
     #[error("{0}")]
     Tenant(#[from] TenantRefusal),
+    /// About an OAuth client.
+    #[error("{0}")]
+    Client(#[from] ClientRefusal),
+    /// About a grant.
+    #[error("{0}")]
+    Grant(#[from] GrantRefusal),
+    /// About an access token.
+    #[error("{0}")]
+    Token(#[from] TokenRefusal),
 }
 
 impl From<UsageRefusal> for Refusal {

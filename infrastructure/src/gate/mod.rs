@@ -6,8 +6,10 @@
 mod admission;
 mod bootstrap;
 mod call;
+mod clients;
 pub mod entries;
 mod error;
+mod grants;
 mod idempotency;
 mod keys;
 mod nodes;
@@ -15,6 +17,7 @@ mod quota;
 mod tenants;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod usage;
 
 use std::collections::HashMap;
@@ -22,20 +25,26 @@ use std::sync::Arc;
 
 use cqrs_es::event_sink::EventSink;
 use cqrs_es::{Aggregate, DomainEvent};
+use nexus_domain::client::Client;
 use nexus_domain::dialect::{Dialect, Dialects};
+use nexus_domain::grant::Grant;
 use nexus_domain::ids::TenantId;
 use nexus_domain::key::Key;
 use nexus_domain::tenant::{Tenant, TenantState};
+use nexus_domain::token::Token;
 use nexus_domain::validity::Shown;
 
 pub use self::admission::{Answer, Begun};
 pub use self::bootstrap::PLATFORM_TENANT;
 pub use self::call::{Call, Excess, IdempotencyKey, Powers, Principal};
+pub use self::clients::{KnownClient, Register, RegisteredClient};
 pub use self::error::{GateError, Refusal};
+pub use self::grants::Consent;
 pub use self::idempotency::Running;
 pub use self::keys::{Change, Issue, Issued, Revoke, Rotate, ShownSecret};
 pub use self::nodes::NodeCredential;
 pub use self::tenants::IdentifiedTenant;
+pub use self::tokens::{IssuedTokens, Proof, Redemption, Sign};
 use crate::clock::SharedClock;
 use crate::entropy::SharedEntropy;
 use crate::journal::{
@@ -52,6 +61,9 @@ pub struct Gate {
     journal: Journal,
     keys: JournalStore<Key>,
     tenants: JournalStore<Tenant>,
+    clients: JournalStore<Client>,
+    grants: JournalStore<Grant>,
+    tokens: JournalStore<Token>,
     dialects: Arc<Dialects>,
     clock: SharedClock,
     entropy: SharedEntropy,
@@ -91,6 +103,9 @@ impl Gate {
         Self {
             keys: JournalStore::new(journal.clone()),
             tenants: JournalStore::new(journal.clone()),
+            clients: JournalStore::new(journal.clone()),
+            grants: JournalStore::new(journal.clone()),
+            tokens: JournalStore::new(journal.clone()),
             journal,
             dialects,
             clock,
