@@ -20,7 +20,7 @@ use crate::nodes::streams::Streams;
 use crate::problem::Problem;
 use crate::request::trace;
 use crate::verification::{Behind, Front, Verifier, forward_auth};
-use crate::{audit, docs, events, health, keys, methods, nodes, openapi, projections, tenants};
+use crate::{audit, clients, docs, events, health, keys, methods, nodes, openapi, projections, tenants, tokens};
 
 /// The most bytes of a request body.
 pub const LONGEST_BODY: usize = 64 * 1024;
@@ -72,6 +72,8 @@ pub fn service(app: &web::Data<App>) -> Front<impl Behind + use<>> {
             .app_data(app)
             .configure(tenants::routes)
             .configure(keys::routes)
+            .configure(clients::routes)
+            .configure(tokens::routes)
             .configure(audit::routes)
             .configure(events::routes)
             .configure(nodes::routes)

@@ -5,6 +5,7 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
+use nexus_domain::client::ClientRefusal;
 use nexus_domain::key::KeyRefusal;
 use nexus_domain::tenant::TenantRefusal;
 use nexus_infrastructure::bus::UnreadableEvent;
@@ -75,6 +76,8 @@ kinds! {
     REQUEST_TIMEOUT = 408 "request_timeout" "The request took too long" "Send the whole body without pauses. What was asked for may have happened: repeat it with the same idempotency key.";
     ROTATION_UNSUPPORTED = 409 "rotation_unsupported" "This dialect does not rotate keys in place" "Create a new key, update whoever uses the old one, verify, then revoke the old one.";
     KEY_REVOKED = 409 "key_revoked" "The key is revoked" "Revocation is final. Create another key.";
+    CLIENT_REVOKED = 409 "client_revoked" "The client is revoked" "Revocation is final. Register another client.";
+    NO_CLIENT_SECRET = 409 "no_client_secret" "The client has no secret" "It proves who it is with keys of its own, or not at all. There is nothing to rotate.";
     KEY_EXPIRED = 409 "key_expired" "The key has expired" "Create another key.";
     TENANT_SUSPENDED = 409 "tenant_suspended" "The tenant is suspended" "Resume the tenant first.";
     QUOTA_EXCEEDED = 409 "quota_exceeded" "The tenant has as many active keys as it may" "Revoke a key that is no longer needed.";
@@ -245,6 +248,9 @@ impl From<GateError> for Problem {
         match error {
             GateError::Refused(Refusal::Key(refusal)) => key_refusal(&refusal),
             GateError::Refused(Refusal::Tenant(refusal)) => tenant_refusal(&refusal),
+            GateError::Refused(Refusal::Client(refusal)) => client_refusal(&refusal),
+            // Over REST they are revoked and nothing else, which no decision refuses that finds them.
+            GateError::Refused(Refusal::Grant(_) | Refusal::Token(_)) => Self::not_found(),
             GateError::ConfinedToNothing(_) => {
                 Self::invalid_field("body.restrictions.tenant", detail, "write the id of a tenant")
             }
@@ -354,6 +360,33 @@ fn key_refusal(refusal: &KeyRefusal) -> Problem {
         KeyRefusal::UnsupportedLifetime { .. } => field("body.expires_in", "choose one of those named"),
         KeyRefusal::GraceTooLong { .. } => field("body.grace", "choose a shorter grace, such as \"24h\""),
         KeyRefusal::NothingToChange => field("body", "name at least one property"),
+    }
+}
+
+fn client_refusal(refusal: &ClientRefusal) -> Problem {
+    let field = |location: &str| refused_field(location, &refusal.to_string(), "write something else");
+    match refusal {
+        ClientRefusal::NotFound => Problem::not_found(),
+        ClientRefusal::AlreadyRegistered => Problem::internal(refusal),
+        ClientRefusal::Revoked => Problem::new(&CLIENT_REVOKED, refusal.to_string()),
+        ClientRefusal::TenantSuspended => Problem::new(&TENANT_SUSPENDED, refusal.to_string()),
+        ClientRefusal::NoSecret => Problem::new(&NO_CLIENT_SECRET, refusal.to_string()),
+        ClientRefusal::Terms(refusal) => key_refusal(refusal),
+        ClientRefusal::Unsupported { .. } => field("body.type"),
+        ClientRefusal::InvalidName(_) => field("body.name"),
+        ClientRefusal::InvalidNote(_) => field("body.note"),
+        ClientRefusal::NoScopes => field("body.scopes"),
+        ClientRefusal::NoRedirect | ClientRefusal::RedirectOfServer | ClientRefusal::TooManyRedirects => {
+            field("body.redirect_uris")
+        }
+        ClientRefusal::InvalidRedirect { at, .. } => field(&format!("body.redirect_uris[{at}]")),
+        ClientRefusal::PublicServer => field("body.authentication"),
+        ClientRefusal::PkceRequired => field("body.requires_pkce"),
+        ClientRefusal::KeysMismatch => field("body.jwks"),
+        ClientRefusal::InvalidKey { at, .. } => field(&format!("body.jwks.keys[{at}]")),
+        ClientRefusal::GraceTooLong { .. } => {
+            refused_field("body.grace", &refusal.to_string(), "choose a shorter grace, such as \"24h\"")
+        }
     }
 }
 

@@ -6,9 +6,12 @@
 use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use nexus_domain::client::Client;
+use nexus_domain::grant::Grant;
 use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::key::{Key, KeyEvent, KeyState};
 use nexus_domain::tenant::{Tenant, TenantEvent, TenantState};
+use nexus_domain::token::Token;
 use nexus_domain::usage::Usage;
 use nexus_domain::validity::DialectEntry;
 use nexus_infrastructure::database::ColumnType::{self, Text};
@@ -90,7 +93,7 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Usage::TYPE]
+        &[Client::TYPE, Grant::TYPE, Token::TYPE, Usage::TYPE]
     }
 
     fn fold<'a>(
@@ -122,7 +125,13 @@ pub(crate) fn key_steps<D: Document<Id = KeyId, Change = KeyEvent>>(events: &[Ev
             let first = matches!(change, KeyEvent::KeyIssued(_));
             Some(Step { id: *key, first, event, change })
         }
-        Body::Tenant(..) | Body::Usage(_) | Body::Foreign | Body::Undecodable(_) => None,
+        Body::Tenant(..)
+        | Body::Client(..)
+        | Body::Grant(..)
+        | Body::Token(..)
+        | Body::Usage(_)
+        | Body::Foreign
+        | Body::Undecodable(_) => None,
     });
     steps.collect()
 }
@@ -134,7 +143,13 @@ pub(crate) fn tenant_steps(events: &[Event]) -> Vec<Step<'_, Tenant>> {
             let first = matches!(change, TenantEvent::TenantCreated(_));
             Some(Step { id: *tenant, first, event, change })
         }
-        Body::Key(..) | Body::Usage(_) | Body::Foreign | Body::Undecodable(_) => None,
+        Body::Key(..)
+        | Body::Client(..)
+        | Body::Grant(..)
+        | Body::Token(..)
+        | Body::Usage(_)
+        | Body::Foreign
+        | Body::Undecodable(_) => None,
     });
     steps.collect()
 }

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use cqrs_es::{Aggregate, DomainEvent};
-use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::client::{Client, ClientEvent};
+use nexus_domain::grant::{Grant, GrantEvent};
+use nexus_domain::ids::{GrantId, KeyId, TenantId, TokenId};
 use nexus_domain::key::{Key, KeyEvent};
 use nexus_domain::tenant::{Tenant, TenantEvent};
+use nexus_domain::token::{Token, TokenEvent};
 use nexus_domain::usage::{Usage, UsageEvent};
 use nexus_infrastructure::journal::{Json, RecordedEvent};
 use serde::de::{DeserializeOwned, IgnoredAny, SeqAccess, Visitor};
@@ -57,6 +60,12 @@ pub enum Body {
     Key(KeyId, KeyEvent),
     /// To a tenant.
     Tenant(TenantId, TenantEvent),
+    /// To an OAuth client.
+    Client(KeyId, ClientEvent),
+    /// To a grant.
+    Grant(GrantId, GrantEvent),
+    /// To an access token.
+    Token(TokenId, TokenEvent),
     /// A node reported usage.
     Usage(UsageEvent<Listed>),
     /// To an aggregate that nothing here decodes. Only projections that ignore its type pass over it.
@@ -109,6 +118,9 @@ impl Event {
         let body = match aggregate_type.as_str() {
             Key::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Key),
             Tenant::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Tenant),
+            Client::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Client),
+            Grant::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Grant),
+            Token::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Token),
             Usage::TYPE => usage(&payload, &event_version),
             _ => Ok(Body::Foreign),
         };
@@ -131,7 +143,13 @@ impl Event {
                     event_type: self.event_type.clone(),
                     reason: reason.clone(),
                 }),
-                Body::Key(..) | Body::Tenant(..) | Body::Usage(_) | Body::Foreign => Ok(()),
+                Body::Key(..)
+                | Body::Tenant(..)
+                | Body::Client(..)
+                | Body::Grant(..)
+                | Body::Token(..)
+                | Body::Usage(_)
+                | Body::Foreign => Ok(()),
             };
         }
         if projection.ignores().contains(&kind) {

@@ -16,6 +16,7 @@ mod feed;
 mod handle;
 mod keeper;
 pub mod key_list;
+pub mod oauth;
 mod projection;
 mod reader;
 mod rebuild;

@@ -9,7 +9,7 @@ use nexus_domain::dialect::{Dialect, Oauth};
 use nexus_domain::grant::{
     Grant, GrantCommand, GrantEvent, GrantRefusal, GrantState, Issuance, RedeemCode, RefreshToken,
 };
-use nexus_domain::ids::{GrantId, KeyId, TenantId, TokenId};
+use nexus_domain::ids::{GrantId, KeyId, TokenId};
 use nexus_domain::key::RevocationReason;
 use nexus_domain::scope::ScopeSet;
 use nexus_domain::tenant::Tenant;

@@ -5,11 +5,14 @@ use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use ipnet::IpNet;
+use nexus_domain::client::Client;
 use nexus_domain::dialect::KeyType;
+use nexus_domain::grant::Grant;
 use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::key::{Change, Key, KeyEvent, RevocationReason};
 use nexus_domain::scope::ScopeSet;
 use nexus_domain::tenant::{Tenant, TenantEvent};
+use nexus_domain::token::Token;
 use nexus_domain::usage::{Counts, Usage, UsageEvent};
 use nexus_domain::verification::{Code, Restrictions};
 use nexus_infrastructure::database::ColumnType::{self, Blob, Int, Text};
@@ -22,6 +25,7 @@ use crate::event::{Body, Event};
 use crate::projection::{Projection, Rows, Stored, Table};
 
 use super::NAME;
+use super::oauth::{OauthDetails, client_details, grant_details, token_details};
 
 const COLUMNS: &[(&str, ColumnType)] = &[
     ("position", Int),
@@ -67,7 +71,7 @@ impl Projection for Fold {
     }
 
     fn consumes(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Tenant::TYPE, Usage::TYPE]
+        &[Key::TYPE, Tenant::TYPE, Client::TYPE, Grant::TYPE, Token::TYPE, Usage::TYPE]
     }
 
     fn ignores(&self) -> &'static [&'static str] {
@@ -150,6 +154,7 @@ pub(super) enum Details<'a> {
         note: Option<&'a str>,
     },
     Resumed {},
+    Oauth(OauthDetails<'a>),
     Used {
         node: &'a str,
         from: DateTime<Utc>,
@@ -165,7 +170,15 @@ pub(super) const REFUSED: &str = "credential.refused";
 
 /// What the trail calls what was done.
 pub const ACTIONS: &[&str] = &[
+    "client.registered",
+    "client.revoked",
+    "client.secret_rotated",
     REFUSED,
+    "grant.code_redeemed",
+    "grant.consent_granted",
+    "grant.refresh_reuse_detected",
+    "grant.revoked",
+    "grant.token_refreshed",
     "key.changed",
     "key.expired",
     "key.issued",
@@ -176,6 +189,8 @@ pub const ACTIONS: &[&str] = &[
     "tenant.renamed",
     "tenant.resumed",
     "tenant.suspended",
+    "token.issued",
+    "token.revoked",
 ];
 
 impl<'a> Entry<'a> {
@@ -225,8 +240,25 @@ impl<'a> Entry<'a> {
                     counts: &refused.counts,
                 },
             }),
+            Body::Client(key, change) => {
+                Some(Self::of_client(change.tenant_id(), *key, client_details(change)))
+            }
+            Body::Grant(grant, change) => {
+                Some(Self::of_client(change.tenant_id(), change.key_id(), grant_details(*grant, change)))
+            }
+            Body::Token(token, change) => {
+                Some(Self::of_client(change.tenant_id(), change.key_id(), token_details(*token, change)))
+            }
             Body::Foreign | Body::Undecodable(_) => None,
         }
+    }
+}
+
+impl<'a> Entry<'a> {
+    /// What happened to a client, or to what was issued to it.
+    fn of_client(tenant: TenantId, client: KeyId, (action, details): (&'static str, OauthDetails<'a>)) -> Self {
+        let details = Details::Oauth(details);
+        Self { action, tenant: Some(tenant), key: Some(client), outcome: SUCCESS, details }
     }
 }
 

@@ -6,9 +6,12 @@ use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use nexus_domain::client::Client;
+use nexus_domain::grant::Grant;
 use nexus_domain::ids::KeyId;
 use nexus_domain::key::{Key, KeyEvent};
 use nexus_domain::tenant::Tenant;
+use nexus_domain::token::Token;
 use nexus_domain::usage::{Usage, UsageEvent};
 use nexus_infrastructure::database::ColumnType::{self, Blob, Int, Text};
 use nexus_infrastructure::database::Value;
@@ -102,7 +105,7 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Tenant::TYPE]
+        &[Tenant::TYPE, Client::TYPE, Grant::TYPE, Token::TYPE]
     }
 
     fn fold<'a>(
@@ -148,6 +151,9 @@ fn uses(events: &[Event]) -> Rows {
             Body::Usage(UsageEvent::UnattributedRefusals(_))
             | Body::Key(..)
             | Body::Tenant(..)
+            | Body::Client(..)
+            | Body::Grant(..)
+            | Body::Token(..)
             | Body::Foreign
             | Body::Undecodable(_) => {}
         }

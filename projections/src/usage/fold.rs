@@ -6,9 +6,12 @@ use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use nexus_domain::client::Client;
+use nexus_domain::grant::Grant;
 use nexus_domain::ids::KeyId;
 use nexus_domain::key::Key;
 use nexus_domain::tenant::Tenant;
+use nexus_domain::token::Token;
 use nexus_domain::usage::{Usage, UsageEvent};
 use nexus_domain::verification::Code;
 use nexus_infrastructure::database::ColumnType::{Blob, Int};
@@ -60,7 +63,7 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Tenant::TYPE]
+        &[Key::TYPE, Tenant::TYPE, Client::TYPE, Grant::TYPE, Token::TYPE]
     }
 
     fn fold<'a>(&'a self, _: Stored<'a>, events: &'a [Event]) -> BoxFuture<'a, Result<Vec<Rows>, FoldError>> {
@@ -68,7 +71,13 @@ impl Projection for Fold {
         for event in events {
             match &event.body {
                 Body::Usage(usage) => added.add(event.position, usage),
-                Body::Key(..) | Body::Tenant(..) | Body::Foreign | Body::Undecodable(_) => {}
+                Body::Key(..)
+                | Body::Tenant(..)
+                | Body::Client(..)
+                | Body::Grant(..)
+                | Body::Token(..)
+                | Body::Foreign
+                | Body::Undecodable(_) => {}
             }
         }
         std::future::ready(Ok(added.rows())).boxed()
