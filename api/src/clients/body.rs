@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use nexus_domain::client::{ClientAuthentication, ClientType, PublicJwk};
+use nexus_domain::client::{ClientAuthentication, ClientType, ClientJwk};
 use nexus_infrastructure::gate::Register;
 use serde::Deserialize;
 use serde_json::Value;
@@ -92,7 +92,7 @@ fn yes_or_no(fields: &mut Fields, name: &'static str) -> Option<bool> {
     yes
 }
 
-fn jwks(fields: &mut Fields) -> Option<Vec<PublicJwk>> {
+fn jwks(fields: &mut Fields) -> Option<Vec<ClientJwk>> {
     let set = fields.object("jwks")?;
     let keys = set.get("keys").and_then(Value::as_array);
     let objects = keys.and_then(|keys| keys.iter().map(|key| key.as_object().cloned()).collect());

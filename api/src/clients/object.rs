@@ -2,7 +2,7 @@
 
 use actix_web::web;
 use chrono::{DateTime, Utc};
-use nexus_domain::client::{ClientAuthentication, ClientState, ClientType, PublicJwk};
+use nexus_domain::client::{ClientAuthentication, ClientState, ClientType, ClientJwk};
 use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::key::{RevocationReason, SecretVersion};
 use nexus_domain::verification::Restrictions;
@@ -59,7 +59,7 @@ pub struct ClientObject {
     pub restrictions: Restrictions,
     /// Its public keys, where it proves who it is with `private_key_jwt`.
     #[schema(value_type = Vec<Object>)]
-    pub jwks: Vec<PublicJwk>,
+    pub jwks: Vec<ClientJwk>,
     /// When it was registered.
     pub created_at: DateTime<Utc>,
     /// Who registered it.

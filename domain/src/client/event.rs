@@ -13,7 +13,7 @@ use crate::scope::ScopeSet;
 use crate::verification::Restrictions;
 
 /// A public key as a JSON object (RFC 7517).
-pub type PublicJwk = Map<String, Value>;
+pub type ClientJwk = Map<String, Value>;
 
 /// An event in the life of a client. Digests only: no event holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,7 +100,7 @@ pub struct ClientRegistered {
     /// To what its tokens are restricted.
     pub restrictions: Restrictions,
     /// The public keys that its assertions are checked with.
-    pub jwks: Vec<PublicJwk>,
+    pub jwks: Vec<ClientJwk>,
     /// The first characters of its secret, where it has one.
     pub hint: Option<String>,
     /// SHA-256 of its secret, where it has one.

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use super::PublicJwk;
+use super::ClientJwk;
 
 /// The shortest RSA modulus, in bytes: 2048 bits (RFC 7518 section 3.3).
 const SHORTEST_MODULUS: usize = 256;
@@ -26,7 +26,7 @@ pub enum InvalidJwk {
 ///
 /// # Errors
 /// [`InvalidJwk`]
-pub fn check_jwk(jwk: &PublicJwk) -> Result<(), InvalidJwk> {
+pub fn check_jwk(jwk: &ClientJwk) -> Result<(), InvalidJwk> {
     if PRIVATE.iter().any(|name| jwk.contains_key(*name)) {
         return Err(InvalidJwk::Private);
     }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::event::{
     ClientAuthentication, ClientEvent, ClientRegistered, ClientRevoked, ClientSecretRotated, ClientType,
-    PublicJwk,
+    ClientJwk,
 };
 pub use self::jwks::{InvalidJwk, check_jwk};
 pub use self::redirect::{InvalidRedirect, LONGEST_REDIRECT, check_redirect};
@@ -63,7 +63,7 @@ pub struct ClientState {
     /// To what its tokens are restricted.
     pub restrictions: Restrictions,
     /// The keys that its assertions are checked with.
-    pub jwks: Vec<PublicJwk>,
+    pub jwks: Vec<ClientJwk>,
     /// Its secrets, oldest first; none where it has no secret.
     pub secrets: Vec<SecretVersion>,
     /// When it was registered.

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::jwks::check_jwk;
 use super::redirect::check_redirect;
-use super::{Client, ClientAuthentication, ClientEvent, ClientRefusal, ClientRegistered, ClientType, PublicJwk};
+use super::{Client, ClientAuthentication, ClientEvent, ClientRefusal, ClientRegistered, ClientType, ClientJwk};
 use crate::credential::Digest;
 use crate::dialect::{Dialect, KeyType, OauthGrant};
 use crate::ids::TenantId;
@@ -50,7 +50,7 @@ pub struct RegisterClient {
     /// To what its tokens are restricted.
     pub restrictions: Restrictions,
     /// The keys that its assertions are checked with.
-    pub jwks: Vec<PublicJwk>,
+    pub jwks: Vec<ClientJwk>,
     /// The first characters of the secret.
     pub hint: String,
     /// SHA-256 of the secret; of no use where it proves who it is in another way.

@@ -105,7 +105,7 @@ fn what_would_be_unsafe_or_senseless_is_refused() {
             RegisterClient { authentication: ClientAuthentication::PrivateKeyJwt, ..app() },
             ClientRefusal::KeysMismatch,
         ),
-        (RegisterClient { jwks: vec![PublicJwk::new()], ..app() }, ClientRefusal::KeysMismatch),
+        (RegisterClient { jwks: vec![ClientJwk::new()], ..app() }, ClientRefusal::KeysMismatch),
         (RegisterClient { redirect_uris: Vec::new(), ..app() }, ClientRefusal::NoRedirect),
         (RegisterClient { redirect_uris: app().redirect_uris, ..server() }, ClientRefusal::RedirectOfServer),
         (

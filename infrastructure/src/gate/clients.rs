@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use nexus_domain::client::{
-    Client, ClientAuthentication, ClientCommand, ClientRefusal, ClientState, ClientType, PublicJwk,
+    Client, ClientAuthentication, ClientCommand, ClientRefusal, ClientState, ClientType, ClientJwk,
     RegisterClient, RevokeClient, RotateClientSecret,
 };
 use nexus_domain::credential::Secret;
@@ -41,7 +41,7 @@ pub struct Register {
     /// To what its tokens are restricted.
     pub restrictions: Restrictions,
     /// The keys that its assertions are checked with.
-    pub jwks: Vec<PublicJwk>,
+    pub jwks: Vec<ClientJwk>,
 }
 
 /// A client, with a secret that is shown this once where it has one.
