@@ -20,7 +20,7 @@ use crate::nodes::streams::Streams;
 use crate::problem::Problem;
 use crate::request::trace;
 use crate::verification::{Behind, Front, Verifier, forward_auth};
-use crate::{audit, clients, docs, events, health, keys, methods, nodes, openapi, projections, tenants, tokens};
+use crate::{audit, clients, docs, events, health, keys, members, methods, nodes, openapi, pages, projections, session, tenants, tokens};
 
 /// The most bytes of a request body.
 pub const LONGEST_BODY: usize = 64 * 1024;
@@ -74,6 +74,7 @@ pub fn service(app: &web::Data<App>) -> Front<impl Behind + use<>> {
             .configure(keys::routes)
             .configure(clients::routes)
             .configure(tokens::routes)
+            .configure(members::routes)
             .configure(audit::routes)
             .configure(events::routes)
             .configure(nodes::routes)
@@ -81,6 +82,8 @@ pub fn service(app: &web::Data<App>) -> Front<impl Behind + use<>> {
             .configure(health::routes)
             .configure(openapi::routes)
             .configure(docs::routes)
+            .configure(pages::routes)
+            .configure(session::routes)
             .configure(forward_auth::routes)
             .configure(|config| methods::routes(config, |_| true));
     })

@@ -45,7 +45,7 @@ pub struct AuditObject {
     /// Whose.
     #[schema(value_type = Option<String>, example = "3714240b-2e06-4c35-8856-ccc1c096323e")]
     pub tenant_id: Option<TenantId>,
-    /// Who: the id of a key, `system`, or a node.
+    /// Who: the id of a key or of a member, `system`, a node, or `anonymous` where somebody failed to sign in.
     #[schema(example = "key_019abc0011227000800000000000bbbb")]
     pub actor: Option<String>,
     /// The name of that key where it is a management credential. Told on pages, to whoever sees all tenants.
@@ -88,13 +88,13 @@ pub struct AuditPage {
 struct AuditParameters {
     /// Who
     actor: Option<String>,
-    /// What: `client.registered`, `client.revoked`, `client.secret_rotated`, `credential.refused`, `grant.code_redeemed`, `grant.consent_granted`, `grant.refresh_reuse_detected`, `grant.revoked`, `grant.token_refreshed`, `key.changed`, `key.expired`, `key.issued`, `key.revoked`, `key.rotated`, `key.used`, `tenant.created`, `tenant.renamed`, `tenant.resumed`, `tenant.suspended`, `token.issued` or `token.revoked`
+    /// What: `client.registered`, `client.revoked`, `client.secret_rotated`, `credential.refused`, `grant.code_redeemed`, `grant.consent_granted`, `grant.refresh_reuse_detected`, `grant.revoked`, `grant.token_refreshed`, `key.changed`, `key.expired`, `key.issued`, `key.revoked`, `key.rotated`, `key.used`, `member.added`, `member.password_set`, `member.removed`, `session.ended`, `session.sign_in_failed`, `session.signed_in`, `tenant.created`, `tenant.renamed`, `tenant.resumed`, `tenant.suspended`, `token.issued` or `token.revoked`
     action: Option<String>,
     /// To which key
     key: Option<String>,
     /// From which address
     ip: Option<String>,
-    /// `success`, or the code of a refusal, such as `EXPIRED`
+    /// `success`, the code of a refusal, such as `EXPIRED`, or why a sign-in failed, such as `wrong_password`
     outcome: Option<String>,
     /// Not before this instant (RFC 3339, such as `2026-12-31T00:00:00Z`), or this date from 00:00 UTC on
     from: Option<String>,
@@ -192,7 +192,8 @@ async fn answer(
         .parsed("ip", "write an IPv4 or IPv6 address", str::parse::<IpAddr>)
         .map(|ip| ip.to_canonical().to_string());
     let refusals = Code::ALL.iter().filter(|code| **code != Code::Valid).map(|code| code.as_str());
-    let outcomes: Vec<&str> = std::iter::once(audit_trail::SUCCESS).chain(refusals).collect();
+    let failures = audit_trail::FAILURES.iter().copied();
+    let outcomes: Vec<&str> = std::iter::once(audit_trail::SUCCESS).chain(refusals).chain(failures).collect();
     let filter = AuditFilter {
         actor: query.one("actor"),
         action: chosen(&mut query, "action", audit_trail::ACTIONS),

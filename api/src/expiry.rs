@@ -32,6 +32,9 @@ pub async fn sweep(gate: Arc<Gate>, projections: Projections, mut stop: watch::R
                 tracing::warn!(%error, key = %due.key_id, "the end of a key's life cannot be recorded just now");
             }
         }
+        if let Err(error) = gate.prune_sessions(call.now).await {
+            tracing::debug!(%error, "sessions that are over stay for now");
+        }
         if let Err(error) = gate.journal().purge_expired(call.now.timestamp_micros()).await {
             tracing::debug!(%error, "expired idempotency keys stay for now");
         }

@@ -8,16 +8,25 @@ use utoipa::openapi::PathItem;
 use crate::openapi::Document;
 use crate::problem::Problem;
 
-/// Addresses for people and programs that the OpenAPI document does not describe. All of them are read.
-const UNDESCRIBED: &[&str] = &["/openapi.json", "/docs", "/problems", "/problems/{code}"];
+/// Addresses for people and programs that the OpenAPI document does not describe, with what they offer.
+const UNDESCRIBED: &[(&str, &str)] = &[
+    ("/openapi.json", "GET, HEAD"),
+    ("/docs", "GET, HEAD"),
+    ("/problems", "GET, HEAD"),
+    ("/problems/{code}", "GET, HEAD"),
+    ("/", "GET, HEAD"),
+    ("/sign-in", "GET, HEAD, POST"),
+    ("/sign-out", "POST"),
+    ("/assets/pages.css", "GET, HEAD"),
+];
 
 /// What gateways ask with the method of the request that they ask about. Another dialect there is not found.
 const FOR_EVERY_METHOD: &str = "/v1/forward-auth/{dialect}";
 
 /// Registers every address that is `served` once more, for the methods that are left.
 pub fn routes(config: &mut web::ServiceConfig, served: impl Fn(&str) -> bool) {
-    for path in UNDESCRIBED.iter().filter(|path| served(path)) {
-        refuse(config, path, "GET, HEAD".to_owned());
+    for (path, allow) in UNDESCRIBED.iter().filter(|(path, _)| served(path)) {
+        refuse(config, path, (*allow).to_owned());
     }
     for (path, item) in Document::openapi()
         .paths

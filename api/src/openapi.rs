@@ -7,7 +7,7 @@ use utoipa::openapi::{RefOr, Required};
 use utoipa::{Modify, OpenApi};
 
 use crate::verification::{forward_auth, verify};
-use crate::{audit, clients, events, health, keys, nodes, problem, projections, tenants, tokens};
+use crate::{audit, clients, events, health, keys, members, nodes, problem, projections, tenants, tokens};
 
 /// The document.
 #[derive(Debug, OpenApi)]
@@ -20,6 +20,7 @@ use crate::{audit, clients, events, health, keys, nodes, problem, projections, t
         keys::issue, keys::list, keys::show, keys::change, keys::rotate, keys::revoke, keys::usage, keys::requests,
         clients::register, clients::list, clients::show, clients::rotate, clients::revoke,
         tokens::list, tokens::revoke,
+        members::create, members::list, members::remove, members::set_password, members::list_sessions, members::end_session,
         audit::search, audit::search_tenant,
         events::follow,
         nodes::create, nodes::list, nodes::stream,
@@ -34,6 +35,7 @@ use crate::{audit, clients, events, health, keys, nodes, problem, projections, t
         (name = "keys", description = "Keys of a tenant"),
         (name = "clients", description = "OAuth clients of a tenant, and the tokens that they got"),
         (name = "tenants", description = "Who owns keys"),
+        (name = "members", description = "People with a role in a tenant, and where they are signed in"),
         (name = "audit", description = "What happened"),
         (name = "nodes", description = "Processes that answer whether a credential may do something, from memory"),
         (name = "operation", description = "How the process is"),

@@ -7,6 +7,8 @@ use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use nexus_domain::client::ClientRefusal;
 use nexus_domain::key::KeyRefusal;
+use nexus_domain::member::MemberRefusal;
+use nexus_domain::session::SessionRefusal;
 use nexus_domain::tenant::TenantRefusal;
 use nexus_infrastructure::bus::UnreadableEvent;
 use nexus_infrastructure::database::DatabaseError;
@@ -81,6 +83,7 @@ kinds! {
     KEY_EXPIRED = 409 "key_expired" "The key has expired" "Create another key.";
     TENANT_SUSPENDED = 409 "tenant_suspended" "The tenant is suspended" "Resume the tenant first.";
     QUOTA_EXCEEDED = 409 "quota_exceeded" "The tenant has as many active keys as it may" "Revoke a key that is no longer needed.";
+    EMAIL_TAKEN = 409 "email_taken" "A member has this e-mail address already" "An address is one member's on the whole installation. Use another one, or remove that member first.";
     REQUEST_IN_FLIGHT = 409 "request_in_flight" "The same request is still running" "Ask again in a moment with the same idempotency key.";
     CONTENDED = 409 "contended" "Too many writers at once" "Send the request again.";
     TOO_LARGE = 413 "too_large" "The request is too large" "Bodies may have at most 64 KiB.";
@@ -149,6 +152,12 @@ impl Problem {
     #[must_use]
     pub const fn kind(&self) -> &'static Kind {
         self.kind
+    }
+
+    /// This occurrence, for people.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// What the log is told.
@@ -251,6 +260,9 @@ impl From<GateError> for Problem {
             GateError::Refused(Refusal::Client(refusal)) => client_refusal(&refusal),
             // Over REST they are revoked and nothing else, which no decision refuses that finds them.
             GateError::Refused(Refusal::Grant(_) | Refusal::Token(_)) => Self::not_found(),
+            GateError::Refused(Refusal::Member(refusal)) => member_refusal(&refusal),
+            GateError::Refused(Refusal::Session(SessionRefusal::NotFound)) => Self::not_found(),
+            GateError::Refused(Refusal::Session(SessionRefusal::AlreadyBegun)) => Self::internal(detail),
             GateError::ConfinedToNothing(_) => {
                 Self::invalid_field("body.restrictions.tenant", detail, "write the id of a tenant")
             }
@@ -267,7 +279,8 @@ impl From<GateError> for Problem {
                 Self { cause: Some(cause), ..Self::new(&IDEMPOTENCY_UNREADABLE, detail) }
             }
             GateError::InFlight => Self::new(&REQUEST_IN_FLIGHT, detail),
-            GateError::Stopping => Self::new(&UNAVAILABLE, detail),
+            GateError::EmailTaken => Self::new(&EMAIL_TAKEN, detail),
+            GateError::Stopping | GateError::Busy => Self::new(&UNAVAILABLE, detail),
             GateError::Contended => Self::new(&CONTENDED, detail),
             GateError::Unavailable(_) => Self { cause: Some(cause), ..Self::new(&UNAVAILABLE, detail) },
             GateError::DialectNotServed(_) | GateError::Internal(_) => Self::internal(cause),
@@ -334,6 +347,16 @@ fn tenant_refusal(refusal: &TenantRefusal) -> Problem {
         TenantRefusal::AlreadyCreated => Problem::internal(refusal),
         TenantRefusal::InvalidName(_) => field("body.name"),
         TenantRefusal::InvalidNote(_) => field("body.note"),
+    }
+}
+
+fn member_refusal(refusal: &MemberRefusal) -> Problem {
+    match refusal {
+        MemberRefusal::NotFound => Problem::not_found(),
+        MemberRefusal::AlreadyAdded => Problem::internal(refusal),
+        MemberRefusal::InvalidPassword(_) => {
+            refused_field("body.password", &refusal.to_string(), "choose another one")
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 use ipnet::IpNet;
 
+use crate::pages::Failure;
 use crate::problem::{self, Problem};
 use crate::verification::Verifier;
 use crate::verification::hot::Moment;
@@ -132,6 +133,13 @@ fn explain(response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceRespons
     let Some(error) = response.response().error() else {
         return response;
     };
+    if let Some(failure) = error.as_error::<Failure>() {
+        if let Some(problem) = failure.problem() {
+            let _logged = told(problem, id);
+        }
+        let rendered = failure.response(id.as_str());
+        return response.into_response(rendered);
+    }
     let rendered = match error.as_error::<Problem>() {
         Some(problem) => told(problem, id),
         None => told(&refused_by_actix(error, response.status().as_u16()), id),

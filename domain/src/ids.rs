@@ -109,6 +109,18 @@ id!(
     /// An access token, the `jti` of its JWT. Written `token_` and 32 hexadecimal digits.
     TokenId, "token", "token_", "token_ and 32 hexadecimal digits"
 );
+id!(
+    /// A member: a person with a role in a tenant. Written `mem_` and 32 hexadecimal digits.
+    MemberId, "member", "mem_", "mem_ and 32 hexadecimal digits"
+);
+id!(
+    /// A session of a member, or the attempt at one. Written `ses_` and 32 hexadecimal digits.
+    SessionId, "session", "ses_", "ses_ and 32 hexadecimal digits"
+);
+id!(
+    /// The hash of a password, which is kept apart from the log. Written `pwd_` and 32 hexadecimal digits.
+    PasswordId, "password", "pwd_", "pwd_ and 32 hexadecimal digits"
+);
 
 #[cfg(test)]
 mod tests {

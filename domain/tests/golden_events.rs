@@ -14,12 +14,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use cqrs_es::{Aggregate as _, DomainEvent};
 use nexus_domain::credential::{CHECKSUM_DIGITS, Digest, RANDOM_BYTES, Secret};
 use nexus_domain::dialect::{Dialect, KeyType};
-use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::ids::{KeyId, MemberId, PasswordId, TenantId};
 use nexus_domain::key::{
     Change, ChangeKey, ExpireKey, IssueKey, Key, KeyChanged, KeyCommand, KeyEvent, KeyExpired, KeyIssued,
     KeyRevoked, KeyRotated, Lifespan, RevocationReason, RevokeKey, RotateKey,
 };
+use nexus_domain::member::{MemberAdded, MemberEvent, MemberRemoved, PasswordSet, Role};
 use nexus_domain::scope::ScopeSet;
+use nexus_domain::session::{
+    EndReason, SessionEnded, SessionEvent, SignInFailed, SignInFailure, SignInMethod, SignedIn,
+};
 use nexus_domain::tenant::{TenantCreated, TenantEvent, TenantRenamed, TenantResumed, TenantSuspended};
 use nexus_domain::usage::{Counts, KeyUsed, UnattributedRefusals, UsageEvent, UsedRequest};
 use nexus_domain::validity::KeyEntry;
@@ -127,6 +131,63 @@ fn tenant_events() -> Vec<TenantEvent> {
     samples
 }
 
+fn member_events() -> Vec<MemberEvent> {
+    let samples = vec![
+        MemberEvent::MemberAdded(MemberAdded {
+            tenant_id: tenant(),
+            email: "encrypted".into(),
+            role: Role::Developer,
+            added_at: at("10:00:00"),
+        }),
+        MemberEvent::PasswordSet(PasswordSet {
+            tenant_id: tenant(),
+            password_id: PasswordId::new(Uuid::from_u128(9)),
+            set_at: at("10:10:00"),
+        }),
+        MemberEvent::MemberRemoved(MemberRemoved { tenant_id: tenant(), removed_at: at("10:20:00") }),
+    ];
+    for sample in &samples {
+        match sample {
+            MemberEvent::MemberAdded(_) | MemberEvent::PasswordSet(_) | MemberEvent::MemberRemoved(_) => {}
+        }
+    }
+    samples
+}
+
+fn session_events() -> Vec<SessionEvent> {
+    let member_id = MemberId::new(Uuid::from_u128(8));
+    let samples = vec![
+        SessionEvent::SignedIn(SignedIn {
+            tenant_id: tenant(),
+            member_id,
+            epoch: 1,
+            method: SignInMethod::Password,
+            digest: Digest::from_bytes([9; 32]),
+            ends_at: at("22:00:00"),
+            signed_in_at: at("10:00:00"),
+        }),
+        SessionEvent::SignInFailed(SignInFailed {
+            tenant_id: tenant(),
+            member_id: Some(member_id),
+            reason: SignInFailure::WrongPassword,
+            unrecorded: 4,
+            failed_at: at("10:10:00"),
+        }),
+        SessionEvent::SessionEnded(SessionEnded {
+            tenant_id: tenant(),
+            member_id,
+            reason: EndReason::SignedOut,
+            ended_at: at("10:20:00"),
+        }),
+    ];
+    for sample in &samples {
+        match sample {
+            SessionEvent::SignedIn(_) | SessionEvent::SignInFailed(_) | SessionEvent::SessionEnded(_) => {}
+        }
+    }
+    samples
+}
+
 fn usage_events() -> Vec<UsageEvent> {
     let whole = UsedRequest {
         at: at("11:00:00.5"),
@@ -222,7 +283,9 @@ fn every_event_is_written_and_read_as_its_committed_sample() {
     files.extend(check(&tenant_events()));
     files.extend(check(&usage_events()));
     files.extend(oauth::check_all());
-    assert_eq!(files.len(), 21, "an event has two samples, or two events have one");
+    files.extend(check(&member_events()));
+    files.extend(check(&session_events()));
+    assert_eq!(files.len(), 27, "an event has two samples, or two events have one");
     let committed: BTreeSet<String> = std::fs::read_dir(folder())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -244,6 +307,24 @@ fn every_value_of_a_kind_has_the_name_it_was_stored_under() {
         assert_eq!(serde_json::to_value(reason).unwrap(), name);
         assert_eq!(serde_json::from_value::<RevocationReason>(name.into()).unwrap(), reason);
     }
+    for (role, name) in Role::ALL.into_iter().zip(["owner", "admin", "developer", "auditor"]) {
+        assert_eq!(serde_json::to_value(role).unwrap(), name);
+    }
+    let failures =
+        [(SignInFailure::UnknownEmail, "unknown_email"), (SignInFailure::WrongPassword, "wrong_password")];
+    for (failure, name) in failures {
+        assert_eq!(serde_json::to_value(failure).unwrap(), name);
+        assert_eq!(failure.as_str(), name);
+    }
+    let ends = [
+        (EndReason::SignedOut, "signed_out"),
+        (EndReason::Replaced, "replaced"),
+        (EndReason::Revoked, "revoked"),
+    ];
+    for (end, name) in ends {
+        assert_eq!(serde_json::to_value(end).unwrap(), name);
+    }
+    assert_eq!(serde_json::to_value(SignInMethod::Password).unwrap(), SignInMethod::Password.as_str());
     for (key_type, name) in [(KeyType::Secret, "secret"), (KeyType::Publishable, "publishable")] {
         assert_eq!(serde_json::to_value(key_type).unwrap(), name);
     }

@@ -9,6 +9,8 @@ pub mod dialects;
 pub mod entropy;
 pub mod gate;
 pub mod journal;
+pub mod member_sessions;
+pub mod passwords;
 pub mod personal_data;
 pub mod rate_budgets;
 pub mod registry;

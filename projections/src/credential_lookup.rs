@@ -10,6 +10,8 @@ use nexus_domain::client::Client;
 use nexus_domain::grant::Grant;
 use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::key::{Key, KeyEvent, KeyState};
+use nexus_domain::member::Member;
+use nexus_domain::session::Session;
 use nexus_domain::tenant::{Tenant, TenantEvent, TenantState};
 use nexus_domain::token::Token;
 use nexus_domain::usage::Usage;
@@ -93,7 +95,7 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Client::TYPE, Grant::TYPE, Token::TYPE, Usage::TYPE]
+        &[Client::TYPE, Grant::TYPE, Token::TYPE, Usage::TYPE, Member::TYPE, Session::TYPE]
     }
 
     fn fold<'a>(
@@ -129,6 +131,8 @@ pub(crate) fn key_steps<D: Document<Id = KeyId, Change = KeyEvent>>(events: &[Ev
         | Body::Client(..)
         | Body::Grant(..)
         | Body::Token(..)
+        | Body::Member(..)
+        | Body::Session(..)
         | Body::Usage(_)
         | Body::Foreign
         | Body::Undecodable(_) => None,
@@ -147,6 +151,8 @@ pub(crate) fn tenant_steps(events: &[Event]) -> Vec<Step<'_, Tenant>> {
         | Body::Client(..)
         | Body::Grant(..)
         | Body::Token(..)
+        | Body::Member(..)
+        | Body::Session(..)
         | Body::Usage(_)
         | Body::Foreign
         | Body::Undecodable(_) => None,

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use cqrs_es::{Aggregate, DomainEvent};
 use nexus_domain::client::{Client, ClientEvent};
 use nexus_domain::grant::{Grant, GrantEvent};
-use nexus_domain::ids::{GrantId, KeyId, TenantId, TokenId};
+use nexus_domain::ids::{GrantId, KeyId, MemberId, SessionId, TenantId, TokenId};
 use nexus_domain::key::{Key, KeyEvent};
+use nexus_domain::member::{Member, MemberEvent};
+use nexus_domain::session::{Session, SessionEvent};
 use nexus_domain::tenant::{Tenant, TenantEvent};
 use nexus_domain::token::{Token, TokenEvent};
 use nexus_domain::usage::{Usage, UsageEvent};
@@ -66,6 +68,10 @@ pub enum Body {
     Grant(GrantId, GrantEvent),
     /// To an access token.
     Token(TokenId, TokenEvent),
+    /// To a member.
+    Member(MemberId, MemberEvent),
+    /// To a session, or an attempt at one.
+    Session(SessionId, SessionEvent),
     /// A node reported usage.
     Usage(UsageEvent<Listed>),
     /// To an aggregate that nothing here decodes. Only projections that ignore its type pass over it.
@@ -121,6 +127,8 @@ impl Event {
             Client::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Client),
             Grant::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Grant),
             Token::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Token),
+            Member::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Member),
+            Session::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Session),
             Usage::TYPE => usage(&payload, &event_version),
             _ => Ok(Body::Foreign),
         };
@@ -148,6 +156,8 @@ impl Event {
                 | Body::Client(..)
                 | Body::Grant(..)
                 | Body::Token(..)
+                | Body::Member(..)
+                | Body::Session(..)
                 | Body::Usage(_)
                 | Body::Foreign => Ok(()),
             };

@@ -14,6 +14,7 @@ use crate::credential_lookup::CredentialLookup;
 use crate::error::{FoldError, Lagging, QueryError, RebuildError};
 use crate::feed::Feed;
 use crate::key_list::KeyList;
+use crate::member_list::MemberList;
 use crate::oauth::OauthLists;
 use crate::projection::{Build, Projection};
 use crate::reader::Reader;
@@ -95,6 +96,7 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
         Arc::new(crate::credential_lookup::Fold),
         Arc::new(crate::tenant_list::Fold),
         Arc::new(crate::key_list::Fold),
+        Arc::new(crate::member_list::Fold),
         Arc::new(crate::audit_trail::Fold),
         Arc::new(crate::usage::Fold),
         Arc::new(crate::oauth::Fold),
@@ -237,6 +239,12 @@ impl Projections {
     #[must_use]
     pub fn oauth(&self) -> OauthLists {
         OauthLists::new(self.reader(crate::oauth::NAME))
+    }
+
+    /// The list of members.
+    #[must_use]
+    pub fn member_list(&self) -> MemberList {
+        MemberList::new(self.reader(crate::member_list::NAME))
     }
 
     /// The audit trail.

@@ -12,6 +12,7 @@ use nexus_infrastructure::gate::{Gate, Issued, PLATFORM_TENANT, Principal};
 use serde_json::json;
 
 use crate::output;
+use crate::server::demo_admin::DemoAdmin;
 use crate::server::failure::StartFailure;
 use crate::server::node::Node;
 use crate::server::{StopSignals, process};
@@ -52,10 +53,11 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), StartFailure> {
     let node = node?;
     let credential = Credential::make(&node).await?;
     let tenants = demo_tenants(&node).await?;
+    let admin = DemoAdmin::make(&node).await?;
     node.settle().await?;
     let url = format!("http://{}", node.address);
     tracing::info!(url, "ready");
-    introduce(&options, data, &url, &credential, &tenants);
+    introduce(&options, data, &url, (&credential, &admin), &tenants);
     let outcome = stop.received_unless(node.failed()).await;
     node.stop().await;
     Ok(outcome?)
@@ -151,16 +153,23 @@ impl Credential {
     }
 }
 
-fn introduce(options: &DevOptions, data: &Path, url: &str, credential: &Credential, tenants: &[DemoTenant]) {
+fn introduce(
+    options: &DevOptions,
+    data: &Path,
+    url: &str,
+    (credential, admin): (&Credential, &DemoAdmin),
+    tenants: &[DemoTenant],
+) {
     let token = credential.issued.secret.expose();
     if options.json {
         let tenants: Vec<_> = tenants
             .iter()
             .map(|tenant| json!({"id": tenant.id, "name": tenant.name, "dialect": tenant.dialect}))
             .collect();
-        // There is no dashboard in this version, and so no way to sign in to it.
+        let dashboard = admin.json();
         output::line(
-            &json!({"url": url, "admin_token": token, "dashboard": null, "tenants": tenants}).to_string(),
+            &json!({"url": url, "admin_token": token, "dashboard": dashboard, "tenants": tenants})
+                .to_string(),
         );
         return;
     }
@@ -170,6 +179,7 @@ fn introduce(options: &DevOptions, data: &Path, url: &str, credential: &Credenti
         format!("Everything is kept in {}.", data.display())
     };
     output::line(&format!("Nexus serves {url}   (interface: {url}/docs)\n{kept} Stop with Ctrl-C.\n"));
+    output::line(&admin.introduction(url));
     output::line(&format!("In another terminal:\n\n  export NEXUS_URL={url}\n  export NEXUS_TOKEN={token}"));
     let tried = tenants.iter().find(|tenant| tenant.dialect == "nexus").or_else(|| tenants.first());
     if let Some(DemoTenant { id, name, .. }) = tried {

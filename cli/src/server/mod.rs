@@ -2,6 +2,7 @@
 
 mod admin;
 mod database;
+mod demo_admin;
 mod dev;
 mod failure;
 mod node;

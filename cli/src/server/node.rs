@@ -39,7 +39,7 @@ use nexus_infrastructure::journal::{Journal, JournalOptions};
 use nexus_infrastructure::personal_data::{PersonalData, PersonalDataError};
 use nexus_infrastructure::rate_budgets::RateBudgets;
 use nexus_infrastructure::registry::{Registry, RegistryWatch};
-use nexus_infrastructure::vault::Vault;
+use nexus_infrastructure::vault::{KEY_BYTES, Vault};
 use nexus_projections::{LONGEST_PAGE, Projections, tenant_list};
 use nexus_validator::Validator;
 use nexus_validator::budget::Budgets;
@@ -47,6 +47,7 @@ use nexus_validator::lease::Lease;
 use nexus_validator::tasks::{TaskEnded, Tasks};
 use nexus_validator::usage_journal::{UsageJournal, UsageJournalOptions, drain};
 use tokio::sync::{mpsc, oneshot, watch};
+use zeroize::Zeroizing;
 
 use crate::server::failure::StartFailure;
 use crate::server::tls;
@@ -239,6 +240,11 @@ impl Node {
             usage,
             foundation,
         })
+    }
+
+    /// A key out of the master key: the same at every start with the same master key.
+    pub(crate) fn derive(&self, label: &str) -> Zeroizing<[u8; KEY_BYTES]> {
+        self.foundation.vault.derive(label)
     }
 
     /// Waits until table and lists show everything that the log holds now.

@@ -22,7 +22,7 @@ pub use self::event::{
 };
 pub use self::expire::ExpireKey;
 pub use self::issue::IssueKey;
-pub use self::name::{InvalidName, LONGEST_NAME, check_name};
+pub use self::name::{InvalidName, LONGEST_NAME, check_name, is_deceptive};
 pub use self::refusal::KeyRefusal;
 pub use self::revoke::RevokeKey;
 pub use self::rotate::RotateKey;

@@ -29,14 +29,17 @@ pub fn check_name(name: &str) -> Result<(), InvalidName> {
     if name.chars().count() > LONGEST_NAME {
         return Err(InvalidName::TooLong);
     }
-    let deceptive = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' | '\u{061c}' | '\u{00ad}' | '\u{180e}')
-    };
-    if name.chars().any(deceptive) {
+    if name.chars().any(is_deceptive) {
         return Err(InvalidName::Deceptive);
     }
     Ok(())
+}
+
+/// Whether a character is a control character, invisible, or changes how the text around it reads.
+#[must_use]
+pub fn is_deceptive(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' | '\u{061c}' | '\u{00ad}' | '\u{180e}')
 }
 
 #[cfg(test)]

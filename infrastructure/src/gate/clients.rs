@@ -229,6 +229,14 @@ impl Gate {
         Ok(self.owner(tenant).await?.state.name)
     }
 
+    /// The name of a tenant's dialect.
+    ///
+    /// # Errors
+    /// [`GateError`]
+    pub async fn dialect_of(&self, tenant: TenantId) -> Result<String, GateError> {
+        Ok(self.owner(tenant).await?.state.dialect)
+    }
+
     async fn on_client(
         &self,
         call: &Call<'_>,

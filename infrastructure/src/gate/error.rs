@@ -3,13 +3,17 @@
 use nexus_domain::client::ClientRefusal;
 use nexus_domain::grant::GrantRefusal;
 use nexus_domain::key::KeyRefusal;
+use nexus_domain::member::MemberRefusal;
+use nexus_domain::session::SessionRefusal;
 use nexus_domain::tenant::TenantRefusal;
 use nexus_domain::token::TokenRefusal;
 use nexus_domain::usage::UsageRefusal;
 
 use crate::database::DatabaseError;
 use crate::gate::call::Excess;
+use crate::gate::members::EMAIL_CLAIM;
 use crate::journal::AppendError;
+use crate::passwords::PasswordsError;
 use crate::personal_data::PersonalDataError;
 
 /// A decision of the domain against the command.
@@ -30,6 +34,12 @@ pub enum Refusal {
     /// About an access token.
     #[error("{0}")]
     Token(#[from] TokenRefusal),
+    /// About a member.
+    #[error("{0}")]
+    Member(#[from] MemberRefusal),
+    /// About a session.
+    #[error("{0}")]
+    Session(#[from] SessionRefusal),
 }
 
 impl From<UsageRefusal> for Refusal {
@@ -76,6 +86,12 @@ pub enum GateError {
         /// The most.
         limit: u32,
     },
+    /// Another member has the address.
+    #[error("a member has this e-mail address already; use another one, or remove that member first")]
+    EmailTaken,
+    /// Too many passwords are being looked at. Nothing happened.
+    #[error("too many sign-ins at once; try again in a moment")]
+    Busy,
     /// The idempotency key was used for another request.
     #[error("this idempotency key was used for another request; use a new one")]
     IdempotencyMismatch,
@@ -112,6 +128,7 @@ impl GateError {
             AppendError::Conflict => Self::Contended,
             AppendError::IdempotencyTaken => Self::InFlight,
             AppendError::Closed => Self::Stopping,
+            AppendError::ClaimTaken { name } if name.starts_with(EMAIL_CLAIM) => Self::EmailTaken,
             error @ (AppendError::ClaimTaken { .. } | AppendError::Invalid(_)) => {
                 Self::Internal(Box::new(error))
             }
@@ -128,6 +145,16 @@ impl From<PersonalDataError> for GateError {
         match error {
             PersonalDataError::Store(cause) => Self::Unavailable(cause),
             PersonalDataError::Vault(cause) => Self::Internal(Box::new(cause)),
+        }
+    }
+}
+
+impl From<PasswordsError> for GateError {
+    fn from(error: PasswordsError) -> Self {
+        match error {
+            PasswordsError::Busy => Self::Busy,
+            PasswordsError::Stopping => Self::Stopping,
+            PasswordsError::Hash(_) => Self::Internal(Box::new(error)),
         }
     }
 }

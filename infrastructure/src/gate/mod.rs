@@ -10,10 +10,13 @@ mod clients;
 pub mod entries;
 mod error;
 mod grants;
+mod failed_attempts;
 mod idempotency;
 mod keys;
+mod members;
 mod nodes;
 mod quota;
+mod sessions;
 mod tenants;
 #[cfg(test)]
 mod tests;
@@ -30,6 +33,8 @@ use nexus_domain::dialect::{Dialect, Dialects};
 use nexus_domain::grant::Grant;
 use nexus_domain::ids::TenantId;
 use nexus_domain::key::Key;
+use nexus_domain::member::Member;
+use nexus_domain::session::Session;
 use nexus_domain::tenant::{Tenant, TenantState};
 use nexus_domain::token::Token;
 use nexus_domain::validity::Shown;
@@ -39,10 +44,13 @@ pub use self::bootstrap::PLATFORM_TENANT;
 pub use self::call::{Call, Excess, IdempotencyKey, Powers, Principal};
 pub use self::clients::{KnownClient, Register, RegisteredClient};
 pub use self::error::{GateError, Refusal};
+pub use self::failed_attempts::FailedAttempt;
 pub use self::grants::Consent;
 pub use self::idempotency::Running;
 pub use self::keys::{Change, Issue, Issued, Revoke, Rotate, ShownSecret};
+pub use self::members::{IdentifiedMember, NewMember};
 pub use self::nodes::NodeCredential;
+pub use self::sessions::{MemberSession, SessionPage, SignIn, SignInOutcome};
 pub use self::tenants::IdentifiedTenant;
 pub use self::tokens::{IssuedTokens, Proof, Redemption, Sign};
 use crate::clock::SharedClock;
@@ -50,6 +58,8 @@ use crate::entropy::SharedEntropy;
 use crate::journal::{
     Append, AppendError, Claim, Expected, Journal, JournalStore, Json, NewEvent, Slot, StreamAppend,
 };
+use crate::member_sessions::MemberSessions;
+use crate::passwords::Passwords;
 use crate::personal_data::PersonalData;
 use crate::vault::Vault;
 
@@ -64,6 +74,11 @@ pub struct Gate {
     clients: JournalStore<Client>,
     grants: JournalStore<Grant>,
     tokens: JournalStore<Token>,
+    members: JournalStore<Member>,
+    sessions: JournalStore<Session>,
+    sessions_seen: MemberSessions,
+    passwords: Passwords,
+    failed_attempts: failed_attempts::FailedAttempts,
     dialects: Arc<Dialects>,
     clock: SharedClock,
     entropy: SharedEntropy,
@@ -106,6 +121,11 @@ impl Gate {
             clients: JournalStore::new(journal.clone()),
             grants: JournalStore::new(journal.clone()),
             tokens: JournalStore::new(journal.clone()),
+            members: JournalStore::new(journal.clone()),
+            sessions: JournalStore::new(journal.clone()),
+            sessions_seen: MemberSessions::new(journal.database().clone()),
+            passwords: Passwords::new(Arc::clone(&entropy)),
+            failed_attempts: failed_attempts::FailedAttempts::default(),
             journal,
             dialects,
             clock,

@@ -8,9 +8,11 @@ use ipnet::IpNet;
 use nexus_domain::client::Client;
 use nexus_domain::dialect::KeyType;
 use nexus_domain::grant::Grant;
-use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::ids::{KeyId, MemberId, SessionId, TenantId};
 use nexus_domain::key::{Change, Key, KeyEvent, RevocationReason};
+use nexus_domain::member::{Member, MemberEvent, Role};
 use nexus_domain::scope::ScopeSet;
+use nexus_domain::session::{EndReason, Session, SessionEvent, SignInFailure, SignInMethod};
 use nexus_domain::tenant::{Tenant, TenantEvent};
 use nexus_domain::token::Token;
 use nexus_domain::usage::{Counts, Usage, UsageEvent};
@@ -71,7 +73,7 @@ impl Projection for Fold {
     }
 
     fn consumes(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Tenant::TYPE, Client::TYPE, Grant::TYPE, Token::TYPE, Usage::TYPE]
+        &[Key::TYPE, Tenant::TYPE, Client::TYPE, Grant::TYPE, Token::TYPE, Usage::TYPE, Member::TYPE, Session::TYPE]
     }
 
     fn ignores(&self) -> &'static [&'static str] {
@@ -155,6 +157,27 @@ pub(super) enum Details<'a> {
     },
     Resumed {},
     Oauth(OauthDetails<'a>),
+    MemberAdded {
+        member_id: MemberId,
+        role: Role,
+    },
+    MemberChanged {
+        member_id: MemberId,
+    },
+    SignedIn {
+        session_id: SessionId,
+        method: SignInMethod,
+        ends_at: DateTime<Utc>,
+    },
+    SignInFailed {
+        member_id: Option<MemberId>,
+        unrecorded: u64,
+    },
+    SessionEnded {
+        session_id: SessionId,
+        member_id: MemberId,
+        reason: EndReason,
+    },
     Used {
         node: &'a str,
         from: DateTime<Utc>,
@@ -167,6 +190,9 @@ pub(super) enum Details<'a> {
 pub const SUCCESS: &str = "success";
 pub(super) const USED: &str = "key.used";
 pub(super) const REFUSED: &str = "credential.refused";
+
+/// The outcomes that are neither a success nor the code of a verdict.
+pub const FAILURES: &[&str] = &[SignInFailure::UnknownEmail.as_str(), SignInFailure::WrongPassword.as_str()];
 
 /// What the trail calls what was done.
 pub const ACTIONS: &[&str] = &[
@@ -185,6 +211,12 @@ pub const ACTIONS: &[&str] = &[
     "key.revoked",
     "key.rotated",
     USED,
+    "member.added",
+    "member.password_set",
+    "member.removed",
+    "session.ended",
+    "session.sign_in_failed",
+    "session.signed_in",
     "tenant.created",
     "tenant.renamed",
     "tenant.resumed",
@@ -215,6 +247,14 @@ impl<'a> Entry<'a> {
             Body::Tenant(tenant, change) => {
                 let (action, details) = tenant_details(change);
                 Some(Self { action, tenant: Some(*tenant), key: None, outcome: SUCCESS, details })
+            }
+            Body::Member(member, change) => {
+                let (action, details) = member_details(*member, change);
+                Some(Self { action, tenant: Some(change.tenant_id()), key: None, outcome: SUCCESS, details })
+            }
+            Body::Session(session, change) => {
+                let (action, outcome, details) = session_details(*session, change);
+                Some(Self { action, tenant: Some(change.tenant_id()), key: None, outcome, details })
             }
             Body::Usage(UsageEvent::KeyUsed(used)) => Some(Self {
                 action: USED,
@@ -304,6 +344,39 @@ fn tenant_details(change: &TenantEvent) -> (&'static str, Details<'_>) {
             ("tenant.suspended", Details::Suspended { note: suspended.note.as_deref() })
         }
         TenantEvent::TenantResumed(_) => ("tenant.resumed", Details::Resumed {}),
+    }
+}
+
+fn member_details(member_id: MemberId, change: &MemberEvent) -> (&'static str, Details<'_>) {
+    match change {
+        MemberEvent::MemberAdded(added) => {
+            ("member.added", Details::MemberAdded { member_id, role: added.role })
+        }
+        MemberEvent::PasswordSet(_) => ("member.password_set", Details::MemberChanged { member_id }),
+        MemberEvent::MemberRemoved(_) => ("member.removed", Details::MemberChanged { member_id }),
+    }
+}
+
+fn session_details(
+    session_id: SessionId,
+    change: &SessionEvent,
+) -> (&'static str, &'static str, Details<'_>) {
+    match change {
+        SessionEvent::SignedIn(began) => (
+            "session.signed_in",
+            SUCCESS,
+            Details::SignedIn { session_id, method: began.method, ends_at: began.ends_at },
+        ),
+        SessionEvent::SignInFailed(failed) => (
+            "session.sign_in_failed",
+            failed.reason.as_str(),
+            Details::SignInFailed { member_id: failed.member_id, unrecorded: failed.unrecorded },
+        ),
+        SessionEvent::SessionEnded(ended) => (
+            "session.ended",
+            SUCCESS,
+            Details::SessionEnded { session_id, member_id: ended.member_id, reason: ended.reason },
+        ),
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 pub(crate) use self::fold::Fold;
-pub use self::fold::{ACTIONS, SUCCESS};
+pub use self::fold::{ACTIONS, FAILURES, SUCCESS};
 use self::fold::{Entry, REFUSED, USED};
 use crate::bulk;
 use crate::cursor::{self, Page};

@@ -10,6 +10,8 @@ use nexus_domain::client::Client;
 use nexus_domain::grant::Grant;
 use nexus_domain::ids::KeyId;
 use nexus_domain::key::{Key, KeyEvent};
+use nexus_domain::member::Member;
+use nexus_domain::session::Session;
 use nexus_domain::tenant::Tenant;
 use nexus_domain::token::Token;
 use nexus_domain::usage::{Usage, UsageEvent};
@@ -105,7 +107,7 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Tenant::TYPE, Client::TYPE, Grant::TYPE, Token::TYPE]
+        &[Tenant::TYPE, Client::TYPE, Grant::TYPE, Token::TYPE, Member::TYPE, Session::TYPE]
     }
 
     fn fold<'a>(
@@ -154,6 +156,8 @@ fn uses(events: &[Event]) -> Rows {
             | Body::Client(..)
             | Body::Grant(..)
             | Body::Token(..)
+            | Body::Member(..)
+            | Body::Session(..)
             | Body::Foreign
             | Body::Undecodable(_) => {}
         }

@@ -8,6 +8,8 @@ use nexus_domain::client::{Client, ClientEvent};
 use nexus_domain::grant::{ConsentGranted, Grant, GrantEvent};
 use nexus_domain::ids::{GrantId, KeyId, TokenId};
 use nexus_domain::key::Key;
+use nexus_domain::member::Member;
+use nexus_domain::session::Session;
 use nexus_domain::tenant::Tenant;
 use nexus_domain::token::{Token, TokenEvent};
 use nexus_domain::usage::Usage;
@@ -147,7 +149,7 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Tenant::TYPE, Usage::TYPE]
+        &[Key::TYPE, Tenant::TYPE, Member::TYPE, Session::TYPE, Usage::TYPE]
     }
 
     fn fold<'a>(

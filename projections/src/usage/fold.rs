@@ -10,6 +10,8 @@ use nexus_domain::client::Client;
 use nexus_domain::grant::Grant;
 use nexus_domain::ids::KeyId;
 use nexus_domain::key::Key;
+use nexus_domain::member::Member;
+use nexus_domain::session::Session;
 use nexus_domain::tenant::Tenant;
 use nexus_domain::token::Token;
 use nexus_domain::usage::{Usage, UsageEvent};
@@ -63,7 +65,7 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Tenant::TYPE, Client::TYPE, Grant::TYPE, Token::TYPE]
+        &[Key::TYPE, Tenant::TYPE, Client::TYPE, Grant::TYPE, Token::TYPE, Member::TYPE, Session::TYPE]
     }
 
     fn fold<'a>(&'a self, _: Stored<'a>, events: &'a [Event]) -> BoxFuture<'a, Result<Vec<Rows>, FoldError>> {
@@ -76,6 +78,8 @@ impl Projection for Fold {
                 | Body::Client(..)
                 | Body::Grant(..)
                 | Body::Token(..)
+                | Body::Member(..)
+                | Body::Session(..)
                 | Body::Foreign
                 | Body::Undecodable(_) => {}
             }
