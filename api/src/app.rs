@@ -10,6 +10,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use nexus_infrastructure::gate::Gate;
 use nexus_infrastructure::rate_budgets::RateBudgets;
 use nexus_infrastructure::registry::Registry;
+use nexus_infrastructure::signing::Signer;
 use nexus_projections::Projections;
 use nexus_validator::bus::seal::Sealer;
 
@@ -20,7 +21,7 @@ use crate::nodes::streams::Streams;
 use crate::problem::Problem;
 use crate::request::trace;
 use crate::verification::{Behind, Front, Verifier, forward_auth};
-use crate::{audit, clients, docs, events, health, keys, members, methods, nodes, openapi, pages, projections, session, tenants, tokens};
+use crate::{audit, clients, docs, events, health, key_set, keys, members, methods, nodes, oauth, openapi, pages, projections, session, tenants, tokens};
 
 /// The most bytes of a request body.
 pub const LONGEST_BODY: usize = 64 * 1024;
@@ -37,6 +38,8 @@ const VALIDATING: &[&str] =
 pub struct App {
     /// The way to change anything.
     pub gate: Arc<Gate>,
+    /// What signs tokens.
+    pub signer: Arc<Signer>,
     /// The read models.
     pub projections: Projections,
     /// The validating nodes, and the barrier that waits for them.
@@ -74,7 +77,9 @@ pub fn service(app: &web::Data<App>) -> Front<impl Behind + use<>> {
             .configure(keys::routes)
             .configure(clients::routes)
             .configure(tokens::routes)
+            .configure(oauth::routes)
             .configure(members::routes)
+            .configure(key_set::routes)
             .configure(audit::routes)
             .configure(events::routes)
             .configure(nodes::routes)

@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use nexus_domain::client::ClientRefusal;
+use nexus_domain::jwt_secret::JwtSecretRefusal;
 use nexus_domain::key::KeyRefusal;
 use nexus_domain::member::MemberRefusal;
 use nexus_domain::session::SessionRefusal;
@@ -81,6 +82,8 @@ kinds! {
     CLIENT_REVOKED = 409 "client_revoked" "The client is revoked" "Revocation is final. Register another client.";
     NO_CLIENT_SECRET = 409 "no_client_secret" "The client has no secret" "It proves who it is with keys of its own, or not at all. There is nothing to rotate.";
     KEY_EXPIRED = 409 "key_expired" "The key has expired" "Create another key.";
+    SECRET_REVOKED = 409 "secret_revoked" "The secret is revoked" "Revocation is final. Create another secret.";
+    NOT_OFFERED = 409 "not_offered" "The tenant's dialect does not offer this" "`detail` says what it has instead.";
     TENANT_SUSPENDED = 409 "tenant_suspended" "The tenant is suspended" "Resume the tenant first.";
     QUOTA_EXCEEDED = 409 "quota_exceeded" "The tenant has as many active keys as it may" "Revoke a key that is no longer needed.";
     EMAIL_TAKEN = 409 "email_taken" "A member has this e-mail address already" "An address is one member's on the whole installation. Use another one, or remove that member first.";
@@ -263,6 +266,7 @@ impl From<GateError> for Problem {
             GateError::Refused(Refusal::Member(refusal)) => member_refusal(&refusal),
             GateError::Refused(Refusal::Session(SessionRefusal::NotFound)) => Self::not_found(),
             GateError::Refused(Refusal::Session(SessionRefusal::AlreadyBegun)) => Self::internal(detail),
+            GateError::Refused(Refusal::JwtSecret(refusal)) => jwt_secret_refusal(&refusal),
             GateError::ConfinedToNothing(_) => {
                 Self::invalid_field("body.restrictions.tenant", detail, "write the id of a tenant")
             }
@@ -357,6 +361,25 @@ fn member_refusal(refusal: &MemberRefusal) -> Problem {
         MemberRefusal::InvalidPassword(_) => {
             refused_field("body.password", &refusal.to_string(), "choose another one")
         }
+    }
+}
+
+fn jwt_secret_refusal(refusal: &JwtSecretRefusal) -> Problem {
+    let field = |location: &str, fix: &str| refused_field(location, &refusal.to_string(), fix);
+    match refusal {
+        JwtSecretRefusal::NotFound => Problem::not_found(),
+        JwtSecretRefusal::AlreadyIssued => Problem::internal(refusal),
+        JwtSecretRefusal::Revoked => Problem::new(&SECRET_REVOKED, refusal.to_string()),
+        JwtSecretRefusal::TenantSuspended => Problem::new(&TENANT_SUSPENDED, refusal.to_string()),
+        JwtSecretRefusal::NotOffered { .. } => Problem::new(&NOT_OFFERED, refusal.to_string()),
+        JwtSecretRefusal::InvalidName(_) => field("body.name", "choose 1 to 100 visible characters"),
+        JwtSecretRefusal::InvalidNote(_) => field("body.note", "choose up to 100 visible characters"),
+        JwtSecretRefusal::UnknownEnvironment { .. } => field("body.environment", "choose one of those named"),
+        JwtSecretRefusal::UnknownScope { .. } => field("body.scopes", "choose from those named"),
+        JwtSecretRefusal::GraceTooLong { .. } => {
+            field("body.grace", "choose a shorter grace, such as \"24h\"")
+        }
+        JwtSecretRefusal::WeakSecret => field("body.secret", "write a longer one"),
     }
 }
 

@@ -7,9 +7,11 @@ use futures::future::BoxFuture;
 use nexus_domain::client::Client;
 use nexus_domain::grant::Grant;
 use nexus_domain::ids::TenantId;
+use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::Key;
 use nexus_domain::member::Member;
 use nexus_domain::session::Session;
+use nexus_domain::signing_key::SigningKeys;
 use nexus_domain::tenant::{Tenant, TenantState};
 use nexus_domain::token::Token;
 use nexus_domain::usage::Usage;
@@ -75,7 +77,7 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Client::TYPE, Grant::TYPE, Token::TYPE, Usage::TYPE, Member::TYPE, Session::TYPE]
+        &[Key::TYPE, Client::TYPE, Grant::TYPE, Token::TYPE, Usage::TYPE, Member::TYPE, Session::TYPE, JwtSecret::TYPE, SigningKeys::TYPE]
     }
 
     fn fold<'a>(

@@ -9,6 +9,7 @@ use toml::Spanned;
 
 use crate::dialect::oauth::{OauthEntry, oauth};
 use crate::dialect::rate_limits::{RateLimitEntry, rate_limits};
+use crate::dialect::tokens::{AccessTokensEntry, ServiceJwtsEntry, access_tokens, service_jwts};
 use crate::dialect::{
     Dialect, Environment, InvalidDialect, KeyType, Lifetime, OutwardRefusal, Prefix, Presentation, Refusals,
     Rotation, TenantHeader,
@@ -43,6 +44,8 @@ struct File {
     #[serde(default)]
     restrictions: Vec<String>,
     oauth: Option<OauthEntry>,
+    access_tokens: Option<AccessTokensEntry>,
+    service_jwts: Option<ServiceJwtsEntry>,
     refusals: Spanned<Vec<RefusalEntry>>,
 }
 
@@ -161,7 +164,9 @@ fn build(file: File) -> Result<Dialect, Fault> {
         active_keys: quota(file.quota)?,
         rate_limits: rate_limits(&file.rate_limits)?,
         restrictions: file.restrictions,
-        oauth: oauth(file.oauth)?,
+        oauth: oauth(file.oauth, file.access_tokens.is_some())?,
+        access_tokens: file.access_tokens.map(access_tokens).transpose()?,
+        service_jwts: file.service_jwts.map(service_jwts).transpose()?,
         refusals: refusals(&file.refusals)?,
     })
 }

@@ -8,6 +8,7 @@ mod presentation;
 mod rate_limits;
 mod refusals;
 mod registry;
+mod tokens;
 
 use std::fmt;
 
@@ -19,6 +20,7 @@ pub use self::oauth::{Oauth, OauthGrant};
 pub use self::presentation::{Presentation, Presented, TenantHeader, Unchecked};
 pub use self::refusals::{OutwardRefusal, Refusals};
 pub use self::registry::{DialectConflict, Dialects};
+pub use self::tokens::{AccessTokens, ServiceJwts};
 use crate::rate_limit::RateLimit;
 use crate::scope::{EffectiveScopes, Scope, ScopeRules, ScopeSet};
 
@@ -153,6 +155,10 @@ pub struct Dialect {
     pub restrictions: Vec<String>,
     /// OAuth 2.0; absent: the product has none.
     pub oauth: Option<Oauth>,
+    /// Access tokens; absent: it has none.
+    pub access_tokens: Option<AccessTokens>,
+    /// JWTs that a tenant's services sign; absent: it has none.
+    pub service_jwts: Option<ServiceJwts>,
     /// What callers are told.
     pub refusals: Refusals,
 }

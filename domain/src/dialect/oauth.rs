@@ -59,10 +59,13 @@ pub(super) struct OauthEntry {
     refresh_prefix: Option<Spanned<String>>,
 }
 
-pub(super) fn oauth(entry: Option<OauthEntry>) -> Result<Option<Oauth>, Fault> {
+pub(super) fn oauth(entry: Option<OauthEntry>, has_tokens: bool) -> Result<Option<Oauth>, Fault> {
     let Some(entry) = entry else {
         return Ok(None);
     };
+    if !has_tokens {
+        return Err((entry.grants.span(), "[oauth] needs [access_tokens]: how long what is issued lives".into()));
+    }
     let mut grants = BTreeSet::new();
     for text in entry.grants.get_ref() {
         let grant = OauthGrant::ALL.into_iter().find(|grant| grant.as_str() == text.get_ref());

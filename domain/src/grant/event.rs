@@ -119,8 +119,12 @@ pub enum GrantEnd {
 pub struct GrantRevoked {
     /// Whose data it opened.
     pub tenant_id: TenantId,
+    /// The dialect of that tenant.
+    pub dialect: String,
     /// The client.
     pub key_id: KeyId,
+    /// From when on nobody would accept any of its tokens anyway.
+    pub until: DateTime<Utc>,
     /// Why.
     pub reason: GrantEnd,
     /// When.

@@ -28,6 +28,7 @@ pub use self::revoke::RevokeGrant;
 use crate::credential::Digest;
 use crate::ids::{KeyId, TenantId, TokenId};
 use crate::scope::ScopeSet;
+use crate::token::remembered_until;
 
 /// A grant's state, folded from its events. Before the first event it does not exist.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +92,20 @@ impl Grant {
     /// The state, where the grant exists and is this client's.
     fn of(&self, client: KeyId) -> Result<&GrantState, GrantRefusal> {
         self.0.as_ref().filter(|grant| grant.key_id == client).ok_or(GrantRefusal::NotFound)
+    }
+}
+
+impl GrantState {
+    /// The end of it, for this reason.
+    fn end(&self, reason: GrantEnd, now: DateTime<Utc>) -> GrantEvent {
+        GrantEvent::GrantRevoked(GrantRevoked {
+            tenant_id: self.tenant_id,
+            dialect: self.dialect.clone(),
+            key_id: self.key_id,
+            until: remembered_until(self.tokens_until),
+            reason,
+            revoked_at: now,
+        })
     }
 }
 

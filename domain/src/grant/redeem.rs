@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{CodeRedeemed, Grant, GrantEnd, GrantEvent, GrantRefusal, GrantRevoked, GrantState, Issuance};
+use super::{CodeRedeemed, Grant, GrantEnd, GrantEvent, GrantRefusal, GrantState, Issuance};
 use crate::credential::Digest;
 use crate::ids::KeyId;
 
@@ -34,12 +34,7 @@ impl RedeemCode {
             return Err(GrantRefusal::Revoked);
         }
         if grant.redeemed_at.is_some() {
-            return Ok(vec![GrantEvent::GrantRevoked(GrantRevoked {
-                tenant_id: grant.tenant_id,
-                key_id: grant.key_id,
-                reason: GrantEnd::CodeReused,
-                revoked_at: self.now,
-            })]);
+            return Ok(vec![grant.end(GrantEnd::CodeReused, self.now)]);
         }
         if self.now >= grant.code_expires_at {
             return Err(GrantRefusal::Expired);

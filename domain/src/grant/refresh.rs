@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{
-    Grant, GrantEnd, GrantEvent, GrantRefusal, GrantRevoked, Issuance, RefreshReuseDetected, TokenRefreshed,
+    Grant, GrantEnd, GrantEvent, GrantRefusal, Issuance, RefreshReuseDetected, TokenRefreshed,
 };
 use crate::credential::Digest;
 use crate::ids::KeyId;
@@ -46,12 +46,7 @@ impl RefreshToken {
                     digest,
                     detected_at: at,
                 }),
-                GrantEvent::GrantRevoked(GrantRevoked {
-                    tenant_id,
-                    key_id,
-                    reason: GrantEnd::RefreshTokenReused,
-                    revoked_at: at,
-                }),
+                grant.end(GrantEnd::RefreshTokenReused, at),
             ]);
         }
         if self.now >= grant.expires_at {

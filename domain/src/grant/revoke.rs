@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Grant, GrantEnd, GrantEvent, GrantRefusal, GrantRevoked, GrantState};
+use super::{Grant, GrantEnd, GrantEvent, GrantRefusal, GrantState};
 use crate::credential::Digest;
 use crate::token::Revoker;
 
@@ -29,14 +29,10 @@ impl RevokeGrant {
         if grant.revoked.is_some() {
             return Ok(Vec::new());
         }
-        Ok(vec![GrantEvent::GrantRevoked(GrantRevoked {
-            tenant_id: grant.tenant_id,
-            key_id: grant.key_id,
-            reason: match self.by {
-                Revoker::Tenant(_) => GrantEnd::RevokedByTenant,
-                Revoker::Client(_) => GrantEnd::RevokedByClient,
-            },
-            revoked_at: self.now,
-        })])
+        let reason = match self.by {
+            Revoker::Tenant(_) => GrantEnd::RevokedByTenant,
+            Revoker::Client(_) => GrantEnd::RevokedByClient,
+        };
+        Ok(vec![grant.end(reason, self.now)])
     }
 }

@@ -47,8 +47,12 @@ pub struct TokenIssued {
 pub struct TokenRevoked {
     /// Whose data it opened.
     pub tenant_id: TenantId,
+    /// The dialect of that tenant.
+    pub dialect: String,
     /// The client that it was issued to.
     pub key_id: KeyId,
+    /// From when on nobody would accept it anyway.
+    pub until: DateTime<Utc>,
     /// Why.
     pub reason: RevocationReason,
     /// When.

@@ -1,17 +1,19 @@
 //! An access token as the log knows it: that it was issued, to whom and for what, and that it was revoked. The token itself,
 //! a signed JWT, is stored nowhere.
 
+mod claims;
 mod event;
 mod issue;
 mod refusal;
 mod revoke;
 mod shown;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use serde::{Deserialize, Serialize};
 
+pub use self::claims::{ACCESS_TOKEN, AccessClaims};
 pub use self::event::{TokenEvent, TokenIssued, TokenRevoked};
 pub use self::issue::{Behalf, IssueToken};
 pub use self::refusal::TokenRefusal;
@@ -49,6 +51,13 @@ pub struct TokenState {
     pub expires_at: DateTime<Utc>,
     /// When and why it was revoked.
     pub revoked: Option<(DateTime<Utc>, RevocationReason)>,
+}
+
+/// Until when it must be remembered that a token is revoked: a minute behind its end it is still accepted by a clock that is late
+/// (see [`crate::jwt::SKEW`]).
+#[must_use]
+pub fn remembered_until(expires_at: DateTime<Utc>) -> DateTime<Utc> {
+    expires_at + TimeDelta::minutes(2)
 }
 
 impl Token {

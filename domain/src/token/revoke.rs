@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Token, TokenEvent, TokenRefusal, TokenRevoked, TokenState};
+use super::{Token, TokenEvent, TokenRefusal, TokenRevoked, TokenState, remembered_until};
 use crate::ids::{KeyId, TenantId};
 use crate::key::RevocationReason;
 
@@ -47,6 +47,8 @@ impl RevokeToken {
         }
         Ok(Some(TokenEvent::TokenRevoked(TokenRevoked {
             tenant_id: token.tenant_id,
+            dialect: token.dialect.clone(),
+            until: remembered_until(token.expires_at),
             key_id: token.key_id,
             reason: self.reason,
             revoked_at: self.now,

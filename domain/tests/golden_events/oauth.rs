@@ -113,7 +113,9 @@ fn grant_events() -> Vec<GrantEvent> {
         }),
         GrantEvent::GrantRevoked(GrantRevoked {
             tenant_id,
+            dialect: "nexus".into(),
             key_id,
+            until: at("12:52:00"),
             reason: GrantEnd::RefreshTokenReused,
             revoked_at: at("11:55:00"),
         }),
@@ -146,7 +148,9 @@ fn token_events() -> Vec<TokenEvent> {
         }),
         TokenEvent::TokenRevoked(TokenRevoked {
             tenant_id: tenant(),
+            dialect: "nexus".into(),
             key_id: client(),
+            until: at("12:02:01"),
             reason: RevocationReason::Compromised,
             revoked_at: at("11:30:00"),
         }),

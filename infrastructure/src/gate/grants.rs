@@ -62,7 +62,7 @@ impl Gate {
             redirect_uri: consent.redirect_uri,
             digest: code.digest(),
             challenge: consent.challenge,
-            lifetime: refresh_lifetime(),
+            lifetime: dialect.access_tokens.as_ref().map_or(TimeDelta::zero(), |tokens| tokens.refresh_lifetime),
             now: call.now,
         };
         let events = Grant::default()
@@ -120,8 +120,4 @@ impl Gate {
         let dialect = self.dialect(&client.dialect)?;
         Ok(dialect.oauth.as_ref().and_then(|oauth| borne(&oauth.refresh_prefix, refresh_token)))
     }
-}
-
-fn refresh_lifetime() -> TimeDelta {
-    TimeDelta::days(30)
 }

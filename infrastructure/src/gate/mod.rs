@@ -12,11 +12,13 @@ mod error;
 mod grants;
 mod failed_attempts;
 mod idempotency;
+mod jwt_secrets;
 mod keys;
 mod members;
 mod nodes;
 mod quota;
 mod sessions;
+mod signing_keys;
 mod tenants;
 #[cfg(test)]
 mod tests;
@@ -32,9 +34,11 @@ use nexus_domain::client::Client;
 use nexus_domain::dialect::{Dialect, Dialects};
 use nexus_domain::grant::Grant;
 use nexus_domain::ids::TenantId;
+use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::Key;
 use nexus_domain::member::Member;
 use nexus_domain::session::Session;
+use nexus_domain::signing_key::SigningKeys;
 use nexus_domain::tenant::{Tenant, TenantState};
 use nexus_domain::token::Token;
 use nexus_domain::validity::Shown;
@@ -47,6 +51,7 @@ pub use self::error::{GateError, Refusal};
 pub use self::failed_attempts::FailedAttempt;
 pub use self::grants::Consent;
 pub use self::idempotency::Running;
+pub use self::jwt_secrets::{IssueSecret, IssuedSecret};
 pub use self::keys::{Change, Issue, Issued, Revoke, Rotate, ShownSecret};
 pub use self::members::{IdentifiedMember, NewMember};
 pub use self::nodes::NodeCredential;
@@ -61,6 +66,7 @@ use crate::journal::{
 use crate::member_sessions::MemberSessions;
 use crate::passwords::Passwords;
 use crate::personal_data::PersonalData;
+use crate::sealed_secrets::SealedSecrets;
 use crate::vault::Vault;
 
 /// How often a command that lost a race is decided anew before the caller is told to try again.
@@ -79,11 +85,14 @@ pub struct Gate {
     sessions_seen: MemberSessions,
     passwords: Passwords,
     failed_attempts: failed_attempts::FailedAttempts,
+    signing_keys: JournalStore<SigningKeys>,
+    jwt_secrets: JournalStore<JwtSecret>,
     dialects: Arc<Dialects>,
     clock: SharedClock,
     entropy: SharedEntropy,
     vault: Arc<Vault>,
     personal_data: PersonalData,
+    sealed_secrets: SealedSecrets,
     in_flight: idempotency::InFlight,
 }
 
@@ -115,6 +124,8 @@ impl Gate {
     ) -> Self {
         let personal_data =
             PersonalData::new(journal.database().clone(), Arc::clone(&vault), Arc::clone(&entropy));
+        let sealed_secrets =
+            SealedSecrets::new(journal.database().clone(), Arc::clone(&vault), Arc::clone(&entropy));
         Self {
             keys: JournalStore::new(journal.clone()),
             tenants: JournalStore::new(journal.clone()),
@@ -126,12 +137,15 @@ impl Gate {
             sessions_seen: MemberSessions::new(journal.database().clone()),
             passwords: Passwords::new(Arc::clone(&entropy)),
             failed_attempts: failed_attempts::FailedAttempts::default(),
+            signing_keys: JournalStore::new(journal.clone()),
+            jwt_secrets: JournalStore::new(journal.clone()),
             journal,
             dialects,
             clock,
             entropy,
             vault,
             personal_data,
+            sealed_secrets,
             in_flight: idempotency::InFlight::default(),
         }
     }
@@ -164,6 +178,12 @@ impl Gate {
     #[must_use]
     pub const fn personal_data(&self) -> &PersonalData {
         &self.personal_data
+    }
+
+    /// Secrets that must be had again to be used.
+    #[must_use]
+    pub const fn sealed_secrets(&self) -> &SealedSecrets {
+        &self.sealed_secrets
     }
 
     /// A tenant that the caller may see, with its dialect. A foreign one and an absent one are the
@@ -242,7 +262,11 @@ impl Gate {
                 claims: reservations.claims,
                 slots: reservations.slots,
                 now: call.now.timestamp_micros(),
-                shows: aggregate.shown(target.aggregate_id).map(Arc::new),
+                // What is not whole without the store is read from there.
+                shows: aggregate
+                    .shown(target.aggregate_id)
+                    .filter(|shown| !shown.needs_store())
+                    .map(Arc::new),
             };
             match self.journal.append(append).await {
                 Ok(appended) => {

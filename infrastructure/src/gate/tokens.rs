@@ -345,8 +345,9 @@ fn stands(owner: &Owner) -> StreamAppend {
     unchanged::<Tenant>(&owner.tenant, owner.sequence)
 }
 
-fn access_lifetime(_: &Dialect) -> TimeDelta {
-    TimeDelta::hours(1)
+/// A dialect with OAuth says how long its tokens live.
+fn access_lifetime(dialect: &Dialect) -> TimeDelta {
+    dialect.access_tokens.as_ref().map_or(TimeDelta::zero(), |tokens| tokens.lifetime)
 }
 
 #[cfg(test)]

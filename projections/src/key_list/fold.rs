@@ -9,9 +9,11 @@ use futures::future::BoxFuture;
 use nexus_domain::client::Client;
 use nexus_domain::grant::Grant;
 use nexus_domain::ids::KeyId;
+use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::{Key, KeyEvent};
 use nexus_domain::member::Member;
 use nexus_domain::session::Session;
+use nexus_domain::signing_key::SigningKeys;
 use nexus_domain::tenant::Tenant;
 use nexus_domain::token::Token;
 use nexus_domain::usage::{Usage, UsageEvent};
@@ -107,7 +109,7 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Tenant::TYPE, Client::TYPE, Grant::TYPE, Token::TYPE, Member::TYPE, Session::TYPE]
+        &[Tenant::TYPE, Client::TYPE, Grant::TYPE, Token::TYPE, Member::TYPE, Session::TYPE, JwtSecret::TYPE, SigningKeys::TYPE]
     }
 
     fn fold<'a>(
@@ -158,6 +160,8 @@ fn uses(events: &[Event]) -> Rows {
             | Body::Token(..)
             | Body::Member(..)
             | Body::Session(..)
+            | Body::JwtSecret(..)
+            | Body::SigningKey(_)
             | Body::Foreign
             | Body::Undecodable(_) => {}
         }

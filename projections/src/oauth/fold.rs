@@ -7,9 +7,11 @@ use futures::future::BoxFuture;
 use nexus_domain::client::{Client, ClientEvent};
 use nexus_domain::grant::{ConsentGranted, Grant, GrantEvent};
 use nexus_domain::ids::{GrantId, KeyId, TokenId};
+use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::Key;
 use nexus_domain::member::Member;
 use nexus_domain::session::Session;
+use nexus_domain::signing_key::SigningKeys;
 use nexus_domain::tenant::Tenant;
 use nexus_domain::token::{Token, TokenEvent};
 use nexus_domain::usage::Usage;
@@ -149,7 +151,7 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Tenant::TYPE, Member::TYPE, Session::TYPE, Usage::TYPE]
+        &[Key::TYPE, Tenant::TYPE, Member::TYPE, Session::TYPE, JwtSecret::TYPE, SigningKeys::TYPE, Usage::TYPE]
     }
 
     fn fold<'a>(
@@ -185,7 +187,7 @@ pub(crate) fn client_steps<D: Document<Id = KeyId, Change = ClientEvent>>(events
 }
 
 /// The events of grants, in order.
-pub(crate) fn grant_steps<D: Document<Id = GrantId, Change = GrantEvent>>(events: &[Event]) -> Vec<Step<'_, D>> {
+fn grant_steps<D: Document<Id = GrantId, Change = GrantEvent>>(events: &[Event]) -> Vec<Step<'_, D>> {
     let steps = events.iter().filter_map(|event| {
         let Body::Grant(id, change) = &event.body else { return None };
         let first = matches!(change, GrantEvent::ConsentGranted(_));
@@ -195,7 +197,7 @@ pub(crate) fn grant_steps<D: Document<Id = GrantId, Change = GrantEvent>>(events
 }
 
 /// The events of access tokens, in order.
-pub(crate) fn token_steps<D: Document<Id = TokenId, Change = TokenEvent>>(events: &[Event]) -> Vec<Step<'_, D>> {
+fn token_steps<D: Document<Id = TokenId, Change = TokenEvent>>(events: &[Event]) -> Vec<Step<'_, D>> {
     let steps = events.iter().filter_map(|event| {
         let Body::Token(id, change) = &event.body else { return None };
         let first = matches!(change, TokenEvent::TokenIssued(_));

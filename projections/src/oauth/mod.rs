@@ -12,7 +12,7 @@ use nexus_domain::scope::ScopeSet;
 use nexus_domain::token::Token;
 use nexus_infrastructure::database::Row;
 
-pub(crate) use self::fold::Fold;
+pub(crate) use self::fold::{Fold, client_steps};
 use self::fold::{ClientDocument, GrantDocument};
 use crate::bulk;
 use crate::cursor::{self, Page};

@@ -9,9 +9,11 @@ use futures::future::BoxFuture;
 use nexus_domain::client::Client;
 use nexus_domain::grant::Grant;
 use nexus_domain::ids::KeyId;
+use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::Key;
 use nexus_domain::member::Member;
 use nexus_domain::session::Session;
+use nexus_domain::signing_key::SigningKeys;
 use nexus_domain::tenant::Tenant;
 use nexus_domain::token::Token;
 use nexus_domain::usage::{Usage, UsageEvent};
@@ -65,7 +67,7 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Tenant::TYPE, Client::TYPE, Grant::TYPE, Token::TYPE, Member::TYPE, Session::TYPE]
+        &[Key::TYPE, Tenant::TYPE, Client::TYPE, Grant::TYPE, Token::TYPE, Member::TYPE, Session::TYPE, JwtSecret::TYPE, SigningKeys::TYPE]
     }
 
     fn fold<'a>(&'a self, _: Stored<'a>, events: &'a [Event]) -> BoxFuture<'a, Result<Vec<Rows>, FoldError>> {
@@ -80,6 +82,8 @@ impl Projection for Fold {
                 | Body::Token(..)
                 | Body::Member(..)
                 | Body::Session(..)
+                | Body::JwtSecret(..)
+                | Body::SigningKey(_)
                 | Body::Foreign
                 | Body::Undecodable(_) => {}
             }
