@@ -86,6 +86,7 @@ impl OauthError {
     }
 
     /// The kind, for machines.
+    #[cfg(test)]
     pub(super) const fn kind(&self) -> &'static str {
         self.kind
     }

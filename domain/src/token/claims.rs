@@ -27,7 +27,7 @@ pub struct AccessClaims {
     pub client_id: String,
     /// What it may do, with a space between two scopes (RFC 6749 section 3.3).
     pub scope: String,
-    /// Whose client it is.
+    /// Whose data it opens: its client's owner, or who agreed to it.
     pub tenant_id: TenantId,
     /// The environment's name.
     pub environment: String,

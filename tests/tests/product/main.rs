@@ -21,6 +21,7 @@ mod forward_auth;
 mod isolation;
 mod node_streams;
 mod nodes;
+mod oauth;
 mod refusals;
 mod repetition;
 mod security;

@@ -32,7 +32,7 @@ pub(crate) struct Verified {
 /// Who signed a token.
 pub(super) enum Signer {
     /// The server, for a client.
-    Server { key: Arc<VerifyingKey>, client: Arc<ClientEntry> },
+    Server { key: Arc<VerifyingKey>, client: Arc<ClientEntry>, registrar: Arc<Tenant> },
     /// A tenant's service.
     Service { secret: Arc<JwtSecretEntry>, version: u32 },
 }
@@ -81,10 +81,13 @@ impl Verified {
             return true;
         }
         let same_signer = match &self.signer {
-            Signer::Server { key, client } => {
+            Signer::Server { key, client, registrar } => {
                 let same_key = tokens.key(key.entry.kid).is_some_and(|now| Arc::ptr_eq(&now, key));
                 let now = tokens.client(&client.client_id);
-                same_key && now.is_some_and(|now| Arc::ptr_eq(&now, client))
+                let registrar_now = tokens.tenant(registrar.id);
+                same_key
+                    && now.is_some_and(|now| Arc::ptr_eq(&now, client))
+                    && registrar_now.is_some_and(|now| Arc::ptr_eq(&now, registrar))
             }
             Signer::Service { secret, .. } => {
                 tokens.secret(secret.id).is_some_and(|now| Arc::ptr_eq(&now, secret))
@@ -109,6 +112,10 @@ impl Verified {
         match &self.signer {
             Signer::Server { client, .. } if client.revoked => {
                 return revoked("the client that the token was issued to is revoked");
+            }
+            Signer::Server { registrar, .. } if registrar.suspended() => {
+                let detail = "the tenant that registered the token's client is suspended";
+                return Err(Refused::new(Code::TenantSuspended, detail));
             }
             Signer::Server { key, .. } if now >= key.entry.not_after => {
                 return Err(Refused::new(Code::Unknown, "the token was signed with a key that is retired"));

@@ -95,8 +95,14 @@ impl Tokens {
         }
         let claims: AccessClaims = claims.read()?;
         let tenant = self.served(claims.tenant_id)?;
-        let client = self.client(&claims.client_id).filter(|client| client.tenant_id == tenant.id);
+        let client = self.client(&claims.client_id);
         let client = client.ok_or_else(|| unknown("the token's client is not known"))?;
+        let registrar = self.served(client.tenant_id)?;
+        // A client acts for its own tenant, or for one of the same product that agreed to it.
+        let agreed = claims.grant_id.is_some() && Arc::ptr_eq(&registrar.dialect, &tenant.dialect);
+        if registrar.id != tenant.id && !agreed {
+            return Err(unknown("the token's client is another tenant's"));
+        }
         let dialect = &tenant.dialect;
         if !dialect.access_tokens.as_ref().is_some_and(|tokens| tokens.accepted) {
             return Err(Refused::malformed("this dialect accepts no access tokens"));
@@ -104,7 +110,8 @@ impl Tokens {
         known_environment(dialect, &claims.environment)?;
         let rights = client.rights(&claims, dialect);
         let ids = [Some(claims.jti.into()), claims.grant_id.map(Into::into)];
-        Ok(Signed { tenant, rights, claims: Facts { times, ids }, signer: Signer::Server { key, client } })
+        let signer = Signer::Server { key, client, registrar };
+        Ok(Signed { tenant, rights, claims: Facts { times, ids }, signer })
     }
 
     /// A token that a tenant's service signed.
