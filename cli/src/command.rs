@@ -9,7 +9,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use crate::failure::Failure;
 use crate::output;
 use crate::server::{DevOptions, StartFailure};
-use crate::{audit, clients, completions, keys, nodes, projections, server, tenants, tokens, verify};
+use crate::{audit, clients, completions, keys, members, nodes, projections, server, tenants, tokens, verify};
 
 const FIRST_STEPS: &str = "\
 First steps:
@@ -22,7 +22,7 @@ First steps:
 Environment:
   NEXUS_URL     address of the server          http://127.0.0.1:8080 where absent
   NEXUS_TOKEN   management credential
-  NEXUS_TENANT  tenant of `nexus keys …`
+  NEXUS_TENANT  tenant of `nexus keys …` and `nexus members …`
 
 Exit codes: 0 done, 1 refused or failed (one line why on stderr), 2 wrong usage.";
 
@@ -46,6 +46,7 @@ enum Command {
     Keys(keys::KeysArgs),
     Clients(clients::ClientsArgs),
     Tokens(tokens::TokensArgs),
+    Members(members::MembersArgs),
     Verify(verify::VerifyArgs),
     Audit(audit::AuditArgs),
     Nodes(nodes::NodesArgs),
@@ -92,6 +93,7 @@ impl Cli {
             Command::Keys(args) => keys::run(&args),
             Command::Clients(args) => clients::run(&args),
             Command::Tokens(args) => tokens::run(&args),
+            Command::Members(args) => members::run(&args),
             Command::Verify(args) => verify::run(&args),
             Command::Audit(args) => audit::run(&args),
             Command::Nodes(args) => nodes::run(&args),
@@ -135,7 +137,7 @@ fn without_variables(command: clap::Command) -> clap::Command {
 /// What other programs call what is done here. Of several commands, the first that there is beside the others is meant.
 const OTHER_WORDS: &[(&str, &[&str])] = &[
     ("add", &["create"]),
-    ("delete", &["revoke", "suspend"]),
+    ("delete", &["revoke", "suspend", "remove"]),
     ("describe", &["show"]),
     ("disable", &["revoke", "suspend"]),
     ("edit", &["change", "rename"]),
@@ -144,15 +146,18 @@ const OTHER_WORDS: &[(&str, &[&str])] = &[
     ("generate", &["create"]),
     ("get", &["show", "list", "search"]),
     ("info", &["show", "status"]),
+    ("invite", &["create"]),
     ("issue", &["create"]),
     ("logs", &["requests", "search"]),
     ("ls", &["list", "search", "status"]),
     ("modify", &["change", "rename"]),
     ("new", &["create"]),
+    ("passwd", &["set-password"]),
+    ("password", &["set-password"]),
     ("remove", &["revoke", "suspend"]),
     ("rename", &["change"]),
     ("renew", &["rotate"]),
-    ("rm", &["revoke", "suspend"]),
+    ("rm", &["revoke", "suspend", "remove"]),
     ("roll", &["rotate"]),
     ("set", &["change", "rename"]),
     ("stats", &["usage"]),
@@ -212,8 +217,8 @@ impl Configured {
 
 /// Run everything in one process, to try it and to develop against it
 ///
-/// Starts on SQLite with an in-process bus, a validating node, one demo tenant per dialect and a management credential,
-/// and prints where to go and how to sign in. Not for production: see `nexus serve`.
+/// Starts on SQLite with an in-process bus, a validating node, one demo tenant per dialect, a management credential and a
+/// member to sign in as, and prints where to go and how to sign in. Not for production: see `nexus serve`.
 ///
 /// Variables NEXUS__SECTION__KEY configure it as they do `nexus serve` (`nexus.example.toml` explains each), such as
 /// NEXUS__LOG__LEVEL=debug; where it listens and keeps its data is for the options alone.
@@ -237,7 +242,7 @@ struct DevArgs {
     #[arg(long, conflicts_with = "data")]
     ephemeral: bool,
 
-    /// With json, the first line of stdout is an object with url, admin_token and tenants, when it is ready to serve
+    /// With json, the first line of stdout is an object with url, admin_token, dashboard and tenants, when it is ready to serve
     #[arg(long, value_enum, default_value_t = Announcement::Text)]
     output: Announcement,
 }
@@ -388,6 +393,10 @@ mod tests {
             "nexus nodes create N --dialect nexus --dialect nexpay,nexuscore --expires-in 90d --allow-ip 10.0.0.0/8",
             "nexus nodes list --output json",
             "nexus nodes revoke key_00000000000000000123456789abcdef --reason unused --note N",
+            "nexus members create a@example.com --role admin --without-password --tenant 3714240b-2e06-4c35-8856-ccc1c096323e",
+            "nexus members list --all --tenant 3714240b-2e06-4c35-8856-ccc1c096323e --output json",
+            "nexus members remove mem_00000000000000000123456789abcdef --tenant 3714240b-2e06-4c35-8856-ccc1c096323e",
+            "nexus members set-password mem_00000000000000000123456789abcdef --tenant 3714240b-2e06-4c35-8856-ccc1c096323e",
             "nexus verify - --dialect nexus --scope a:b --scope c --method get --ip ::1 --environment live --restrict brand=acme",
             "nexus audit search --actor a --from 2026-01-01 --q x --limit 5 --output json",
             "nexus audit export --format csv --output-file F",
@@ -429,6 +438,9 @@ mod tests {
             ("nexus tenants add", "create"),
             ("nexus audit get", "search"),
             ("nexus projections ls", "status"),
+            ("nexus members delete", "remove"),
+            ("nexus members invite", "create"),
+            ("nexus members passwd", "set-password"),
             ("nexus nodes new", "create"),
             ("nexus nodes ls", "list"),
             ("nexus nodes get", "list"),

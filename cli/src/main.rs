@@ -10,6 +10,7 @@ mod connection;
 mod failure;
 mod json;
 mod keys;
+mod members;
 mod nodes;
 mod output;
 mod projections;

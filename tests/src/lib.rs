@@ -24,6 +24,7 @@
 
 pub mod api;
 pub mod broker;
+pub mod browser;
 pub mod command;
 pub mod http;
 pub mod node;
@@ -36,6 +37,7 @@ pub mod validator;
 pub mod wait;
 
 pub use self::api::{Issued, Keys, Tenant, receipt, verify, verify_with};
+pub use self::browser::Browser;
 pub use self::command::{Finished, nexus, run};
 pub use self::http::{Answer, Client, raw};
 pub use self::node::{Node, Options};

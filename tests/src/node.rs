@@ -88,6 +88,7 @@ pub struct Node {
     address: SocketAddr,
     admin_token: String,
     tenants: Vec<(String, String)>,
+    dashboard: (String, String),
     home: Option<Home>,
     /// Where `nexus dev` keeps what it removes when it stops, and leaves behind when it is killed.
     _scratch: Option<TempDir>,
@@ -122,6 +123,7 @@ impl Node {
             address: text(&first["url"]).trim_start_matches("http://").parse().unwrap(),
             admin_token: text(&first["admin_token"]),
             tenants: tenants.iter().map(|tenant| (text(&tenant["dialect"]), text(&tenant["id"]))).collect(),
+            dashboard: (text(&first["dashboard"]["email"]), text(&first["dashboard"]["password"])),
             home: None,
             _scratch: Some(scratch),
         }
@@ -147,7 +149,15 @@ impl Node {
             panic!("nexus serve is not ready within {:?}:\n{}", patience(), process.stderr().join("\n"))
         };
         let admin_token = home.admin_token(&process);
-        Self { process, address, admin_token, tenants: Vec::new(), home: Some(home), _scratch: None }
+        Self {
+            process,
+            address,
+            admin_token,
+            tenants: Vec::new(),
+            dashboard: Default::default(),
+            home: Some(home),
+            _scratch: None,
+        }
     }
 
     /// Ends it in good order, as [`Node::stop`], and starts it again on the same data. The port is another one.
@@ -241,6 +251,12 @@ impl Node {
     #[must_use]
     pub fn demo_tenant(&self, dialect: &str) -> &str {
         &self.tenants.iter().find(|(of, _)| of == dialect).expect("a demo tenant of the dialect").1
+    }
+
+    /// E-mail and password of the demo admin, of [`Node::dev`].
+    #[must_use]
+    pub fn dashboard(&self) -> (&str, &str) {
+        (&self.dashboard.0, &self.dashboard.1)
     }
 
     /// The configuration file of [`Node::serve`].

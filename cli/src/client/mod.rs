@@ -1,6 +1,6 @@
 //! The REST interface of a server, as the commands use it: one request, one answer or one reason why not.
 //!
-//! Every POST carries an idempotency key, and reads and POSTs are sent again where the connection failed or the server
+//! Every POST carries an idempotency key, and reads, POSTs and DELETEs are sent again where the connection failed or the server
 //! was not available for a moment. A PATCH has no such key and is sent once.
 
 mod error;
@@ -56,8 +56,17 @@ struct Outgoing<'a> {
 /// What a request that writes has besides.
 struct Write {
     json: String,
-    /// Makes it safe to repeat; PATCH has none.
-    idempotency_key: Option<String>,
+    how: How,
+}
+
+/// How something is written.
+enum How {
+    /// `POST`, with a key that makes it safe to repeat.
+    Post(String),
+    /// `PATCH`, which is sent once.
+    Patch,
+    /// `DELETE`, which can be repeated as it is.
+    Delete,
 }
 
 impl Query {
@@ -130,7 +139,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Answer, ClientError> {
-        let write = Write { json: body.to_string(), idempotency_key: Some(idempotency::fresh()?) };
+        let write = Write { json: body.to_string(), how: How::Post(idempotency::fresh()?) };
         self.ask(&Outgoing { path, query: &Query::default(), accept: JSON, body: Some(write) })
     }
 
@@ -139,7 +148,16 @@ impl Client {
     /// # Errors
     /// [`ClientError`]
     pub(crate) fn patch(&self, path: &str, body: &Value) -> Result<Answer, ClientError> {
-        let write = Write { json: body.to_string(), idempotency_key: None };
+        let write = Write { json: body.to_string(), how: How::Patch };
+        self.ask(&Outgoing { path, query: &Query::default(), accept: JSON, body: Some(write) })
+    }
+
+    /// Removes. What was removed before is no error to the server.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub(crate) fn delete(&self, path: &str) -> Result<Answer, ClientError> {
+        let write = Write { json: String::new(), how: How::Delete };
         self.ask(&Outgoing { path, query: &Query::default(), accept: JSON, body: Some(write) })
     }
 
@@ -165,7 +183,7 @@ impl Client {
 
     /// Sends until there is a success or a failure that stays.
     fn send(&self, outgoing: &Outgoing<'_>) -> Result<Response<Body>, ClientError> {
-        let repeatable = outgoing.body.as_ref().is_none_or(|write| write.idempotency_key.is_some());
+        let repeatable = outgoing.body.as_ref().is_none_or(|write| !matches!(write.how, How::Patch));
         let mut tried = 1;
         loop {
             let outcome = self.attempt(outgoing);
@@ -187,9 +205,16 @@ impl Client {
             }
             return request.call();
         };
-        let mut request = match &write.idempotency_key {
-            Some(key) => self.agent.post(&address).header("idempotency-key", key),
-            None => self.agent.patch(&address),
+        let mut request = match &write.how {
+            How::Post(key) => self.agent.post(&address).header("idempotency-key", key),
+            How::Patch => self.agent.patch(&address),
+            How::Delete => {
+                let mut request = self.agent.delete(&address).header(ACCEPT, outgoing.accept);
+                if let Some(authorization) = &self.authorization {
+                    request = request.header(AUTHORIZATION, authorization);
+                }
+                return request.call();
+            }
         };
         request = request.query_pairs(pairs()).header(ACCEPT, outgoing.accept).header(CONTENT_TYPE, JSON);
         if let Some(authorization) = &self.authorization {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nexus_tests::{Answer, Client, Node, Tenant, eventually};
+use nexus_tests::{Answer, Browser, Client, Node, Tenant, eventually};
 use serde_json::{Value, json};
 
 /// Routes that need no management credential, and why.
@@ -28,6 +28,12 @@ const SCOPES: &[(&str, &str, &str)] = &[
     ("GET", "/v1/tenants/{tenant}", "tenants:read"),
     ("PATCH", "/v1/tenants/{tenant}", "tenants:write"),
     ("GET", "/v1/tenants/{tenant}/audit", "audit:read"),
+    ("GET", "/v1/tenants/{tenant}/members", "members:read"),
+    ("POST", "/v1/tenants/{tenant}/members", "members:write"),
+    ("DELETE", "/v1/tenants/{tenant}/members/{member}", "members:write"),
+    ("POST", "/v1/tenants/{tenant}/members/{member}/password", "members:write"),
+    ("GET", "/v1/tenants/{tenant}/sessions", "members:read"),
+    ("DELETE", "/v1/tenants/{tenant}/sessions/{session}", "members:write"),
     ("GET", "/v1/tenants/{tenant}/keys", "keys:read"),
     ("POST", "/v1/tenants/{tenant}/keys", "keys:write"),
     ("GET", "/v1/tenants/{tenant}/keys/{key}", "keys:read"),
@@ -43,6 +49,53 @@ const SCOPES: &[(&str, &str, &str)] = &[
 
 /// The tenant that owns the management credentials.
 pub(crate) const PLATFORM: &str = "00000000-0000-7000-8000-000000000001";
+
+const PASSWORD: &str = "correct horse battery staple";
+
+/// What a path names. What is not there is no id of its kind.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Named {
+    pub(crate) tenant: String,
+    pub(crate) key: String,
+    pub(crate) member: String,
+    pub(crate) session: String,
+}
+
+impl Named {
+    /// A tenant with one of each, of whom the member is signed in.
+    pub(crate) fn create(node: &Node, email: &str) -> Self {
+        let tenant = Tenant::create(&node.admin(), "nexus");
+        let key = tenant.keys(&node.admin()).create(&json!({})).id;
+        Self { key, ..Self::default() }.with_member(node, &tenant.id, email)
+    }
+
+    /// The same in a tenant, with a member who is signed in.
+    pub(crate) fn with_member(self, node: &Node, tenant: &str, email: &str) -> Self {
+        let body = json!({"email": email, "role": "auditor", "password": PASSWORD});
+        let members = format!("/v1/tenants/{tenant}/members");
+        let member = node.admin().post(&members, &body).expect(201).json();
+        let browser = Browser::new(node.client());
+        let _in = browser.sign_in(email, PASSWORD).expect(303);
+        let cookie = browser.cookie("nexus_session").unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        Self {
+            tenant: tenant.to_owned(),
+            member: text(&member["id"]),
+            session: cookie.split('.').next().unwrap().to_owned(),
+            ..self
+        }
+    }
+
+    /// A path of the description with these names in it.
+    pub(crate) fn path(&self, path: &str) -> String {
+        let or_none = |name: &str| if name.is_empty() { "x".to_owned() } else { name.to_owned() };
+        path.replace("{tenant}", &or_none(&self.tenant))
+            .replace("{key}", &or_none(&self.key))
+            .replace("{member}", &or_none(&self.member))
+            .replace("{session}", &or_none(&self.session))
+            .replace("{name}", "usage")
+    }
+}
 
 /// Method and path of every route in the server's own description.
 pub(crate) fn routes(client: &Client) -> Vec<(String, String)> {
@@ -62,6 +115,8 @@ pub(crate) fn body_for(method: &str, path: &str) -> Option<Vec<u8>> {
         ("POST", "/v1/nodes") => json!({"name": "Another"}),
         ("POST", "/v1/tenants") => json!({"name": "Another", "dialect": "nexus"}),
         ("POST", "/v1/tenants/{tenant}/keys") => json!({"name": "Another"}),
+        ("POST", "/v1/tenants/{tenant}/members") => json!({"email": "new@example.com", "role": "auditor"}),
+        ("POST", "/v1/tenants/{tenant}/members/{member}/password") => json!({"password": PASSWORD}),
         ("PATCH", _) => json!({"name": "Renamed"}),
         ("POST", "/v1/verify") => json!({"credential": "x"}),
         ("POST", _) => json!({}),
@@ -114,7 +169,7 @@ fn problems_have_one_shape_and_a_page_of_their_own() {
     let tenant = node.demo_tenant("nexus");
     for (answer, status, code) in [
         (admin.get("/v1/nowhere"), 404, "not_found"),
-        (admin.get("/"), 404, "not_found"),
+        (admin.get("/nowhere"), 404, "not_found"),
         (node.client().get("/v1/tenants"), 401, "unauthorized"),
         (admin.send("DELETE", "/v1/tenants", None), 405, "method_not_allowed"),
         (admin.get(&format!("/v1/tenants/{tenant}/keys/nonsense")), 404, "not_found"),
@@ -144,18 +199,18 @@ fn a_known_address_names_the_methods_that_it_offers() {
             offered.entry(path).or_default().insert(method);
         }
     }
-    for page in ["/openapi.json", "/docs", "/problems", "/problems/not_found"] {
+    for page in ["/openapi.json", "/docs", "/problems", "/problems/not_found", "/", "/assets/pages.css"] {
         offered.insert(page.to_owned(), BTreeSet::from(["GET".to_owned()]));
     }
+    offered.insert("/sign-in".to_owned(), BTreeSet::from(["GET".to_owned(), "POST".to_owned()]));
+    offered.insert("/sign-out".to_owned(), BTreeSet::from(["POST".to_owned()]));
+    let named = Named { tenant: node.demo_tenant("nexus").to_owned(), ..Named::default() };
     for (path, mut methods) in offered {
         if methods.contains("GET") {
             methods.insert("HEAD".to_owned());
         }
-        let path = path
-            .replace("{tenant}", node.demo_tenant("nexus"))
-            .replace("{key}", "x")
-            .replace("{name}", "usage");
-        for method in ["DELETE", "PUT"] {
+        let path = named.path(&path);
+        for method in ["DELETE", "PUT"].into_iter().filter(|method| !methods.contains(*method)) {
             let answer = node.admin().send(method, &path, None);
             assert_problem(&answer, 405, "method_not_allowed");
             let allow: BTreeSet<String> =
@@ -185,6 +240,12 @@ fn whatever_the_trail_says_can_be_asked_for_and_nothing_else() {
     for change in ["/rotate", "/revoke"] {
         let _ = admin.post(&format!("{at}{change}"), &json!({})).expect(200);
     }
+    let named = Named::default().with_member(&node, &tenant.id, "ada@example.com");
+    let _wrong = Browser::new(node.client()).sign_in("ada@example.com", "wrong wrong wrong").expect(422);
+    let _unknown = Browser::new(node.client()).sign_in("bob@example.com", "wrong wrong wrong").expect(422);
+    for gone in ["/v1/tenants/{tenant}/sessions/{session}", "/v1/tenants/{tenant}/members/{member}"] {
+        let _ = admin.send("DELETE", &named.path(gone), None).expect(204);
+    }
     for credential in [key.secret.as_str(), "nx_live_0000000000000000000000000000000000"] {
         let _ = admin.post("/v1/verify", &json!({"credential": credential})).expect(200);
     }
@@ -193,9 +254,11 @@ fn whatever_the_trail_says_can_be_asked_for_and_nothing_else() {
     };
     eventually("usage is in the trail", || {
         let actions = told("action");
-        (actions.contains("key.used") && actions.contains("credential.refused")).then_some(())
+        let failures = told("outcome");
+        let signing_in = failures.contains("unknown_email") && failures.contains("wrong_password");
+        (signing_in && actions.contains("key.used") && actions.contains("credential.refused")).then_some(())
     });
-    assert_eq!(told("action").len(), 10, "all but the end of a life: {:?}", told("action"));
+    assert_eq!(told("action").len(), 16, "all but the end of a life: {:?}", told("action"));
     for name in ["action", "outcome"] {
         for value in told(name) {
             assert!(!admin.list(&format!("/v1/audit?{name}={value}"), 200).is_empty(), "{name}={value}");
@@ -225,9 +288,7 @@ fn the_bodies_that_the_documentation_shows_are_accepted() {
                 assert_eq!(path, "/v1/verify", "an example of a body");
                 continue;
             }
-            let tenant = Tenant::create(&admin, "nexus");
-            let key = tenant.keys(&admin).create(&json!({})).id;
-            let real = path.replace("{tenant}", &tenant.id).replace("{key}", &key);
+            let real = Named::create(&node, &format!("member-{sent}@example.com")).path(path);
             let body = example.to_string().into_bytes();
             let answer = admin.send(&method.to_uppercase(), &real, Some(&body));
             assert!((200..300).contains(&answer.status), "{method} {path} {example}: {answer:?}");
@@ -303,7 +364,13 @@ fn pages_hold_every_row_once_whatever_their_length() {
     for number in 0..7 {
         let _key = tenant.keys(&admin).create(&json!({"name": format!("Key {number}")}));
     }
-    for list in ["/v1/tenants", &tenant.path("/keys"), &tenant.path("/audit"), "/v1/audit"] {
+    for number in 0..4 {
+        let body = json!({"email": format!("member-{number}@example.com"), "role": "auditor"});
+        let _member = admin.post(&tenant.path("/members"), &body).expect(201);
+    }
+    for list in
+        ["/v1/tenants", &tenant.path("/keys"), &tenant.path("/members"), &tenant.path("/audit"), "/v1/audit"]
+    {
         // Uses of the management credential come in meanwhile; they are newer than what is compared.
         let until = "to=2999-01-01T00:00:00Z";
         let list = if list.ends_with("audit") {
@@ -329,6 +396,8 @@ fn wrong_limits_and_cursors_are_refused_on_every_list() {
         "/v1/tenants".to_owned(),
         "/v1/audit".to_owned(),
         format!("/v1/tenants/{tenant}/keys"),
+        format!("/v1/tenants/{tenant}/members"),
+        format!("/v1/tenants/{tenant}/sessions"),
         format!("/v1/tenants/{tenant}/audit"),
         format!("/v1/tenants/{tenant}/keys/{}/requests", key.id),
     ] {
@@ -368,14 +437,12 @@ fn every_route_without_a_credential_is_refused() {
     let node = Node::dev();
     let outsider = node.client();
     let wrong = node.client().bearer("nxm_0000000000000000000000000000000000000000");
+    let named = Named { tenant: node.demo_tenant("nexus").to_owned(), ..Named::default() };
     for (method, path) in routes(&outsider) {
         if OPEN.contains(&path.as_str()) {
             continue;
         }
-        let real = path
-            .replace("{tenant}", node.demo_tenant("nexus"))
-            .replace("{key}", "x")
-            .replace("{name}", "usage");
+        let real = named.path(&path);
         for client in [&outsider, &wrong] {
             let answer = client.send(&method, &real, body_for(&method, &path).as_deref());
             assert_problem(&answer, 401, "unauthorized");
@@ -404,6 +471,8 @@ fn every_route_needs_its_scope() {
         "tenants:write",
         "keys:read",
         "keys:write",
+        "members:read",
+        "members:write",
         "audit:read",
         "verify",
         "nodes:connect",
@@ -412,7 +481,7 @@ fn every_route_needs_its_scope() {
         "projections:read",
         "projections:write",
     ];
-    for (method, path, needed) in SCOPES {
+    for (at, (method, path, needed)) in SCOPES.iter().enumerate() {
         let others: Vec<&str> = all
             .into_iter()
             .filter(|scope| scope != needed && *scope != needed.replace(":read", ":write"))
@@ -420,12 +489,21 @@ fn every_route_needs_its_scope() {
             .filter(|scope| (*needed, *scope) != ("nodes:connect", "nodes:write"))
             .collect();
         let key = if path.contains("{key}") { keys.create(&json!({})).id } else { String::new() };
-        let real = path.replace("{tenant}", &tenant).replace("{key}", &key).replace("{name}", "usage");
+        let mut named = Named { tenant: tenant.clone(), key, ..Named::default() };
+        if path.contains("{member}") || path.contains("{session}") {
+            named = named.with_member(&node, &tenant, &format!("member-{at}@example.com"));
+        }
+        let real = named.path(path);
         let body = body_for(method, path);
         let lacking = credential(&node, &others, &json!({})).send(method, &real, body.as_deref());
         assert_problem(&lacking, 403, "forbidden");
         assert!(lacking.text().contains(needed), "{method} {path} says what is lacking: {lacking:?}");
-        let having = credential(&node, &[needed], &json!({})).send(method, &real, body.as_deref());
+        let mut enough = vec![*needed];
+        if *needed == "members:write" {
+            // Nobody makes or changes a member who may do more than they, and these are auditors.
+            enough.extend(["tenants:read", "keys:read", "audit:read"]);
+        }
+        let having = credential(&node, &enough, &json!({})).send(method, &real, body.as_deref());
         if *path == "/v1/nodes/stream" {
             assert_problem(&having, 400, "invalid_request");
             assert!(having.text().contains("no WebSocket"), "{having:?}");

@@ -3,7 +3,7 @@
 use nexus_tests::{Answer, Node, Tenant, verify, verify_with};
 use serde_json::{Value, json};
 
-use crate::contract::{PLATFORM, body_for, credential, routes};
+use crate::contract::{Named, PLATFORM, body_for, credential, routes};
 
 /// An answer as it is compared: all but the id of the request and the time.
 fn comparable(answer: &Answer) -> (u16, Vec<(String, String)>, Value) {
@@ -20,64 +20,61 @@ fn comparable(answer: &Answer) -> (u16, Vec<(String, String)>, Value) {
 fn case_35_another_tenants_objects_and_absent_ones_are_the_same_404_on_every_route() {
     let node = Node::dev();
     let admin = node.admin();
-    let (mine, theirs) = (Tenant::create(&admin, "nexus"), Tenant::create(&admin, "nexus"));
-    let my_key = mine.keys(&admin).create(&json!({}));
-    let their_key = theirs.keys(&admin).create(&json!({}));
-    let absent_tenant = "3714240b-2e06-4c35-8856-ccc1c096323e";
-    let absent_key = "key_00000000000000000123456789abcdef";
-    let confined = credential(&node, &["admin:all"], &json!({"tenant": [mine.id]}));
+    let (mine, theirs) =
+        (Named::create(&node, "mine@example.com"), Named::create(&node, "theirs@example.com"));
+    let absent = Named {
+        tenant: "3714240b-2e06-4c35-8856-ccc1c096323e".to_owned(),
+        key: "key_00000000000000000123456789abcdef".to_owned(),
+        member: "mem_00000000000000000123456789abcdef".to_owned(),
+        session: "ses_00000000000000000123456789abcdef".to_owned(),
+    };
+    let nonsense = Named { tenant: "nonsense".to_owned(), ..Named::default() };
+    let of = |tenant: &str, things: &Named| Named { tenant: tenant.to_owned(), ..things.clone() };
+    let confined = credential(&node, &["admin:all"], &json!({"tenant": [mine.tenant]}));
     let mut compared = 0;
     for (method, path) in routes(&node.client()) {
         if !path.contains("{tenant}") {
             continue;
         }
-        let at = |tenant: &str, key: &str| path.replace("{tenant}", tenant).replace("{key}", key);
         let body = body_for(&method, &path);
-        let send = |client: &nexus_tests::Client, path: &str| {
-            comparable(&client.send(&method, path, body.as_deref()))
+        let send = |client: &nexus_tests::Client, named: &Named| {
+            comparable(&client.send(&method, &named.path(&path), body.as_deref()))
         };
-        let absent = send(&confined, &at(absent_tenant, absent_key));
-        assert_eq!(absent.0, 404, "{method} {path}: {absent:?}");
+        let expected = send(&confined, &absent);
+        assert_eq!(expected.0, 404, "{method} {path}: {expected:?}");
+        assert_eq!(send(&confined, &theirs), expected, "{method} {path}: a foreign tenant");
         assert_eq!(
-            send(&confined, &at(&theirs.id, &their_key.id)),
-            absent,
-            "{method} {path}: a foreign tenant"
-        );
-        assert_eq!(
-            send(&confined, &at(PLATFORM, absent_key)),
-            absent,
+            send(&confined, &of(PLATFORM, &absent)),
+            expected,
             "{method} {path}: the platform's own tenant"
         );
-        assert_eq!(
-            send(&admin, &at(absent_tenant, absent_key)),
-            absent,
-            "{method} {path}: absent for the mightiest"
-        );
-        assert_eq!(send(&confined, &at("nonsense", "nonsense")), absent, "{method} {path}: no id at all");
-        if path.contains("{key}") {
-            let absent = send(&confined, &at(&mine.id, absent_key));
-            assert_eq!(absent.0, 404, "{method} {path}: {absent:?}");
+        assert_eq!(send(&admin, &absent), expected, "{method} {path}: absent for the mightiest");
+        assert_eq!(send(&confined, &nonsense), expected, "{method} {path}: no id at all");
+        if ["{key}", "{member}", "{session}"].iter().any(|thing| path.contains(thing)) {
+            let expected = send(&confined, &of(&mine.tenant, &absent));
+            assert_eq!(expected.0, 404, "{method} {path}: {expected:?}");
             assert_eq!(
-                send(&confined, &at(&mine.id, &their_key.id)),
-                absent,
-                "{method} {path}: a foreign key"
+                send(&confined, &of(&mine.tenant, &theirs)),
+                expected,
+                "{method} {path}: a foreign thing"
             );
             assert_eq!(
-                send(&admin, &at(&mine.id, &their_key.id)),
-                absent,
-                "{method} {path}: a key of another tenant"
+                send(&admin, &of(&mine.tenant, &theirs)),
+                expected,
+                "{method} {path}: a thing of another tenant"
             );
             assert_eq!(
-                send(&confined, &at(&theirs.id, &my_key.id)),
-                absent,
+                send(&confined, &of(&theirs.tenant, &mine)),
+                expected,
                 "{method} {path}: mine, elsewhere"
             );
         }
         compared += 1;
     }
     assert!(compared >= 12, "{compared}");
-    assert_eq!(verify(&admin, &their_key.secret), "VALID", "nothing happened to it");
-    assert_eq!(theirs.keys(&admin).list("all").len(), 1);
+    let rows = |list: &str| admin.list(&format!("/v1/tenants/{}/{list}", theirs.tenant), 50);
+    assert_eq!(rows("keys?status=active").len(), 1, "nothing happened to it");
+    assert_eq!((rows("members").len(), rows("sessions").len()), (1, 1));
 }
 
 #[test]

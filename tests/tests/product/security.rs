@@ -190,6 +190,9 @@ fn case_36_fields_that_nobody_may_set_are_unknown_fields() {
     let admin = node.admin();
     let tenant = Tenant::create(&admin, "nexus");
     let key = tenant.keys(&admin).create(&json!({}));
+    let member = json!({"email": "ada@example.com", "role": "auditor"});
+    let member = admin.post(&tenant.path("/members"), &member).expect(201).json();
+    let member = member["id"].as_str().unwrap();
     let paths = [
         ("POST", "/v1/tenants".to_owned(), json!({"name": "x", "dialect": "nexus"})),
         ("POST", "/v1/nodes".to_owned(), json!({"name": "x"})),
@@ -200,6 +203,11 @@ fn case_36_fields_that_nobody_may_set_are_unknown_fields() {
         ("PATCH", tenant.path(&format!("/keys/{}", key.id)), json!({"name": "x"})),
         ("POST", tenant.path(&format!("/keys/{}/rotate", key.id)), json!({})),
         ("POST", tenant.path(&format!("/keys/{}/revoke", key.id)), json!({})),
+        (
+            "POST",
+            tenant.path(&format!("/members/{member}/password")),
+            json!({"password": "correct horse battery"}),
+        ),
         ("POST", "/v1/verify".to_owned(), json!({"credential": key.secret})),
     ];
     for (method, path, body) in paths {
