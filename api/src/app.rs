@@ -10,6 +10,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use nexus_infrastructure::gate::Gate;
 use nexus_infrastructure::rate_budgets::RateBudgets;
 use nexus_infrastructure::registry::Registry;
+use nexus_infrastructure::signing::Signer;
 use nexus_projections::Projections;
 use nexus_validator::bus::seal::Sealer;
 
@@ -21,7 +22,8 @@ use crate::problem::Problem;
 use crate::request::trace;
 use crate::verification::{Behind, Front, Verifier, forward_auth};
 use crate::{
-    audit, docs, events, health, keys, members, methods, nodes, openapi, pages, projections, session, tenants,
+    audit, clients, docs, events, health, key_set, keys, members, methods, nodes, oauth, openapi, pages,
+    projections, session, tenants, tokens,
 };
 
 /// The most bytes of a request body.
@@ -39,6 +41,8 @@ const VALIDATING: &[&str] =
 pub struct App {
     /// The way to change anything.
     pub gate: Arc<Gate>,
+    /// What signs tokens.
+    pub signer: Arc<Signer>,
     /// The read models.
     pub projections: Projections,
     /// The validating nodes, and the barrier that waits for them.
@@ -74,7 +78,11 @@ pub fn service(app: &web::Data<App>) -> Front<impl Behind + use<>> {
             .app_data(app)
             .configure(tenants::routes)
             .configure(keys::routes)
+            .configure(clients::routes)
+            .configure(tokens::routes)
+            .configure(oauth::routes)
             .configure(members::routes)
+            .configure(key_set::routes)
             .configure(audit::routes)
             .configure(events::routes)
             .configure(nodes::routes)

@@ -7,7 +7,10 @@ use utoipa::openapi::{RefOr, Required};
 use utoipa::{Modify, OpenApi};
 
 use crate::verification::{forward_auth, verify};
-use crate::{audit, events, health, keys, members, nodes, problem, projections, tenants};
+use crate::{
+    audit, clients, events, health, key_set, keys, members, nodes, oauth, problem, projections, tenants,
+    tokens,
+};
 
 /// The document.
 #[derive(Debug, OpenApi)]
@@ -18,11 +21,16 @@ use crate::{audit, events, health, keys, members, nodes, problem, projections, t
         forward_auth::forward_auth,
         tenants::create, tenants::list, tenants::show, tenants::change, tenants::suspend, tenants::resume,
         keys::issue, keys::list, keys::show, keys::change, keys::rotate, keys::revoke, keys::usage, keys::requests,
+        clients::register, clients::list, clients::show, clients::rotate, clients::revoke,
+        tokens::list, tokens::revoke,
+        oauth::issue, oauth::revoke, oauth::introspect, oauth::authorize, oauth::consent,
+        oauth::server, oauth::protected_resource,
         members::create, members::list, members::remove, members::set_password, members::list_sessions, members::end_session,
         audit::search, audit::search_tenant,
         events::follow,
         nodes::create, nodes::list, nodes::stream,
         projections::list, projections::rebuild,
+        key_set::key_set,
         health::healthz, health::readyz, health::metrics,
     ),
     components(schemas(problem::Document, problem::FieldError)),
@@ -31,9 +39,11 @@ use crate::{audit, events, health, keys, members, nodes, problem, projections, t
     tags(
         (name = "verification", description = "May this credential do this?"),
         (name = "keys", description = "Keys of a tenant"),
+        (name = "clients", description = "OAuth clients of a tenant, and the tokens that they got"),
         (name = "tenants", description = "Who owns keys"),
         (name = "members", description = "People with a role in a tenant, and where they are signed in"),
         (name = "audit", description = "What happened"),
+        (name = "oauth", description = "The OAuth 2.0 authorization server, and what its tokens are checked with"),
         (name = "nodes", description = "Processes that answer whether a credential may do something, from memory"),
         (name = "operation", description = "How the process is"),
     ),

@@ -5,6 +5,8 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
+use nexus_domain::client::ClientRefusal;
+use nexus_domain::jwt_secret::JwtSecretRefusal;
 use nexus_domain::key::KeyRefusal;
 use nexus_domain::member::MemberRefusal;
 use nexus_domain::session::SessionRefusal;
@@ -78,7 +80,11 @@ kinds! {
     REQUEST_TIMEOUT = 408 "request_timeout" "The request took too long" "Send the whole body without pauses. What was asked for may have happened: repeat it with the same idempotency key.";
     ROTATION_UNSUPPORTED = 409 "rotation_unsupported" "This dialect does not rotate keys in place" "Create a new key, update whoever uses the old one, verify, then revoke the old one.";
     KEY_REVOKED = 409 "key_revoked" "The key is revoked" "Revocation is final. Create another key.";
+    CLIENT_REVOKED = 409 "client_revoked" "The client is revoked" "Revocation is final. Register another client.";
+    NO_CLIENT_SECRET = 409 "no_client_secret" "The client has no secret" "It proves who it is with keys of its own, or not at all. There is nothing to rotate.";
     KEY_EXPIRED = 409 "key_expired" "The key has expired" "Create another key.";
+    SECRET_REVOKED = 409 "secret_revoked" "The secret is revoked" "Revocation is final. Create another secret.";
+    NOT_OFFERED = 409 "not_offered" "The tenant's dialect does not offer this" "`detail` says what it has instead.";
     TENANT_SUSPENDED = 409 "tenant_suspended" "The tenant is suspended" "Resume the tenant first.";
     QUOTA_EXCEEDED = 409 "quota_exceeded" "The tenant has as many active keys as it may" "Revoke a key that is no longer needed.";
     EMAIL_TAKEN = 409 "email_taken" "A member has this e-mail address already" "An address is one member's on the whole installation. Use another one, or remove that member first.";
@@ -261,9 +267,13 @@ impl From<GateError> for Problem {
         match error {
             GateError::Refused(Refusal::Key(refusal)) => key_refusal(&refusal),
             GateError::Refused(Refusal::Tenant(refusal)) => tenant_refusal(&refusal),
+            GateError::Refused(Refusal::Client(refusal)) => client_refusal(&refusal),
+            // Over REST they are revoked and nothing else, which no decision refuses that finds them.
+            GateError::Refused(Refusal::Grant(_) | Refusal::Token(_)) => Self::not_found(),
             GateError::Refused(Refusal::Member(refusal)) => member_refusal(&refusal),
             GateError::Refused(Refusal::Session(SessionRefusal::NotFound)) => Self::not_found(),
             GateError::Refused(Refusal::Session(SessionRefusal::AlreadyBegun)) => Self::internal(detail),
+            GateError::Refused(Refusal::JwtSecret(refusal)) => jwt_secret_refusal(&refusal),
             GateError::ConfinedToNothing(_) => {
                 Self::invalid_field("body.restrictions.tenant", detail, "write the id of a tenant")
             }
@@ -361,6 +371,25 @@ fn member_refusal(refusal: &MemberRefusal) -> Problem {
     }
 }
 
+fn jwt_secret_refusal(refusal: &JwtSecretRefusal) -> Problem {
+    let field = |location: &str, fix: &str| refused_field(location, &refusal.to_string(), fix);
+    match refusal {
+        JwtSecretRefusal::NotFound => Problem::not_found(),
+        JwtSecretRefusal::AlreadyIssued => Problem::internal(refusal),
+        JwtSecretRefusal::Revoked => Problem::new(&SECRET_REVOKED, refusal.to_string()),
+        JwtSecretRefusal::TenantSuspended => Problem::new(&TENANT_SUSPENDED, refusal.to_string()),
+        JwtSecretRefusal::NotOffered { .. } => Problem::new(&NOT_OFFERED, refusal.to_string()),
+        JwtSecretRefusal::InvalidName(_) => field("body.name", "choose 1 to 100 visible characters"),
+        JwtSecretRefusal::InvalidNote(_) => field("body.note", "choose up to 100 visible characters"),
+        JwtSecretRefusal::UnknownEnvironment { .. } => field("body.environment", "choose one of those named"),
+        JwtSecretRefusal::UnknownScope { .. } => field("body.scopes", "choose from those named"),
+        JwtSecretRefusal::GraceTooLong { .. } => {
+            field("body.grace", "choose a shorter grace, such as \"24h\"")
+        }
+        JwtSecretRefusal::WeakSecret => field("body.secret", "write a longer one"),
+    }
+}
+
 fn key_refusal(refusal: &KeyRefusal) -> Problem {
     let field = |location: &str, fix: &str| refused_field(location, &refusal.to_string(), fix);
     match refusal {
@@ -384,6 +413,33 @@ fn key_refusal(refusal: &KeyRefusal) -> Problem {
         KeyRefusal::UnsupportedLifetime { .. } => field("body.expires_in", "choose one of those named"),
         KeyRefusal::GraceTooLong { .. } => field("body.grace", "choose a shorter grace, such as \"24h\""),
         KeyRefusal::NothingToChange => field("body", "name at least one property"),
+    }
+}
+
+fn client_refusal(refusal: &ClientRefusal) -> Problem {
+    let field = |location: &str| refused_field(location, &refusal.to_string(), "write something else");
+    match refusal {
+        ClientRefusal::NotFound => Problem::not_found(),
+        ClientRefusal::AlreadyRegistered => Problem::internal(refusal),
+        ClientRefusal::Revoked => Problem::new(&CLIENT_REVOKED, refusal.to_string()),
+        ClientRefusal::TenantSuspended => Problem::new(&TENANT_SUSPENDED, refusal.to_string()),
+        ClientRefusal::NoSecret => Problem::new(&NO_CLIENT_SECRET, refusal.to_string()),
+        ClientRefusal::Terms(refusal) => key_refusal(refusal),
+        ClientRefusal::Unsupported { .. } => field("body.type"),
+        ClientRefusal::InvalidName(_) => field("body.name"),
+        ClientRefusal::InvalidNote(_) => field("body.note"),
+        ClientRefusal::NoScopes => field("body.scopes"),
+        ClientRefusal::NoRedirect | ClientRefusal::RedirectOfServer | ClientRefusal::TooManyRedirects => {
+            field("body.redirect_uris")
+        }
+        ClientRefusal::InvalidRedirect { at, .. } => field(&format!("body.redirect_uris[{at}]")),
+        ClientRefusal::PublicServer => field("body.authentication"),
+        ClientRefusal::PkceRequired => field("body.requires_pkce"),
+        ClientRefusal::KeysMismatch => field("body.jwks"),
+        ClientRefusal::InvalidKey { at, .. } => field(&format!("body.jwks.keys[{at}]")),
+        ClientRefusal::GraceTooLong { .. } => {
+            refused_field("body.grace", &refusal.to_string(), "choose a shorter grace, such as \"24h\"")
+        }
     }
 }
 

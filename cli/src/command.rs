@@ -9,7 +9,9 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use crate::failure::Failure;
 use crate::output;
 use crate::server::{DevOptions, StartFailure};
-use crate::{audit, completions, keys, members, nodes, projections, server, tenants, verify};
+use crate::{
+    audit, clients, completions, keys, members, nodes, projections, server, tenants, tokens, verify,
+};
 
 const FIRST_STEPS: &str = "\
 First steps:
@@ -44,6 +46,8 @@ enum Command {
     Validator(ValidatorArgs),
     Tenants(tenants::TenantsArgs),
     Keys(keys::KeysArgs),
+    Clients(clients::ClientsArgs),
+    Tokens(tokens::TokensArgs),
     Members(members::MembersArgs),
     Verify(verify::VerifyArgs),
     Audit(audit::AuditArgs),
@@ -89,6 +93,8 @@ impl Cli {
             Command::Validator(args) => served(server::validator(args.config.path())),
             Command::Tenants(args) => tenants::run(&args),
             Command::Keys(args) => keys::run(&args),
+            Command::Clients(args) => clients::run(&args),
+            Command::Tokens(args) => tokens::run(&args),
             Command::Members(args) => members::run(&args),
             Command::Verify(args) => verify::run(&args),
             Command::Audit(args) => audit::run(&args),

@@ -3,6 +3,7 @@
 
 mod audit;
 mod client;
+mod clients;
 mod command;
 mod completions;
 mod connection;
@@ -18,6 +19,7 @@ mod server;
 mod table;
 mod tenants;
 mod text;
+mod tokens;
 mod verify;
 mod words;
 

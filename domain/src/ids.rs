@@ -102,6 +102,14 @@ id!(
     KeyId, "key", "key_", "key_ and 32 hexadecimal digits"
 );
 id!(
+    /// A grant: what somebody agreed to, with all that was issued for it. Written `grant_` and 32 hexadecimal digits.
+    GrantId, "grant", "grant_", "grant_ and 32 hexadecimal digits"
+);
+id!(
+    /// An access token, the `jti` of its JWT. Written `token_` and 32 hexadecimal digits.
+    TokenId, "token", "token_", "token_ and 32 hexadecimal digits"
+);
+id!(
     /// A member: a person with a role in a tenant. Written `mem_` and 32 hexadecimal digits.
     MemberId, "member", "mem_", "mem_ and 32 hexadecimal digits"
 );
@@ -113,6 +121,24 @@ id!(
     /// The hash of a password, which is kept apart from the log. Written `pwd_` and 32 hexadecimal digits.
     PasswordId, "password", "pwd_", "pwd_ and 32 hexadecimal digits"
 );
+
+id!(
+    /// A key that tokens are signed with: the `kid` of their headers. Written `sgn` and 32 hexadecimal digits.
+    SigningKeyId, "signing key", "sgn", "sgn and 32 hexadecimal digits"
+);
+id!(
+    /// A tenant's secret for service JWTs, over all its versions: the `kid` of their headers. Written `jws` and 32 hexadecimal
+    /// digits, without an underscore, since it stands between two in the secret itself.
+    JwtSecretId, "JWT secret", "jws", "jws and 32 hexadecimal digits"
+);
+
+impl JwtSecretId {
+    /// The id under which uses are counted, as those of keys are.
+    #[must_use]
+    pub const fn key_id(self) -> KeyId {
+        KeyId(self.0)
+    }
+}
 
 #[cfg(test)]
 mod tests {

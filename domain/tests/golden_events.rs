@@ -30,6 +30,9 @@ use nexus_domain::validity::KeyEntry;
 use nexus_domain::verification::{Code, Restrictions};
 use uuid::Uuid;
 
+#[path = "golden_events/oauth.rs"]
+mod oauth;
+
 fn at(time: &str) -> DateTime<Utc> {
     format!("2026-03-01T{time}Z").parse().unwrap()
 }
@@ -279,9 +282,10 @@ fn every_event_is_written_and_read_as_its_committed_sample() {
     let mut files = check(&key_events());
     files.extend(check(&tenant_events()));
     files.extend(check(&usage_events()));
+    files.extend(oauth::check_all());
     files.extend(check(&member_events()));
     files.extend(check(&session_events()));
-    assert_eq!(files.len(), 17, "an event has two samples, or two events have one");
+    assert_eq!(files.len(), 27, "an event has two samples, or two events have one");
     let committed: BTreeSet<String> = std::fs::read_dir(folder())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use cqrs_es::{Aggregate, DomainEvent};
-use nexus_domain::ids::{KeyId, MemberId, SessionId, TenantId};
+use nexus_domain::client::{Client, ClientEvent};
+use nexus_domain::grant::{Grant, GrantEvent};
+use nexus_domain::ids::{GrantId, JwtSecretId, KeyId, MemberId, SessionId, TenantId, TokenId};
+use nexus_domain::jwt_secret::{JwtSecret, JwtSecretEvent};
 use nexus_domain::key::{Key, KeyEvent};
 use nexus_domain::member::{Member, MemberEvent};
 use nexus_domain::session::{Session, SessionEvent};
+use nexus_domain::signing_key::{SigningKeyEvent, SigningKeys};
 use nexus_domain::tenant::{Tenant, TenantEvent};
+use nexus_domain::token::{Token, TokenEvent};
 use nexus_domain::usage::{Usage, UsageEvent};
 use nexus_infrastructure::journal::{Json, RecordedEvent};
 use serde::de::{DeserializeOwned, IgnoredAny, SeqAccess, Visitor};
@@ -59,10 +64,20 @@ pub enum Body {
     Key(KeyId, KeyEvent),
     /// To a tenant.
     Tenant(TenantId, TenantEvent),
+    /// To an OAuth client.
+    Client(KeyId, ClientEvent),
+    /// To a grant.
+    Grant(GrantId, GrantEvent),
+    /// To an access token.
+    Token(TokenId, TokenEvent),
     /// To a member.
     Member(MemberId, MemberEvent),
     /// To a session, or an attempt at one.
     Session(SessionId, SessionEvent),
+    /// To a secret for service JWTs.
+    JwtSecret(JwtSecretId, JwtSecretEvent),
+    /// To a key that tokens are signed with.
+    SigningKey(SigningKeyEvent),
     /// A node reported usage.
     Usage(UsageEvent<Listed>),
     /// To an aggregate that nothing here decodes. Only projections that ignore its type pass over it.
@@ -115,8 +130,13 @@ impl Event {
         let body = match aggregate_type.as_str() {
             Key::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Key),
             Tenant::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Tenant),
+            Client::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Client),
+            Grant::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Grant),
+            Token::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Token),
             Member::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Member),
             Session::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Session),
+            JwtSecret::TYPE => identified(&aggregate_id, &payload, &event_version, Body::JwtSecret),
+            SigningKeys::TYPE => decode(&payload, &event_version).map(Body::SigningKey),
             Usage::TYPE => usage(&payload, &event_version),
             _ => Ok(Body::Foreign),
         };
@@ -141,8 +161,13 @@ impl Event {
                 }),
                 Body::Key(..)
                 | Body::Tenant(..)
+                | Body::Client(..)
+                | Body::Grant(..)
+                | Body::Token(..)
                 | Body::Member(..)
                 | Body::Session(..)
+                | Body::JwtSecret(..)
+                | Body::SigningKey(_)
                 | Body::Usage(_)
                 | Body::Foreign => Ok(()),
             };

@@ -15,6 +15,7 @@ use crate::error::{FoldError, Lagging, QueryError, RebuildError};
 use crate::feed::Feed;
 use crate::key_list::KeyList;
 use crate::member_list::MemberList;
+use crate::oauth::OauthLists;
 use crate::projection::{Build, Projection};
 use crate::reader::Reader;
 use crate::shared::{Shared, Slot};
@@ -98,6 +99,7 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
         Arc::new(crate::member_list::Fold),
         Arc::new(crate::audit_trail::Fold),
         Arc::new(crate::usage::Fold),
+        Arc::new(crate::oauth::Fold),
     ]
 }
 
@@ -231,6 +233,12 @@ impl Projections {
     #[must_use]
     pub fn key_list(&self) -> KeyList {
         KeyList::new(self.reader(crate::key_list::NAME))
+    }
+
+    /// The lists of OAuth clients and tokens.
+    #[must_use]
+    pub fn oauth(&self) -> OauthLists {
+        OauthLists::new(self.reader(crate::oauth::NAME))
     }
 
     /// The list of members.

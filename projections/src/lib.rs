@@ -17,6 +17,7 @@ mod handle;
 mod keeper;
 pub mod key_list;
 pub mod member_list;
+pub mod oauth;
 mod projection;
 mod reader;
 mod rebuild;

@@ -4,11 +4,16 @@ use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use nexus_domain::client::Client;
+use nexus_domain::grant::Grant;
 use nexus_domain::ids::{MemberId, TenantId};
+use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::Key;
 use nexus_domain::member::{Member, MemberEvent, Role};
 use nexus_domain::session::Session;
+use nexus_domain::signing_key::SigningKeys;
 use nexus_domain::tenant::Tenant;
+use nexus_domain::token::Token;
 use nexus_domain::usage::Usage;
 use nexus_infrastructure::database::ColumnType::{self, Int, Text};
 use nexus_infrastructure::database::Row;
@@ -83,7 +88,17 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Session::TYPE, Tenant::TYPE, Usage::TYPE]
+        &[
+            Key::TYPE,
+            Session::TYPE,
+            Tenant::TYPE,
+            Client::TYPE,
+            Grant::TYPE,
+            Token::TYPE,
+            JwtSecret::TYPE,
+            SigningKeys::TYPE,
+            Usage::TYPE,
+        ]
     }
 
     fn fold<'a>(
@@ -123,6 +138,11 @@ fn steps(events: &[Event]) -> Vec<Step<'_, Member>> {
         Body::Key(..)
         | Body::Tenant(..)
         | Body::Session(..)
+        | Body::Client(..)
+        | Body::Grant(..)
+        | Body::Token(..)
+        | Body::JwtSecret(..)
+        | Body::SigningKey(_)
         | Body::Usage(_)
         | Body::Foreign
         | Body::Undecodable(_) => None,

@@ -4,11 +4,16 @@ use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use nexus_domain::client::Client;
+use nexus_domain::grant::Grant;
 use nexus_domain::ids::TenantId;
+use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::Key;
 use nexus_domain::member::Member;
 use nexus_domain::session::Session;
+use nexus_domain::signing_key::SigningKeys;
 use nexus_domain::tenant::{Tenant, TenantState};
+use nexus_domain::token::Token;
 use nexus_domain::usage::Usage;
 use nexus_infrastructure::database::ColumnType::{self, Int, Text};
 use nexus_infrastructure::database::Row;
@@ -72,7 +77,17 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Member::TYPE, Session::TYPE, Usage::TYPE]
+        &[
+            Key::TYPE,
+            Client::TYPE,
+            Grant::TYPE,
+            Token::TYPE,
+            Usage::TYPE,
+            Member::TYPE,
+            Session::TYPE,
+            JwtSecret::TYPE,
+            SigningKeys::TYPE,
+        ]
     }
 
     fn fold<'a>(

@@ -128,7 +128,7 @@ pub(super) fn change(bytes: &[u8]) -> Result<Change, Problem> {
     Ok(change)
 }
 
-pub(super) fn rotate(bytes: &[u8]) -> Result<Rotate, Problem> {
+pub(crate) fn rotate(bytes: &[u8]) -> Result<Rotate, Problem> {
     let mut fields = Fields::parse(bytes)?;
     let grace: Option<TimeDelta> =
         fields.parsed("grace", "write it like \"24h\", or \"0\" for none", duration::parse);
@@ -136,7 +136,7 @@ pub(super) fn rotate(bytes: &[u8]) -> Result<Rotate, Problem> {
     Ok(Rotate { grace })
 }
 
-pub(super) fn revoke(bytes: &[u8]) -> Result<Revoke, Problem> {
+pub(crate) fn revoke(bytes: &[u8]) -> Result<Revoke, Problem> {
     let mut fields = Fields::parse(bytes)?;
     let reason = fields
         .parsed("reason", "choose compromised, superseded, unused, cessation_of_operation, privilege_withdrawn or unspecified", |text| {
@@ -156,7 +156,7 @@ fn key_type(text: &str) -> Result<KeyType, &'static str> {
     }
 }
 
-fn scopes(fields: &mut Fields) -> Option<ScopeSet> {
+pub(crate) fn scopes(fields: &mut Fields) -> Option<ScopeSet> {
     Some(fields.list("scopes", "use one of the dialect's scopes", str::parse)?.into_iter().collect())
 }
 
@@ -164,7 +164,7 @@ pub(crate) fn networks(fields: &mut Fields) -> Option<Vec<IpNet>> {
     fields.list("ip_allowlist", "write an address or a network", network::parse)
 }
 
-fn restrictions(fields: &mut Fields) -> Option<Restrictions> {
+pub(crate) fn restrictions(fields: &mut Fields) -> Option<Restrictions> {
     let given = fields.object("restrictions")?;
     let mut restrictions = Restrictions::new();
     for (name, values) in given {

@@ -10,7 +10,7 @@ use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::usage::UsageEvent;
 use nexus_infrastructure::gate::{Gate, GateError, PLATFORM_TENANT};
 use nexus_infrastructure::personal_data::Cipher;
-use nexus_projections::{Projections, key_list};
+use nexus_projections::{Projections, key_list, oauth};
 use nexus_validator::Validator;
 use nexus_validator::usage_journal::{Batch, Taker};
 use sha2::{Digest as _, Sha256};
@@ -65,7 +65,7 @@ impl Intake<'_> {
         // Up to 64 MiB, which would keep a worker from its requests.
         let received = tokio::task::spawn_blocking(move || Batch::received(node, number, segment.into()));
         let batch = received.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-        let owners = self.owners(&batch).await?;
+        let Owners { of: owners, clients } = self.owners(&batch).await?;
         // Another API node, or this one after its next start, may have it: nothing is refused that is only not known yet.
         let unserved = |key: KeyId, tenant: TenantId| {
             owners.get(&key) == Some(&tenant) && self.validator.dialect_of_tenant(tenant).is_none()
@@ -73,7 +73,17 @@ impl Intake<'_> {
         if let Some((_, tenant, _)) = batch.owners().find(|(key, tenant, _)| unserved(*key, *tenant)) {
             return Err(format!("this API node does not serve the dialect of tenant {tenant}"));
         }
-        let admitted = |key: KeyId, tenant: TenantId| owners.get(&key) == Some(&tenant) && sees(tenant);
+        // A client is used in the name of the tenants that agreed to it, of which nodes know by what was signed.
+        let same_product = |one: TenantId, other: TenantId| {
+            let of = |tenant| self.validator.dialect_of_tenant(tenant).map(|dialect| dialect.name.clone());
+            of(one).is_some_and(|name| of(other) == Some(name))
+        };
+        let is_theirs = |key: KeyId, tenant: TenantId| {
+            owners.get(&key).is_some_and(|owner| {
+                *owner == tenant || (clients.contains(&key) && same_product(*owner, tenant))
+            })
+        };
+        let admitted = |key: KeyId, tenant: TenantId| is_theirs(key, tenant) && sees(tenant);
         let admitted: HashSet<(KeyId, TenantId)> = batch
             .owners()
             .map(|(key, tenant, _)| (key, tenant))
@@ -89,32 +99,45 @@ impl Intake<'_> {
 
     /// Whose the keys of a batch really are. What a node decided on was in the log before: where one is not known here, the
     /// lists and the table may only be behind.
-    async fn owners(&self, batch: &Batch) -> Result<HashMap<KeyId, TenantId>, String> {
+    async fn owners(&self, batch: &Batch) -> Result<Owners, String> {
         let said: HashMap<KeyId, TenantId> = batch.owners().map(|(key, tenant, _)| (key, tenant)).collect();
-        let mut owners = HashMap::with_capacity(said.len());
+        let mut found = Owners::default();
         let mut unknown: Vec<KeyId> = said.into_keys().collect();
-        self.look_up(&unknown, &mut owners).await?;
+        self.look_up(&unknown, &mut found).await?;
         unknown.retain(|key| {
-            owners.get(key).is_none_or(|tenant| self.validator.dialect_of_tenant(*tenant).is_none())
+            found.of.get(key).is_none_or(|tenant| self.validator.dialect_of_tenant(*tenant).is_none())
         });
         if !unknown.is_empty() {
             let head = self.gate.journal().head().await.map_err(|error| error.to_string())?;
-            let listed = self.projections.await_position(key_list::NAME, head, VISIBLE_WITHIN);
-            listed.await.map_err(|error| error.to_string())?;
+            for list in [key_list::NAME, oauth::NAME] {
+                let listed = self.projections.await_position(list, head, VISIBLE_WITHIN);
+                listed.await.map_err(|error| error.to_string())?;
+            }
             let shown = visible(self.validator, head, VISIBLE_WITHIN).await;
             shown.map_err(|_| "this API node's table is behind the log".to_owned())?;
-            self.look_up(&unknown, &mut owners).await?;
+            self.look_up(&unknown, &mut found).await?;
         }
-        Ok(owners)
+        Ok(found)
     }
 
-    async fn look_up(&self, keys: &[KeyId], owners: &mut HashMap<KeyId, TenantId>) -> Result<(), String> {
-        let list = self.projections.key_list();
+    async fn look_up(&self, keys: &[KeyId], found: &mut Owners) -> Result<(), String> {
+        let (list, clients) = (self.projections.key_list(), self.projections.oauth());
         for some in keys.chunks(KEYS_AT_ONCE) {
-            owners.extend(list.owners(some).await.map_err(|error| error.to_string())?);
+            found.of.extend(list.owners(some).await.map_err(|error| error.to_string())?);
+            let clients = clients.owners(some).await.map_err(|error| error.to_string())?;
+            found.clients.extend(clients.keys().copied());
+            found.of.extend(clients);
         }
         Ok(())
     }
+}
+
+/// Whose keys and clients are.
+#[derive(Default)]
+struct Owners {
+    of: HashMap<KeyId, TenantId>,
+    /// Those of them that are clients.
+    clients: HashSet<KeyId>,
 }
 
 /// Appends the events of a batch, in parts, and tells how many streams they belong to. Keys that are not `admitted` are left out;

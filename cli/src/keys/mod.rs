@@ -14,8 +14,8 @@ mod view;
 use clap::{Args, Subcommand};
 use nexus_domain::ids::KeyId;
 
-pub(crate) use self::revoke::{Why, revoke};
-pub(crate) use self::terms::{Bounds, Restriction, instant, restriction};
+pub(crate) use self::revoke::{Why, revoke, revoke_named};
+pub(crate) use self::terms::{Bounds, Restriction, by_name, duration, instant, network, restriction};
 use crate::connection::{Connection, OfTenant, Rendering};
 use crate::failure::Failure;
 

@@ -75,6 +75,21 @@ pub(crate) fn revoke(
     format: Format,
     more: impl FnOnce(&Value) -> Vec<(&'static str, String)>,
 ) -> Result<(), Failure> {
+    revoke_named("key", path, why, client, format, more)
+}
+
+/// As [`revoke`], for what stands in the answer under this name.
+///
+/// # Errors
+/// [`Failure`]
+pub(crate) fn revoke_named(
+    name: &str,
+    path: &str,
+    why: &Why,
+    client: &Client,
+    format: Format,
+    more: impl FnOnce(&Value) -> Vec<(&'static str, String)>,
+) -> Result<(), Failure> {
     let mut body = Map::new();
     body.extend(why.reason.map(|reason| ("reason".to_owned(), json!(word(reason)))));
     body.extend(why.note.as_ref().map(|note| ("note".to_owned(), json!(note))));
@@ -83,7 +98,7 @@ pub(crate) fn revoke(
         return output::json(answer.raw());
     }
     let revoked: Value = answer.parse(client)?;
-    let key = revoked.get("key").unwrap_or(&Value::Null);
+    let key = revoked.get(name).unwrap_or(&Value::Null);
     let mut facts = vec![
         ("Name", text(key, "name")),
         ("ID", text(key, "id")),

@@ -46,7 +46,7 @@ pub(crate) struct Restriction {
 }
 
 /// Restrictions by name, each with all values that were given for it.
-pub(super) fn by_name(restrictions: &[Restriction]) -> BTreeMap<&str, BTreeSet<&str>> {
+pub(crate) fn by_name(restrictions: &[Restriction]) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut named: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for restriction in restrictions {
         named.entry(&restriction.name).or_default().insert(&restriction.value);

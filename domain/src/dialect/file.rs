@@ -8,7 +8,9 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::dialect::https_only::{HttpsOnlyEntry, https_only};
+use crate::dialect::oauth::{OauthEntry, oauth};
 use crate::dialect::rate_limits::{RateLimitEntry, rate_limit_fields, rate_limits};
+use crate::dialect::tokens::{AccessTokensEntry, ServiceJwtsEntry, access_tokens, service_jwts};
 use crate::dialect::{
     Dialect, Environment, InvalidDialect, KeyType, Lifetime, OutwardRefusal, Prefix, Presentation, Refusals,
     Rotation, TenantHeader,
@@ -43,6 +45,9 @@ struct File {
     https_only: Option<HttpsOnlyEntry>,
     #[serde(default)]
     restrictions: Vec<String>,
+    oauth: Option<OauthEntry>,
+    access_tokens: Option<AccessTokensEntry>,
+    service_jwts: Option<ServiceJwtsEntry>,
     refusals: Spanned<Vec<RefusalEntry>>,
 }
 
@@ -163,6 +168,9 @@ fn build(file: File) -> Result<Dialect, Fault> {
         rate_limit_fields: rate_limit_fields(&file.rate_limits)?,
         https_only: https_only(file.https_only)?,
         restrictions: file.restrictions,
+        oauth: oauth(file.oauth, file.access_tokens.is_some())?,
+        access_tokens: file.access_tokens.map(access_tokens).transpose()?,
+        service_jwts: file.service_jwts.map(service_jwts).transpose()?,
         refusals: refusals(&file.refusals)?,
     })
 }
@@ -215,7 +223,7 @@ fn environments(entries: &Spanned<Vec<EnvironmentEntry>>) -> Result<Vec<Environm
     Ok(environments)
 }
 
-fn prefix_text(prefix: &Spanned<String>) -> Result<String, Fault> {
+pub(super) fn prefix_text(prefix: &Spanned<String>) -> Result<String, Fault> {
     let text = prefix.get_ref();
     let valid = (2..=24).contains(&text.len())
         && text.ends_with('_')

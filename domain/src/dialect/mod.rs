@@ -4,10 +4,12 @@
 mod built_in;
 mod file;
 mod https_only;
+mod oauth;
 mod presentation;
 mod rate_limits;
 mod refusals;
 mod registry;
+mod tokens;
 
 use std::fmt;
 
@@ -16,10 +18,12 @@ use serde::{Deserialize, Serialize};
 
 pub use self::built_in::{MANAGEMENT, built_in, management};
 pub use self::https_only::HttpsOnly;
+pub use self::oauth::{Oauth, OauthGrant};
 pub use self::presentation::{Presentation, Presented, TenantHeader, Unchecked};
 pub use self::rate_limits::RateLimitFields;
 pub use self::refusals::{OutwardRefusal, Refusals};
 pub use self::registry::{DialectConflict, Dialects};
+pub use self::tokens::{AccessTokens, ServiceJwts};
 use crate::rate_limit::RateLimit;
 use crate::scope::{EffectiveScopes, Scope, ScopeRules, ScopeSet};
 use crate::verification::Refused;
@@ -157,6 +161,12 @@ pub struct Dialect {
     pub https_only: Option<HttpsOnly>,
     /// Names of restrictions that a key may carry, such as `brand`.
     pub restrictions: Vec<String>,
+    /// OAuth 2.0; absent: the product has none.
+    pub oauth: Option<Oauth>,
+    /// Access tokens; absent: it has none.
+    pub access_tokens: Option<AccessTokens>,
+    /// JWTs that a tenant's services sign; absent: it has none.
+    pub service_jwts: Option<ServiceJwts>,
     /// What callers are told.
     pub refusals: Refusals,
 }

@@ -27,6 +27,7 @@ pub use self::refusal::KeyRefusal;
 pub use self::revoke::RevokeKey;
 pub use self::rotate::RotateKey;
 pub use self::terms::Lifespan;
+pub(crate) use self::terms::{canonical_networks, check_restrictions, check_scopes, join};
 use crate::credential::Digest;
 use crate::dialect::KeyType;
 use crate::ids::TenantId;

@@ -62,7 +62,7 @@ impl Lifespan {
     }
 }
 
-pub(super) fn check_scopes(
+pub(crate) fn check_scopes(
     dialect: &Dialect,
     key_type: KeyType,
     scopes: &ScopeSet,
@@ -83,7 +83,7 @@ pub(super) fn check_scopes(
     Ok(())
 }
 
-pub(super) fn check_restrictions(dialect: &Dialect, restrictions: &Restrictions) -> Result<(), KeyRefusal> {
+pub(crate) fn check_restrictions(dialect: &Dialect, restrictions: &Restrictions) -> Result<(), KeyRefusal> {
     for (name, values) in restrictions {
         if !dialect.restrictions.contains(name) {
             let known = if dialect.restrictions.is_empty() {
@@ -101,10 +101,10 @@ pub(super) fn check_restrictions(dialect: &Dialect, restrictions: &Restrictions)
 }
 
 /// One spelling per network: host bits cleared, IPv4-mapped IPv6 networks as IPv4, no duplicates.
-pub(super) fn canonical_networks(networks: &[IpNet]) -> Vec<IpNet> {
+pub(crate) fn canonical_networks(networks: &[IpNet]) -> Vec<IpNet> {
     networks.iter().map(|network| network::canonical(*network)).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-pub(super) fn join<T: ToString>(items: impl Iterator<Item = T>) -> String {
+pub(crate) fn join<T: ToString>(items: impl Iterator<Item = T>) -> String {
     items.map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
 }

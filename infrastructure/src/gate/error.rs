@@ -1,9 +1,14 @@
 //! Why an operation did not happen.
 
+use nexus_domain::client::ClientRefusal;
+use nexus_domain::grant::GrantRefusal;
+use nexus_domain::jwt_secret::JwtSecretRefusal;
 use nexus_domain::key::KeyRefusal;
 use nexus_domain::member::MemberRefusal;
 use nexus_domain::session::SessionRefusal;
+use nexus_domain::signing_key::SigningKeyRefusal;
 use nexus_domain::tenant::TenantRefusal;
+use nexus_domain::token::TokenRefusal;
 use nexus_domain::usage::UsageRefusal;
 
 use crate::database::DatabaseError;
@@ -12,6 +17,7 @@ use crate::gate::members::EMAIL_CLAIM;
 use crate::journal::AppendError;
 use crate::passwords::PasswordsError;
 use crate::personal_data::PersonalDataError;
+use crate::sealed_secrets::SealedSecretError;
 
 /// A decision of the domain against the command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,12 +28,30 @@ pub enum Refusal {
     /// About a tenant.
     #[error("{0}")]
     Tenant(#[from] TenantRefusal),
+    /// About an OAuth client.
+    #[error("{0}")]
+    Client(#[from] ClientRefusal),
+    /// About a grant.
+    #[error("{0}")]
+    Grant(#[from] GrantRefusal),
+    /// About an access token.
+    #[error("{0}")]
+    Token(#[from] TokenRefusal),
     /// About a member.
     #[error("{0}")]
     Member(#[from] MemberRefusal),
     /// About a session.
     #[error("{0}")]
     Session(#[from] SessionRefusal),
+    /// About a secret for service JWTs.
+    #[error("{0}")]
+    JwtSecret(#[from] JwtSecretRefusal),
+}
+
+impl From<SigningKeyRefusal> for Refusal {
+    fn from(never: SigningKeyRefusal) -> Self {
+        match never {}
+    }
 }
 
 impl From<UsageRefusal> for Refusal {
@@ -125,6 +149,15 @@ impl GateError {
 
     pub(super) fn encode(error: serde_json::Error) -> Self {
         Self::Internal(Box::new(error))
+    }
+}
+
+impl From<SealedSecretError> for GateError {
+    fn from(error: SealedSecretError) -> Self {
+        match error {
+            SealedSecretError::Store(cause) => Self::Unavailable(cause),
+            SealedSecretError::Vault(cause) => Self::Internal(Box::new(cause)),
+        }
     }
 }
 

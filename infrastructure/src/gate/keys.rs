@@ -102,6 +102,10 @@ impl ShownSecret {
         Self(secret.expose().to_owned())
     }
 
+    pub(super) const fn new(secret: String) -> Self {
+        Self(secret)
+    }
+
     /// The secret in clear.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -363,7 +367,7 @@ impl Gate {
         Ok(known)
     }
 
-    fn mint(&self, prefix: &str) -> Secret {
+    pub(super) fn mint(&self, prefix: &str) -> Secret {
         let random = zeroize::Zeroizing::new(self.entropy.array::<RANDOM_BYTES>());
         Secret::mint(prefix, &random)
     }
@@ -378,7 +382,7 @@ struct KeyTarget {
     owner: Option<Owner>,
 }
 
-fn is_suspended(owner: Option<&TenantState>) -> bool {
+pub(super) fn is_suspended(owner: Option<&TenantState>) -> bool {
     owner.is_some_and(|tenant| tenant.suspended)
 }
 

@@ -6,18 +6,23 @@
 mod admission;
 mod bootstrap;
 mod call;
+mod clients;
 pub mod entries;
 mod error;
 mod failed_attempts;
+mod grants;
 mod idempotency;
+mod jwt_secrets;
 mod keys;
 mod members;
 mod nodes;
 mod quota;
 mod sessions;
+mod signing_keys;
 mod tenants;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod usage;
 
 use std::collections::HashMap;
@@ -25,25 +30,34 @@ use std::sync::Arc;
 
 use cqrs_es::event_sink::EventSink;
 use cqrs_es::{Aggregate, DomainEvent};
+use nexus_domain::client::Client;
 use nexus_domain::dialect::{Dialect, Dialects};
+use nexus_domain::grant::Grant;
 use nexus_domain::ids::TenantId;
+use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::Key;
 use nexus_domain::member::Member;
 use nexus_domain::session::Session;
+use nexus_domain::signing_key::SigningKeys;
 use nexus_domain::tenant::{Tenant, TenantState};
+use nexus_domain::token::Token;
 use nexus_domain::validity::Shown;
 
 pub use self::admission::{Answer, Begun};
 pub use self::bootstrap::PLATFORM_TENANT;
 pub use self::call::{Call, Excess, IdempotencyKey, Powers, Principal};
+pub use self::clients::{KnownClient, Register, RegisteredClient};
 pub use self::error::{GateError, Refusal};
 pub use self::failed_attempts::FailedAttempt;
+pub use self::grants::Consent;
 pub use self::idempotency::Running;
+pub use self::jwt_secrets::{IssueSecret, IssuedSecret};
 pub use self::keys::{Change, Issue, Issued, Revoke, Rotate, ShownSecret};
 pub use self::members::{IdentifiedMember, NewMember};
 pub use self::nodes::NodeCredential;
 pub use self::sessions::{MemberSession, SessionPage, SignIn, SignInOutcome};
 pub use self::tenants::IdentifiedTenant;
+pub use self::tokens::{IssuedTokens, Proof, Redemption, Sign};
 use crate::clock::SharedClock;
 use crate::entropy::SharedEntropy;
 use crate::journal::{
@@ -52,6 +66,7 @@ use crate::journal::{
 use crate::member_sessions::MemberSessions;
 use crate::passwords::Passwords;
 use crate::personal_data::PersonalData;
+use crate::sealed_secrets::SealedSecrets;
 use crate::vault::Vault;
 
 /// How often a command that lost a race is decided anew before the caller is told to try again.
@@ -62,16 +77,22 @@ pub struct Gate {
     journal: Journal,
     keys: JournalStore<Key>,
     tenants: JournalStore<Tenant>,
+    clients: JournalStore<Client>,
+    grants: JournalStore<Grant>,
+    tokens: JournalStore<Token>,
     members: JournalStore<Member>,
     sessions: JournalStore<Session>,
     sessions_seen: MemberSessions,
     passwords: Passwords,
     failed_attempts: failed_attempts::FailedAttempts,
+    signing_keys: JournalStore<SigningKeys>,
+    jwt_secrets: JournalStore<JwtSecret>,
     dialects: Arc<Dialects>,
     clock: SharedClock,
     entropy: SharedEntropy,
     vault: Arc<Vault>,
     personal_data: PersonalData,
+    sealed_secrets: SealedSecrets,
     in_flight: idempotency::InFlight,
 }
 
@@ -103,20 +124,28 @@ impl Gate {
     ) -> Self {
         let personal_data =
             PersonalData::new(journal.database().clone(), Arc::clone(&vault), Arc::clone(&entropy));
+        let sealed_secrets =
+            SealedSecrets::new(journal.database().clone(), Arc::clone(&vault), Arc::clone(&entropy));
         Self {
             keys: JournalStore::new(journal.clone()),
             tenants: JournalStore::new(journal.clone()),
+            clients: JournalStore::new(journal.clone()),
+            grants: JournalStore::new(journal.clone()),
+            tokens: JournalStore::new(journal.clone()),
             members: JournalStore::new(journal.clone()),
             sessions: JournalStore::new(journal.clone()),
             sessions_seen: MemberSessions::new(journal.database().clone()),
             passwords: Passwords::new(Arc::clone(&entropy)),
             failed_attempts: failed_attempts::FailedAttempts::default(),
+            signing_keys: JournalStore::new(journal.clone()),
+            jwt_secrets: JournalStore::new(journal.clone()),
             journal,
             dialects,
             clock,
             entropy,
             vault,
             personal_data,
+            sealed_secrets,
             in_flight: idempotency::InFlight::default(),
         }
     }
@@ -149,6 +178,12 @@ impl Gate {
     #[must_use]
     pub const fn personal_data(&self) -> &PersonalData {
         &self.personal_data
+    }
+
+    /// Secrets that must be had again to be used.
+    #[must_use]
+    pub const fn sealed_secrets(&self) -> &SealedSecrets {
+        &self.sealed_secrets
     }
 
     /// A tenant that the caller may see, with its dialect. A foreign one and an absent one are the
@@ -227,7 +262,11 @@ impl Gate {
                 claims: reservations.claims,
                 slots: reservations.slots,
                 now: call.now.timestamp_micros(),
-                shows: aggregate.shown(target.aggregate_id).map(Arc::new),
+                // What is not whole without the store is read from there.
+                shows: aggregate
+                    .shown(target.aggregate_id)
+                    .filter(|shown| !shown.needs_store())
+                    .map(Arc::new),
             };
             match self.journal.append(append).await {
                 Ok(appended) => {

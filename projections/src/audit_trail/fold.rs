@@ -5,13 +5,19 @@ use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use ipnet::IpNet;
+use nexus_domain::client::Client;
 use nexus_domain::dialect::KeyType;
-use nexus_domain::ids::{KeyId, MemberId, SessionId, TenantId};
+use nexus_domain::grant::Grant;
+use nexus_domain::ids::{JwtSecretId, KeyId, MemberId, SessionId, SigningKeyId, TenantId};
+use nexus_domain::jwt::Algorithm;
+use nexus_domain::jwt_secret::{JwtSecret, JwtSecretEvent};
 use nexus_domain::key::{Change, Key, KeyEvent, RevocationReason};
 use nexus_domain::member::{Member, MemberEvent, Role};
 use nexus_domain::scope::ScopeSet;
 use nexus_domain::session::{EndReason, Session, SessionEvent, SignInFailure, SignInMethod};
+use nexus_domain::signing_key::{SigningKeyEvent, SigningKeys};
 use nexus_domain::tenant::{Tenant, TenantEvent};
+use nexus_domain::token::Token;
 use nexus_domain::usage::{Counts, Usage, UsageEvent};
 use nexus_domain::verification::{Code, Restrictions};
 use nexus_infrastructure::database::ColumnType::{self, Blob, Int, Text};
@@ -24,6 +30,7 @@ use crate::event::{Body, Event};
 use crate::projection::{Projection, Rows, Stored, Table};
 
 use super::NAME;
+use super::oauth::{OauthDetails, client_details, grant_details, token_details};
 
 const COLUMNS: &[(&str, ColumnType)] = &[
     ("position", Int),
@@ -69,7 +76,18 @@ impl Projection for Fold {
     }
 
     fn consumes(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Tenant::TYPE, Member::TYPE, Session::TYPE, Usage::TYPE]
+        &[
+            Key::TYPE,
+            Tenant::TYPE,
+            Client::TYPE,
+            Grant::TYPE,
+            Token::TYPE,
+            Usage::TYPE,
+            Member::TYPE,
+            Session::TYPE,
+            JwtSecret::TYPE,
+            SigningKeys::TYPE,
+        ]
     }
 
     fn ignores(&self) -> &'static [&'static str] {
@@ -141,6 +159,31 @@ pub(super) enum Details<'a> {
     Expired {
         expired_at: DateTime<Utc>,
     },
+    SecretIssued {
+        secret_id: JwtSecretId,
+        name: &'a str,
+        environment: &'a str,
+        scopes: &'a ScopeSet,
+    },
+    SecretRotated {
+        secret_id: JwtSecretId,
+        version: u32,
+        previous_valid_until: DateTime<Utc>,
+    },
+    SecretRevoked {
+        secret_id: JwtSecretId,
+        reason: RevocationReason,
+        note: Option<&'a str>,
+    },
+    SigningKeyIntroduced {
+        kid: SigningKeyId,
+        algorithm: Algorithm,
+        issuer: &'a str,
+        signs_from: DateTime<Utc>,
+    },
+    SigningKeyRetired {
+        kid: SigningKeyId,
+    },
     Created {
         name: &'a str,
         dialect: &'a str,
@@ -152,6 +195,7 @@ pub(super) enum Details<'a> {
         note: Option<&'a str>,
     },
     Resumed {},
+    Oauth(OauthDetails<'a>),
     MemberAdded {
         member_id: MemberId,
         role: Role,
@@ -191,7 +235,18 @@ pub const FAILURES: &[&str] = &[SignInFailure::UnknownEmail.as_str(), SignInFail
 
 /// What the trail calls what was done.
 pub const ACTIONS: &[&str] = &[
+    "client.registered",
+    "client.revoked",
+    "client.secret_rotated",
     REFUSED,
+    "grant.code_redeemed",
+    "grant.consent_granted",
+    "grant.refresh_reuse_detected",
+    "grant.revoked",
+    "grant.token_refreshed",
+    "jwt_secret.issued",
+    "jwt_secret.revoked",
+    "jwt_secret.rotated",
     "key.changed",
     "key.expired",
     "key.issued",
@@ -204,10 +259,14 @@ pub const ACTIONS: &[&str] = &[
     "session.ended",
     "session.sign_in_failed",
     "session.signed_in",
+    "signing_key.introduced",
+    "signing_key.retired",
     "tenant.created",
     "tenant.renamed",
     "tenant.resumed",
     "tenant.suspended",
+    "token.issued",
+    "token.revoked",
 ];
 
 impl<'a> Entry<'a> {
@@ -241,6 +300,15 @@ impl<'a> Entry<'a> {
                 let (action, outcome, details) = session_details(*session, change);
                 Some(Self { action, tenant: Some(change.tenant_id()), key: None, outcome, details })
             }
+            Body::JwtSecret(secret, change) => {
+                let (action, details) = secret_details(*secret, change);
+                let (tenant, key) = (Some(change.tenant_id()), Some(secret.key_id()));
+                Some(Self { action, tenant, key, outcome: SUCCESS, details })
+            }
+            Body::SigningKey(change) => {
+                let (action, details) = signing_key_details(change);
+                Some(Self { action, tenant: None, key: None, outcome: SUCCESS, details })
+            }
             Body::Usage(UsageEvent::KeyUsed(used)) => Some(Self {
                 action: USED,
                 tenant: Some(used.tenant_id),
@@ -265,8 +333,29 @@ impl<'a> Entry<'a> {
                     counts: &refused.counts,
                 },
             }),
+            Body::Client(key, change) => {
+                Some(Self::of_client(change.tenant_id(), *key, client_details(change)))
+            }
+            Body::Grant(grant, change) => {
+                Some(Self::of_client(change.tenant_id(), change.key_id(), grant_details(*grant, change)))
+            }
+            Body::Token(token, change) => {
+                Some(Self::of_client(change.tenant_id(), change.key_id(), token_details(*token, change)))
+            }
             Body::Foreign | Body::Undecodable(_) => None,
         }
+    }
+}
+
+impl<'a> Entry<'a> {
+    /// What happened to a client, or to what was issued to it.
+    fn of_client(
+        tenant: TenantId,
+        client: KeyId,
+        (action, details): (&'static str, OauthDetails<'a>),
+    ) -> Self {
+        let details = Details::Oauth(details);
+        Self { action, tenant: Some(tenant), key: Some(client), outcome: SUCCESS, details }
     }
 }
 
@@ -299,6 +388,49 @@ fn key_details(change: &KeyEvent) -> (&'static str, Details<'_>) {
             ("key.revoked", Details::Revoked { reason: revoked.reason, note: revoked.note.as_deref() })
         }
         KeyEvent::KeyExpired(expired) => ("key.expired", Details::Expired { expired_at: expired.expired_at }),
+    }
+}
+
+fn secret_details(secret_id: JwtSecretId, change: &JwtSecretEvent) -> (&'static str, Details<'_>) {
+    match change {
+        JwtSecretEvent::JwtSecretIssued(issued) => (
+            "jwt_secret.issued",
+            Details::SecretIssued {
+                secret_id,
+                name: &issued.name,
+                environment: &issued.environment,
+                scopes: &issued.scopes,
+            },
+        ),
+        JwtSecretEvent::JwtSecretRotated(rotated) => (
+            "jwt_secret.rotated",
+            Details::SecretRotated {
+                secret_id,
+                version: rotated.version,
+                previous_valid_until: rotated.previous_valid_until,
+            },
+        ),
+        JwtSecretEvent::JwtSecretRevoked(revoked) => (
+            "jwt_secret.revoked",
+            Details::SecretRevoked { secret_id, reason: revoked.reason, note: revoked.note.as_deref() },
+        ),
+    }
+}
+
+fn signing_key_details(change: &SigningKeyEvent) -> (&'static str, Details<'_>) {
+    match change {
+        SigningKeyEvent::SigningKeyIntroduced(introduced) => (
+            "signing_key.introduced",
+            Details::SigningKeyIntroduced {
+                kid: introduced.kid,
+                algorithm: introduced.algorithm,
+                issuer: &introduced.issuer,
+                signs_from: introduced.signs_from,
+            },
+        ),
+        SigningKeyEvent::SigningKeyRetired(retired) => {
+            ("signing_key.retired", Details::SigningKeyRetired { kid: retired.kid })
+        }
     }
 }
 

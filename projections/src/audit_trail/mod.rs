@@ -1,6 +1,7 @@
 //! The audit trail: who did what to which key of which tenant, from where, when, and with what outcome.
 
 mod fold;
+mod oauth;
 
 use chrono::{DateTime, Utc};
 use nexus_domain::ids::{KeyId, TenantId};

@@ -6,11 +6,16 @@ use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use nexus_domain::client::Client;
+use nexus_domain::grant::Grant;
 use nexus_domain::ids::KeyId;
+use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::{Key, KeyEvent};
 use nexus_domain::member::Member;
 use nexus_domain::session::Session;
+use nexus_domain::signing_key::SigningKeys;
 use nexus_domain::tenant::Tenant;
+use nexus_domain::token::Token;
 use nexus_domain::usage::{Usage, UsageEvent};
 use nexus_infrastructure::database::ColumnType::{self, Blob, Int, Text};
 use nexus_infrastructure::database::Value;
@@ -104,7 +109,16 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Member::TYPE, Session::TYPE, Tenant::TYPE]
+        &[
+            Tenant::TYPE,
+            Client::TYPE,
+            Grant::TYPE,
+            Token::TYPE,
+            Member::TYPE,
+            Session::TYPE,
+            JwtSecret::TYPE,
+            SigningKeys::TYPE,
+        ]
     }
 
     fn fold<'a>(
@@ -150,8 +164,13 @@ fn uses(events: &[Event]) -> Rows {
             Body::Usage(UsageEvent::UnattributedRefusals(_))
             | Body::Key(..)
             | Body::Tenant(..)
+            | Body::Client(..)
+            | Body::Grant(..)
+            | Body::Token(..)
             | Body::Member(..)
             | Body::Session(..)
+            | Body::JwtSecret(..)
+            | Body::SigningKey(_)
             | Body::Foreign
             | Body::Undecodable(_) => {}
         }

@@ -25,6 +25,7 @@ mod isolation;
 mod members;
 mod node_streams;
 mod nodes;
+mod oauth;
 mod refusals;
 mod repetition;
 mod security;

@@ -55,6 +55,7 @@ fn every_key_that_a_file_may_have_is_explained_and_shown() {
         ("rotation", "[rotation]"),
         ("quota", "[quota]"),
         ("rate_limits", "[[rate_limits]]"),
+        ("oauth", "[oauth]"),
         ("refusals", "[[refusals]]"),
     ];
     for (table, line) in tables {

@@ -1,0 +1,211 @@
+//! `POST /oauth/introspect` (RFC 7662)
+
+use actix_web::{HttpRequest, HttpResponse, post, web};
+use nexus_domain::client::ClientAuthentication;
+use nexus_domain::credential::Digest;
+use nexus_domain::ids::{TenantId, TokenId};
+use nexus_domain::jwt::Compact;
+use nexus_domain::verification::{Code, Question};
+use nexus_infrastructure::gate::KnownClient;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::client::authenticate;
+use super::error::{ErrorBody, OauthError};
+use super::form::Form;
+use super::{address, scope_text, unstored};
+use crate::app::App;
+use crate::nodes::settle::settle_here;
+use crate::verification::hot::Moment;
+
+/// What a client asks about.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct IntrospectForm {
+    /// The access token or refresh token.
+    pub token: String,
+    /// `access_token` or `refresh_token`; not needed, since they are told apart by their form.
+    pub token_type_hint: Option<String>,
+    /// The client's public id, where it does not stand in `Authorization: Basic`.
+    pub client_id: Option<String>,
+    /// Its secret, where it does not stand there.
+    pub client_secret: Option<String>,
+}
+
+/// What is known of a token (RFC 7662 section 2.2): all of it, or that it is not active. A token that is not for the caller to
+/// know of is not active either.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Introspection {
+    /// Whether it can be used.
+    pub active: bool,
+    /// What it is.
+    #[serde(flatten)]
+    #[schema(inline)]
+    pub token: Option<IntrospectedToken>,
+}
+
+/// An active token.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct IntrospectedToken {
+    /// What it allows.
+    #[schema(example = "read:users")]
+    pub scope: String,
+    /// The client that it was issued to.
+    pub client_id: String,
+    /// `Bearer`; left out for a refresh token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_type: Option<&'static str>,
+    /// When it ends, in Unix seconds.
+    pub exp: i64,
+    /// When it was issued, in Unix seconds.
+    pub iat: i64,
+    /// Who agreed to it, or the client itself.
+    pub sub: String,
+    /// For whom it is.
+    pub aud: String,
+    /// Who issued it.
+    pub iss: String,
+    /// The id of an access token; of a refresh token, that of its grant.
+    pub jti: String,
+    /// Whose data it opens.
+    #[schema(value_type = String)]
+    pub tenant_id: TenantId,
+}
+
+/// Tells whether a token can be used, and what for. The caller is a client that proves who it is, and learns of tokens that are
+/// its own or open its own tenant's data.
+#[utoipa::path(
+    operation_id = "oauth_introspect",
+    tag = "oauth",
+    request_body(content = IntrospectForm, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, body = Introspection), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody)),
+    security(()),
+)]
+#[post("/oauth/introspect")]
+pub(crate) async fn introspect(app: web::Data<App>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
+    let attempt = match app.authentication_limits.admit(address(&app, &request)).await {
+        Ok(attempt) => attempt,
+        Err(limited) => return OauthError::from(limited).response(),
+    };
+    match answer(&app, &request, &body).await {
+        Ok(token) => {
+            attempt.succeeded();
+            unstored(HttpResponse::Ok().json(Introspection { active: token.is_some(), token }))
+        }
+        Err(error) => {
+            if error.failed_attempt {
+                attempt.failed();
+            }
+            error.response()
+        }
+    }
+}
+
+async fn answer(
+    app: &web::Data<App>,
+    request: &HttpRequest,
+    body: &[u8],
+) -> Result<Option<IntrospectedToken>, OauthError> {
+    let form = Form::read(request, body)?;
+    let client = authenticate(app, request, &form).await?;
+    // Anybody can name a public client, and nobody is to try tokens out here (section 4).
+    if client.state.authentication == ClientAuthentication::None {
+        return Err(OauthError::invalid_client());
+    }
+    let token = form.required("token")?;
+    if app.gate.grant_borne(&client.state, token)?.is_some() {
+        refresh_token(app, &client, token).await
+    } else {
+        access_token(app, &client, token).await
+    }
+}
+
+async fn refresh_token(
+    app: &App,
+    caller: &KnownClient,
+    token: &str,
+) -> Result<Option<IntrospectedToken>, OauthError> {
+    let Some(id) = app.gate.grant_borne(&caller.state, token)? else { return Ok(None) };
+    let now = app.gate.clock().now();
+    let grant = app.gate.grant(id).await?.filter(|grant| {
+        let is_current = grant.refresh == Some(Digest::of(token));
+        is_current && grant.revoked.is_none() && now < grant.expires_at
+    });
+    let Some(grant) = grant.filter(|grant| may_know(caller, grant.key_id, grant.tenant_id)) else {
+        return Ok(None);
+    };
+    let client = app.gate.client_of(grant.key_id).await?.filter(|client| client.state.revoked.is_none());
+    let Some(client) = client else { return Ok(None) };
+    let issuer = app.signer.issuer();
+    Ok(Some(IntrospectedToken {
+        scope: scope_text(&grant.scopes),
+        client_id: client.state.client_id,
+        token_type: None,
+        exp: grant.expires_at.timestamp(),
+        iat: grant.granted_at.timestamp(),
+        sub: grant.subject,
+        aud: issuer.to_owned(),
+        iss: issuer.to_owned(),
+        jti: id.to_string(),
+        tenant_id: grant.tenant_id,
+    }))
+}
+
+async fn access_token(
+    app: &App,
+    caller: &KnownClient,
+    token: &str,
+) -> Result<Option<IntrospectedToken>, OauthError> {
+    // What was answered before by any API node is known to this one.
+    settle_here(app).await?;
+    let Some((id, code)) = signed_here(app, token)? else { return Ok(None) };
+    // From where and for what it may be used is asked by whoever is shown it.
+    if !matches!(code, Code::Valid | Code::Restricted | Code::IpNotAllowed | Code::WrongEnvironment) {
+        return Ok(None);
+    }
+    let known = app.gate.issued_token(id).await?;
+    let Some(known) = known.filter(|known| may_know(caller, known.key_id, known.tenant_id)) else {
+        return Ok(None);
+    };
+    let issuer = app.signer.issuer();
+    Ok(Some(IntrospectedToken {
+        scope: scope_text(&known.scopes),
+        client_id: known.client_id,
+        token_type: Some("Bearer"),
+        exp: known.expires_at.timestamp(),
+        iat: known.issued_at.timestamp(),
+        sub: known.subject,
+        aud: issuer.to_owned(),
+        iss: issuer.to_owned(),
+        jti: id.to_string(),
+        tenant_id: known.tenant_id,
+    }))
+}
+
+fn may_know(caller: &KnownClient, issued_to: nexus_domain::ids::KeyId, opens: TenantId) -> bool {
+    caller.key_id == issued_to || caller.state.tenant_id == opens
+}
+
+/// The id of an access token whose signature is right, whether or not it can be used.
+pub(super) fn token_id(app: &App, token: &str) -> Result<Option<TokenId>, OauthError> {
+    Ok(signed_here(app, token)?.map(|(id, _)| id))
+}
+
+/// The id of an access token that was signed here, and what the verdict on it is.
+fn signed_here(app: &App, token: &str) -> Result<Option<(TokenId, Code)>, OauthError> {
+    let Some(compact) = Compact::read(token) else { return Ok(None) };
+    let (verifier, question) = (&app.verifier, Question::default());
+    let now = Moment::now(verifier);
+    let unavailable = || OauthError::unavailable("this node cannot tell just now; send the request again");
+    let sight = verifier.own_sight(now).map_err(|_| unavailable())?;
+    let decision = verifier.validator.verify_credential(&sight, None, token, &question, now.unix_micros);
+    let decision = decision.map_err(|error| OauthError::internal(&error.to_string()))?;
+    if decision.code() == Code::Unavailable {
+        return Err(unavailable());
+    }
+    // Whose token it is is known of those alone whose signature is right.
+    if decision.subject.is_none() {
+        return Ok(None);
+    }
+    let id = compact.claims().ok().and_then(|claims| claims.text("jti").ok()??.parse().ok());
+    Ok(id.map(|id| (id, decision.code())))
+}

@@ -1,0 +1,266 @@
+//! Operations on OAuth clients.
+
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use nexus_domain::client::{
+    Client, ClientAuthentication, ClientCommand, ClientJwk, ClientRefusal, ClientState, ClientType,
+    RegisterClient, RevokeClient, RotateClientSecret,
+};
+use nexus_domain::credential::Secret;
+use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::scope::ScopeSet;
+use nexus_domain::tenant::TenantState;
+use nexus_domain::verification::Restrictions;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::keys::{is_suspended, require};
+use super::{Call, Done, Gate, GateError, Owner, Refusal, Reservations, Revoke, Rotate, ShownSecret, Target};
+use crate::journal::{Append, AppendError, Idempotency};
+
+/// What a new client shall be.
+#[derive(Debug, Clone)]
+pub struct Register {
+    /// A name, which people read when they are asked for their consent.
+    pub name: String,
+    /// For itself, or for people.
+    pub client_type: ClientType,
+    /// Name or alias of an environment; absent: the dialect's first.
+    pub environment: Option<String>,
+    /// How it proves who it is.
+    pub authentication: ClientAuthentication,
+    /// Whether codes need a challenge.
+    pub requires_pkce: bool,
+    /// Where codes may be sent.
+    pub redirect_uris: Vec<String>,
+    /// What its tokens may allow; absent: all but what contains every other.
+    pub scopes: Option<ScopeSet>,
+    /// From where its tokens may be used; empty: from anywhere.
+    pub ip_allowlist: Vec<IpNet>,
+    /// To what its tokens are restricted.
+    pub restrictions: Restrictions,
+    /// The keys that its assertions are checked with.
+    pub jwks: Vec<ClientJwk>,
+}
+
+/// A client, with a secret that is shown this once where it has one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RegisteredClient {
+    /// The client's id in routes and in the audit trail.
+    pub key_id: KeyId,
+    /// Its state after the operation.
+    pub client: ClientState,
+    /// The new secret.
+    pub secret: Option<ShownSecret>,
+}
+
+/// A client as a request finds it.
+#[derive(Debug, Clone)]
+pub struct KnownClient {
+    /// Its id in routes and in the audit trail.
+    pub key_id: KeyId,
+    /// Its state.
+    pub state: ClientState,
+    /// The sequence of its last event.
+    pub(super) sequence: u64,
+}
+
+impl Gate {
+    /// Registers a client and shows its secret.
+    ///
+    /// # Errors
+    /// [`GateError`]; needs `clients:write`.
+    pub async fn register_client(
+        &self,
+        call: &Call<'_>,
+        tenant: TenantId,
+        register: Register,
+    ) -> Result<Done<RegisteredClient>, GateError> {
+        require(call, "clients:write")?;
+        let (owner, dialect) = self.visible_tenant(call, tenant).await?;
+        let id = self.entropy.uuid_v7(call.now);
+        let prefixes = dialect.oauth.as_ref();
+        // Without OAuth the domain refuses, and this secret is never shown.
+        let secret = self.mint(prefixes.map_or("", |oauth| oauth.secret_prefix.as_str()));
+        let client_id =
+            format!("{}{}", prefixes.map_or("", |oauth| oauth.client_id_prefix.as_str()), id.simple());
+        let shows_secret = register.authentication == ClientAuthentication::ClientSecret;
+        let command = |owner: Option<&TenantState>| {
+            let register = register.clone();
+            ClientCommand::Register(Box::new(RegisterClient {
+                tenant_id: tenant,
+                tenant_suspended: is_suspended(owner),
+                dialect: Arc::clone(&dialect),
+                name: register.name,
+                client_type: register.client_type,
+                client_id: client_id.clone(),
+                environment: register.environment,
+                authentication: register.authentication,
+                requires_pkce: register.requires_pkce,
+                redirect_uris: register.redirect_uris,
+                scopes: register.scopes,
+                ip_allowlist: register.ip_allowlist,
+                restrictions: register.restrictions,
+                jwks: register.jwks,
+                hint: hint(&secret, prefixes.map_or(0, |oauth| oauth.secret_prefix.len())),
+                digest: secret.digest(),
+                now: call.now,
+            }))
+        };
+        let shown = shows_secret.then(|| ShownSecret::of(&secret));
+        self.on_client(call, tenant, KeyId::new(id), Some(owner), command, shown).await
+    }
+
+    /// Gives a client a new secret and shows it.
+    ///
+    /// # Errors
+    /// [`GateError`]; needs `clients:write`.
+    pub async fn rotate_client(
+        &self,
+        call: &Call<'_>,
+        tenant: TenantId,
+        client: KeyId,
+        rotate: Rotate,
+    ) -> Result<Done<RegisteredClient>, GateError> {
+        require(call, "clients:write")?;
+        let (owner, dialect) = self.visible_tenant(call, tenant).await?;
+        let prefix = dialect.oauth.as_ref().map_or("", |oauth| oauth.secret_prefix.as_str());
+        let secret = self.mint(prefix);
+        let command = |owner: Option<&TenantState>| {
+            ClientCommand::Rotate(RotateClientSecret {
+                tenant_id: tenant,
+                tenant_suspended: is_suspended(owner),
+                dialect: Arc::clone(&dialect),
+                grace: rotate.grace,
+                hint: hint(&secret, prefix.len()),
+                digest: secret.digest(),
+                now: call.now,
+            })
+        };
+        let shown = Some(ShownSecret::of(&secret));
+        self.on_client(call, tenant, client, Some(owner), command, shown).await
+    }
+
+    /// Revokes a client, for ever, and with it all that was issued to it. Asking twice is no error.
+    ///
+    /// # Errors
+    /// [`GateError`]; needs `clients:write`.
+    pub async fn revoke_client(
+        &self,
+        call: &Call<'_>,
+        tenant: TenantId,
+        client: KeyId,
+        revoke: Revoke,
+    ) -> Result<Done<RegisteredClient>, GateError> {
+        require(call, "clients:write")?;
+        self.existing_tenant(call, tenant).await?;
+        let command = ClientCommand::Revoke(RevokeClient {
+            tenant_id: tenant,
+            reason: revoke.reason,
+            note: revoke.note,
+            now: call.now,
+        });
+        self.on_client(call, tenant, client, None, |_| command.clone(), None).await
+    }
+
+    /// Whether the caller may change a tenant's clients, as it is now: what is asked before an answer is repeated.
+    ///
+    /// # Errors
+    /// [`GateError`]
+    pub async fn allow_clients(&self, call: &Call<'_>, tenant: TenantId) -> Result<(), GateError> {
+        require(call, "clients:write")?;
+        self.existing_tenant(call, tenant).await.map(drop)
+    }
+
+    /// The client of this public id, read from the log: what was answered on any node before is seen.
+    ///
+    /// # Errors
+    /// [`GateError::Unavailable`]
+    pub async fn client(&self, client_id: &str) -> Result<Option<KnownClient>, GateError> {
+        // The id's last digits are those of the aggregate, so that nothing has to be looked up that could be behind.
+        let digits = client_id.len().checked_sub(32).and_then(|at| client_id.get(at..));
+        let Some(id) = digits.and_then(|digits| Uuid::try_parse(digits).ok()) else {
+            return Ok(None);
+        };
+        let known = self.client_of(KeyId::new(id)).await?;
+        Ok(known.filter(|client| client.state.client_id == client_id))
+    }
+
+    /// The client of this id.
+    ///
+    /// # Errors
+    /// [`GateError::Unavailable`]
+    pub async fn client_of(&self, key_id: KeyId) -> Result<Option<KnownClient>, GateError> {
+        let (client, sequence) =
+            self.clients.load(&key_id.to_string()).await.map_err(GateError::Unavailable)?;
+        Ok(client.state().cloned().map(|state| KnownClient { key_id, state, sequence }))
+    }
+
+    /// Takes note of an assertion by which a client proved who it is, and says whether it came for the first time (RFC 7523
+    /// section 3, `jti`). After `until`, in Unix microseconds, it is refused anyway.
+    ///
+    /// # Errors
+    /// [`GateError::Unavailable`]
+    pub async fn take_assertion(&self, client: KeyId, jti: &str, until: i64) -> Result<bool, GateError> {
+        let append = Append {
+            idempotency: Some(Idempotency {
+                scope: format!("assertion/{client}"),
+                key: nexus_domain::credential::Digest::of(jti).to_string(),
+                fingerprint: Vec::new(),
+                result: Vec::new(),
+                expires_at: until,
+            }),
+            now: self.clock.now().timestamp_micros(),
+            ..Append::default()
+        };
+        match self.journal.append(append).await {
+            Ok(_) => Ok(true),
+            Err(AppendError::IdempotencyTaken) => Ok(false),
+            Err(error) => Err(GateError::append(error)),
+        }
+    }
+
+    /// The name of a tenant, for those who are asked whether they trust it.
+    ///
+    /// # Errors
+    /// [`GateError`]
+    pub async fn tenant_name(&self, tenant: TenantId) -> Result<String, GateError> {
+        Ok(self.owner(tenant).await?.state.name)
+    }
+
+    /// The name of a tenant's dialect.
+    ///
+    /// # Errors
+    /// [`GateError`]
+    pub async fn dialect_of(&self, tenant: TenantId) -> Result<String, GateError> {
+        Ok(self.owner(tenant).await?.state.dialect)
+    }
+
+    async fn on_client(
+        &self,
+        call: &Call<'_>,
+        tenant: TenantId,
+        key_id: KeyId,
+        owner: Option<Owner>,
+        command: impl Fn(Option<&TenantState>) -> ClientCommand,
+        secret: Option<ShownSecret>,
+    ) -> Result<Done<RegisteredClient>, GateError> {
+        let target = Target { tenant, aggregate_id: &key_id.to_string(), owner };
+        let answer = |client: &Client| {
+            let client = client.state().cloned()?;
+            Some(RegisteredClient { key_id, client, secret: secret.clone() })
+        };
+        let done = self
+            .execute(&self.clients, call, target, command, |_, _| Reservations::default(), answer)
+            .await?;
+        // An absent client was refused by the decision.
+        let answer = done.answer.ok_or(GateError::Refused(Refusal::Client(ClientRefusal::NotFound)))?;
+        Ok(Done { answer, position: done.position })
+    }
+}
+
+/// The prefix and four characters, as of keys.
+fn hint(secret: &Secret, prefix: usize) -> String {
+    secret.hint(prefix + 4)
+}

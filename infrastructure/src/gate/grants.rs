@@ -1,0 +1,129 @@
+//! Grants: what people agree that clients may do for them.
+
+use chrono::TimeDelta;
+use cqrs_es::Aggregate;
+use nexus_domain::client::ClientState;
+use nexus_domain::credential::Digest;
+use nexus_domain::grant::{
+    Challenge, Grant, GrantCommand, GrantConsent, GrantRefusal, GrantState, RevokeGrant,
+};
+use nexus_domain::ids::{GrantId, TenantId};
+use nexus_domain::scope::ScopeSet;
+use nexus_domain::token::{Revoker, TokenRefusal};
+
+use super::clients::KnownClient;
+use super::tokens::{bearing, borne};
+use super::{Call, Done, Gate, GateError, Refusal, Reservations, ShownSecret, Target};
+use crate::journal::{Expected, StreamAppend};
+
+/// What somebody agrees to.
+#[derive(Debug, Clone)]
+pub struct Consent {
+    /// Whose data it opens.
+    pub tenant: TenantId,
+    /// Who agrees.
+    pub subject: String,
+    /// What they agree to, known to be the client's.
+    pub scopes: ScopeSet,
+    /// Where the code goes, known to be the client's.
+    pub redirect_uri: String,
+    /// The challenge that the code is bound to.
+    pub challenge: Option<Challenge>,
+}
+
+impl Gate {
+    /// Puts on record that somebody agreed, and makes the code for the client.
+    ///
+    /// # Errors
+    /// [`GateError`]
+    pub async fn consent(
+        &self,
+        call: &Call<'_>,
+        client: &KnownClient,
+        consent: Consent,
+    ) -> Result<ShownSecret, GateError> {
+        let dialect = self.dialect(&client.state.dialect)?;
+        let unauthorized = || GateError::Refused(Refusal::Token(TokenRefusal::UnauthorizedClient));
+        let oauth = dialect.oauth.as_ref().filter(|oauth| !oauth.code_prefix.is_empty());
+        let oauth = oauth.ok_or_else(unauthorized)?;
+        let owner = self.owner(consent.tenant).await?;
+        if owner.state.suspended {
+            return Err(GateError::Refused(Refusal::Token(TokenRefusal::TenantSuspended)));
+        }
+        let id = GrantId::new(self.entropy.uuid_v7(call.now));
+        let code = self.mint(&bearing(&oauth.code_prefix, id));
+        let command = GrantConsent {
+            tenant_id: consent.tenant,
+            dialect: client.state.dialect.clone(),
+            key_id: client.key_id,
+            client_id: client.state.client_id.clone(),
+            subject: consent.subject,
+            scopes: consent.scopes,
+            redirect_uri: consent.redirect_uri,
+            digest: code.digest(),
+            challenge: consent.challenge,
+            lifetime: dialect
+                .access_tokens
+                .as_ref()
+                .map_or(TimeDelta::zero(), |tokens| tokens.refresh_lifetime),
+            now: call.now,
+        };
+        let events = Grant::default()
+            .decide(GrantCommand::Consent(Box::new(command)))
+            .map_err(|refusal| GateError::Refused(Refusal::Grant(refusal)))?;
+        // Whether the client or a tenant is stopped meanwhile is looked at when the code is redeemed.
+        let stream = StreamAppend {
+            aggregate_type: Grant::TYPE.to_owned(),
+            aggregate_id: id.to_string(),
+            expected: Expected::Exactly(0),
+            events: self.envelopes::<Grant>(call, consent.tenant, &events).await?,
+        };
+        match self.append_all(call, vec![stream]).await? {
+            Some(_) => Ok(ShownSecret::of(&code)),
+            None => Err(GateError::Contended),
+        }
+    }
+
+    /// Ends a grant, and all its tokens with it. Asking twice is no error.
+    ///
+    /// # Errors
+    /// [`GateError`]
+    pub async fn revoke_grant(
+        &self,
+        call: &Call<'_>,
+        id: GrantId,
+        by: Revoker,
+        refresh: Option<Digest>,
+    ) -> Result<Done<GrantState>, GateError> {
+        let not_found = || GateError::Refused(Refusal::Grant(GrantRefusal::NotFound));
+        let tenant = self.grant(id).await?.ok_or_else(not_found)?.tenant_id;
+        let command = GrantCommand::Revoke(RevokeGrant { by, refresh, now: call.now });
+        let target = Target { tenant, aggregate_id: &id.to_string(), owner: None };
+        let reserve = |_: &Grant, _: &[_]| Reservations::default();
+        let answer = |grant: &Grant| grant.state().cloned();
+        let done = self.execute(&self.grants, call, target, |_| command.clone(), reserve, answer).await?;
+        Ok(Done { answer: done.answer.ok_or_else(not_found)?, position: done.position })
+    }
+
+    /// What is known of a grant.
+    ///
+    /// # Errors
+    /// [`GateError::Unavailable`]
+    pub async fn grant(&self, id: GrantId) -> Result<Option<GrantState>, GateError> {
+        let (grant, _) = self.grants.load(&id.to_string()).await.map_err(GateError::Unavailable)?;
+        Ok(grant.state().cloned())
+    }
+
+    /// The grant that a refresh token of a client bears, whether or not the token is one of its.
+    ///
+    /// # Errors
+    /// [`GateError::DialectNotServed`]
+    pub fn grant_borne(
+        &self,
+        client: &ClientState,
+        refresh_token: &str,
+    ) -> Result<Option<GrantId>, GateError> {
+        let dialect = self.dialect(&client.dialect)?;
+        Ok(dialect.oauth.as_ref().and_then(|oauth| borne(&oauth.refresh_prefix, refresh_token)))
+    }
+}

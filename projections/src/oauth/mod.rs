@@ -1,0 +1,316 @@
+//! OAuth clients, and the tokens that can be used: access tokens one by one, refresh tokens by the grant that they belong to.
+//! Whether a token is over, or has ended with its grant or client, is worked out when it is asked for.
+
+mod fold;
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use nexus_domain::client::ClientState;
+use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::scope::ScopeSet;
+use nexus_domain::token::Token;
+use nexus_infrastructure::database::Row;
+
+use self::fold::{ClientDocument, GrantDocument};
+pub(crate) use self::fold::{Fold, client_steps};
+use crate::bulk;
+use crate::cursor::{self, Page};
+use crate::error::QueryError;
+use crate::reader::{Reader, instant};
+
+/// The projection's name.
+pub const NAME: &str = "oauth";
+
+/// A client, without anything secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientItem {
+    /// The client.
+    pub id: KeyId,
+    /// What it is.
+    pub client: ClientState,
+    /// Who registered it.
+    pub created_by: Option<String>,
+    /// What was noted when it was revoked.
+    pub note: Option<String>,
+}
+
+/// What a token is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenKind {
+    /// For requests.
+    Access,
+    /// For further access tokens.
+    Refresh,
+}
+
+/// What a token's life is like. Revoked comes before expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenStatus {
+    /// It can be used.
+    Active,
+    /// It was revoked, or its grant or client was.
+    Revoked,
+    /// Its lifetime is over.
+    Expired,
+}
+
+/// Which tokens to list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TokenFilter {
+    /// Those that can be used.
+    #[default]
+    Active,
+    /// Those that were revoked.
+    Revoked,
+    /// Those whose lifetime is over and that were not revoked.
+    Expired,
+    /// All.
+    All,
+}
+
+/// A token, without the token itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenItem {
+    /// The id of an access token, or of the grant that a refresh token belongs to.
+    pub id: String,
+    /// What it is good for.
+    pub kind: TokenKind,
+    /// The client that it was issued to.
+    pub key_id: KeyId,
+    /// Its public id.
+    pub client_id: String,
+    /// Its name.
+    pub client_name: String,
+    /// The grant of an access token; absent: the client's own credentials.
+    pub grant_id: Option<String>,
+    /// Who agreed to it, or the client itself.
+    pub subject: String,
+    /// What it allows.
+    pub scopes: ScopeSet,
+    /// When it was issued; a refresh token, when the present one was.
+    pub issued_at: DateTime<Utc>,
+    /// When it ends.
+    pub expires_at: DateTime<Utc>,
+    /// When it was revoked, or its grant or client was.
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// What its life is like at the asker's time.
+    pub status: TokenStatus,
+}
+
+/// Asks for clients and tokens.
+#[derive(Clone)]
+pub struct OauthLists {
+    reader: Reader,
+}
+
+impl OauthLists {
+    pub(crate) const fn new(reader: Reader) -> Self {
+        Self { reader }
+    }
+
+    /// A page of a tenant's clients, newest first. `limit` is held between 1 and [`crate::LONGEST_PAGE`].
+    ///
+    /// # Errors
+    /// [`QueryError`]
+    pub async fn clients(
+        &self,
+        tenant: TenantId,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<ClientItem>, QueryError> {
+        let limit = cursor::bounded(limit);
+        let (before, id) = begin("clients", cursor)?;
+        let sql = |build| {
+            format!(
+                "SELECT key_id, document FROM oauth_client_{build} \
+                 WHERE tenant_id = $1 AND (registered_at, key_id) < ($2, $3) \
+                 ORDER BY registered_at DESC, key_id DESC LIMIT $4"
+            )
+        };
+        let args = [tenant.to_string().into(), before.into(), id.into(), (limit + 1).into()];
+        let rows = self.reader.query(sql, &args).await?;
+        let items = rows.iter().map(client).collect::<Result<_, _>>()?;
+        Ok(Page::of(items, limit, |last: &ClientItem| {
+            cursor::write("clients", &[&last.client.registered_at.timestamp_micros(), &last.id])
+        }))
+    }
+
+    /// A tenant's client; nothing where it is another tenant's.
+    ///
+    /// # Errors
+    /// [`QueryError`]
+    pub async fn client(&self, tenant: TenantId, id: KeyId) -> Result<Option<ClientItem>, QueryError> {
+        let sql = |build| {
+            format!("SELECT key_id, document FROM oauth_client_{build} WHERE key_id = $1 AND tenant_id = $2")
+        };
+        let rows = self.reader.query(sql, &[id.to_string().into(), tenant.to_string().into()]).await?;
+        rows.first().map(client).transpose()
+    }
+
+    /// Whose each of these clients is. Those that there are not are left out.
+    ///
+    /// # Errors
+    /// [`QueryError`]
+    pub async fn owners(&self, clients: &[KeyId]) -> Result<HashMap<KeyId, TenantId>, QueryError> {
+        let among = bulk::one_of(self.reader.database().is_postgres(), "key_id", 1);
+        let sql = |build| format!("SELECT key_id, tenant_id FROM oauth_client_{build} WHERE {among}");
+        let owner = |row: &Row| {
+            let (key, tenant) = (row.text(0)?.parse(), row.text(1)?.parse());
+            Ok((key.map_err(QueryError::row)?, tenant.map_err(QueryError::row)?))
+        };
+        self.reader.query(sql, &[bulk::list(clients)]).await?.iter().map(owner).collect()
+    }
+
+    /// A page of the tokens that open a tenant's data, newest first; of one client alone where it is named. `limit` is held
+    /// between 1 and [`crate::LONGEST_PAGE`].
+    ///
+    /// # Errors
+    /// [`QueryError`]
+    pub async fn tokens(
+        &self,
+        tenant: TenantId,
+        filter: TokenFilter,
+        of: Option<KeyId>,
+        cursor: Option<&str>,
+        limit: u32,
+        now: DateTime<Utc>,
+    ) -> Result<Page<TokenItem>, QueryError> {
+        let limit = cursor::bounded(limit);
+        let (before, id) = begin("tokens", cursor)?;
+        let condition = filter.condition();
+        let sql = |build| {
+            format!(
+                "{} WHERE t.tenant_id = $1 AND t.issued_at IS NOT NULL AND (t.issued_at, t.id) < ($2, $3) \
+                 AND {condition} AND ($6 = '' OR t.key_id = $6) \
+                 ORDER BY t.issued_at DESC, t.id DESC LIMIT $5",
+                select(build)
+            )
+        };
+        let args = [
+            tenant.to_string().into(),
+            before.into(),
+            id.into(),
+            now.timestamp_micros().into(),
+            (limit + 1).into(),
+            of.map(|of| of.to_string()).unwrap_or_default().into(),
+        ];
+        let rows = self.reader.query(sql, &args).await?;
+        let items = rows.iter().map(|row| token(row, now)).collect::<Result<_, _>>()?;
+        Ok(Page::of(items, limit, |last: &TokenItem| {
+            cursor::write("tokens", &[&last.issued_at.timestamp_micros(), &last.id])
+        }))
+    }
+
+    /// A token that opens a tenant's data.
+    ///
+    /// # Errors
+    /// [`QueryError`]
+    pub async fn token(
+        &self,
+        tenant: TenantId,
+        id: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<TokenItem>, QueryError> {
+        let sql = |build| {
+            format!("{} WHERE t.id = $1 AND t.tenant_id = $2 AND t.issued_at IS NOT NULL", select(build))
+        };
+        let rows = self.reader.query(sql, &[id.into(), tenant.to_string().into()]).await?;
+        rows.first().map(|row| token(row, now)).transpose()
+    }
+}
+
+fn begin(list: &str, cursor: Option<&str>) -> Result<(i64, String), QueryError> {
+    let Some(cursor) = cursor else {
+        return Ok((i64::MAX, String::new()));
+    };
+    let [before, id] = cursor::read(list, cursor)?;
+    Ok((cursor::number(&before)?, id))
+}
+
+/// What of tokens is read, and from where.
+fn select(build: crate::projection::Build) -> String {
+    format!(
+        "SELECT t.id, t.kind, t.document, t.revoked_at, g.revoked_at, c.revoked_at, c.document \
+         FROM oauth_token_{build} t JOIN oauth_client_{build} c ON c.key_id = t.key_id \
+         LEFT JOIN oauth_token_{build} g ON g.id = t.grant_id"
+    )
+}
+
+impl TokenFilter {
+    /// The condition in SQL, with the asker's time in `$4`, which it always mentions.
+    const fn condition(self) -> &'static str {
+        match self {
+            Self::Active => {
+                "t.revoked_at IS NULL AND g.revoked_at IS NULL AND c.revoked_at IS NULL AND t.expires_at > $4"
+            }
+            Self::Revoked => {
+                "(t.revoked_at IS NOT NULL OR g.revoked_at IS NOT NULL OR c.revoked_at IS NOT NULL) AND $4 = $4"
+            }
+            Self::Expired => {
+                "t.revoked_at IS NULL AND g.revoked_at IS NULL AND c.revoked_at IS NULL AND t.expires_at <= $4"
+            }
+            Self::All => "$4 = $4",
+        }
+    }
+}
+
+fn client(row: &Row) -> Result<ClientItem, QueryError> {
+    let id: KeyId = row.text(0)?.parse().map_err(QueryError::row)?;
+    let ClientDocument { client, created_by, note } =
+        serde_json::from_str(row.text(1)?).map_err(QueryError::row)?;
+    let client = client.state().cloned().ok_or_else(|| QueryError::row(Empty(id.to_string())))?;
+    Ok(ClientItem { id, client, created_by, note })
+}
+
+fn token(row: &Row, now: DateTime<Utc>) -> Result<TokenItem, QueryError> {
+    let id = row.text(0)?.to_owned();
+    let empty = || QueryError::row(Empty(id.clone()));
+    let ends = [row.opt_int(3)?, row.opt_int(4)?, row.opt_int(5)?];
+    let revoked_at = ends.into_iter().flatten().min().map(instant).transpose()?;
+    let client: ClientDocument = serde_json::from_str(row.text(6)?).map_err(QueryError::row)?;
+    let client_name = client.client.state().map(|client| client.name.clone()).unwrap_or_default();
+    let status = |end: DateTime<Utc>| match revoked_at {
+        Some(_) => TokenStatus::Revoked,
+        None if now >= end => TokenStatus::Expired,
+        None => TokenStatus::Active,
+    };
+    if row.text(1)? == fold::ACCESS {
+        let token: Token = serde_json::from_str(row.text(2)?).map_err(QueryError::row)?;
+        let token = token.state().cloned().ok_or_else(empty)?;
+        return Ok(TokenItem {
+            kind: TokenKind::Access,
+            key_id: token.key_id,
+            client_id: token.client_id,
+            client_name,
+            grant_id: token.grant_id.map(|grant| grant.to_string()),
+            subject: token.subject,
+            scopes: token.scopes,
+            issued_at: token.issued_at,
+            expires_at: token.expires_at,
+            revoked_at,
+            status: status(token.expires_at),
+            id,
+        });
+    }
+    let grant: GrantDocument = serde_json::from_str(row.text(2)?).map_err(QueryError::row)?;
+    let granted = grant.granted.ok_or_else(empty)?;
+    Ok(TokenItem {
+        kind: TokenKind::Refresh,
+        key_id: granted.key_id,
+        client_id: granted.client_id,
+        client_name,
+        grant_id: None,
+        subject: granted.subject,
+        scopes: granted.scopes,
+        issued_at: grant.refresh_issued_at.ok_or_else(empty)?,
+        expires_at: granted.expires_at,
+        revoked_at,
+        status: status(granted.expires_at),
+        id,
+    })
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the document of {0} is empty")]
+struct Empty(String);

@@ -1,0 +1,104 @@
+//! Clients over REST and from the command line.
+
+use serde_json::json;
+
+use super::{CALLBACK, Platform};
+use crate::contract::{assert_problem, locations};
+
+#[test]
+fn a_client_is_registered_shown_listed_and_never_with_its_secret_again() {
+    let platform = Platform::new();
+    let admin = platform.admin();
+    let client = platform.register(json!({}));
+    let path = platform.maker.path("/clients");
+    for name in [&client.id, &client.client_id] {
+        let shown = admin.get(&format!("{path}/{name}")).expect(200);
+        assert_eq!(shown.json()["client_id"], client.client_id.as_str());
+        assert!(!shown.text().contains(client.secret.as_deref().unwrap()));
+    }
+    assert_eq!(admin.list(&path, 1).len(), 1);
+    assert_eq!(admin.get(&format!("{}/{}", platform.user.path("/clients"), client.id)).status, 404);
+    let once = admin.clone().header("idempotency-key", "register-1");
+    let body = json!({"name": "Import", "type": "server"});
+    let (first, second) = (once.post(&path, &body).expect(201), once.post(&path, &body).expect(201));
+    assert_eq!(first.text(), second.text(), "a repetition is told the same secret");
+    assert_eq!(admin.list(&path, 50).len(), 2);
+}
+
+#[test]
+fn what_is_wrong_with_a_client_is_told_with_its_place() {
+    let platform = Platform::new();
+    let register = |body| platform.admin().post(&platform.maker.path("/clients"), &body);
+    for (body, place) in [
+        (json!({"name": "A", "type": "robot"}), "body.type"),
+        (json!({"name": "A"}), "body.type"),
+        (json!({"name": " ", "type": "server"}), "body.name"),
+        (json!({"name": "A", "type": "app"}), "body.redirect_uris"),
+        (
+            json!({"name": "A", "type": "app", "redirect_uris": [CALLBACK, "http://a.example/"]}),
+            "body.redirect_uris[1]",
+        ),
+        (
+            json!({"name": "A", "type": "app", "redirect_uris": ["javascript:alert(1)"]}),
+            "body.redirect_uris[0]",
+        ),
+        (json!({"name": "A", "type": "server", "redirect_uris": [CALLBACK]}), "body.redirect_uris"),
+        (json!({"name": "A", "type": "server", "scopes": ["read:mars"]}), "body.scopes"),
+        (json!({"name": "A", "type": "server", "scopes": []}), "body.scopes"),
+        (json!({"name": "A", "type": "server", "authentication": "none"}), "body.authentication"),
+        (json!({"name": "A", "type": "server", "authentication": "private_key_jwt"}), "body.jwks"),
+        (json!({"name": "A", "type": "server", "requires_pkce": "yes"}), "body.requires_pkce"),
+        (json!({"name": "A", "type": "server", "tenant_id": "x"}), "body.tenant_id"),
+    ] {
+        let answer = register(body.clone());
+        assert_problem(&answer, 400, "invalid_request");
+        assert_eq!(locations(&answer), [place], "{body}");
+    }
+    let other = nexus_tests::Tenant::create(&platform.admin(), "nexpay");
+    let none = platform.admin().post(&other.path("/clients"), &json!({"name": "A", "type": "server"}));
+    assert_eq!(locations(&none), ["body.type"], "a product without OAuth has no clients");
+}
+
+#[test]
+fn the_command_line_manages_clients_and_tokens() {
+    let platform = Platform::new();
+    let run = |arguments: &[&str]| {
+        let tenant = ["--tenant", platform.maker.id.as_str()];
+        platform.node.run(&[arguments, &tenant].concat())
+    };
+    let created = run(&[
+        "clients",
+        "create",
+        "--name",
+        "Import",
+        "--type",
+        "server",
+        "--scope",
+        "read:users",
+        "--output",
+        "json",
+    ]);
+    let created = created.json();
+    let client = super::Registered {
+        id: created["client"]["id"].as_str().unwrap().to_owned(),
+        client_id: created["client_id"].as_str().unwrap().to_owned(),
+        secret: created["client_secret"].as_str().map(str::to_owned),
+    };
+    let token = platform.for_itself(&client);
+    let listed = run(&["tokens", "list", "--output", "json"]).json();
+    let id = listed["data"][0]["id"].as_str().unwrap().to_owned();
+    assert!(run(&["tokens", "list"]).stdout.join("\n").contains("Import"));
+    assert!(run(&["tokens", "revoke", &id]).stdout.join("\n").contains("refused by"));
+    assert_eq!(platform.code_of(&token["access_token"]), "REVOKED");
+    assert!(run(&["clients", "list"]).stdout.join("\n").contains(&client.client_id));
+    let rotated = run(&["clients", "rotate", &client.client_id, "--grace", "0", "--output", "json"]).json();
+    let client = super::Registered { secret: rotated["client_secret"].as_str().map(str::to_owned), ..client };
+    platform.for_itself(&client);
+    assert!(run(&["clients", "show", &client.id]).stdout.join("\n").contains("client_secret"));
+    assert!(
+        run(&["clients", "revoke", &client.id, "--reason", "unused"])
+            .stdout
+            .join("\n")
+            .contains("refused by")
+    );
+}
