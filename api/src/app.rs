@@ -20,7 +20,9 @@ use crate::nodes::streams::Streams;
 use crate::problem::Problem;
 use crate::request::trace;
 use crate::verification::{Behind, Front, Verifier, forward_auth};
-use crate::{audit, docs, events, health, key_set, keys, methods, nodes, openapi, projections, tenants};
+use crate::{
+    audit, docs, events, health, jwt_secrets, key_set, keys, methods, nodes, openapi, projections, tenants,
+};
 
 /// The most bytes of a request body.
 pub const LONGEST_BODY: usize = 64 * 1024;
@@ -72,6 +74,7 @@ pub fn service(app: &web::Data<App>) -> Front<impl Behind + use<>> {
             .app_data(app)
             .configure(tenants::routes)
             .configure(keys::routes)
+            .configure(jwt_secrets::routes)
             .configure(key_set::routes)
             .configure(audit::routes)
             .configure(events::routes)

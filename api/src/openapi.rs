@@ -7,7 +7,7 @@ use utoipa::openapi::{RefOr, Required};
 use utoipa::{Modify, OpenApi};
 
 use crate::verification::{forward_auth, verify};
-use crate::{audit, events, health, key_set, keys, nodes, problem, projections, tenants};
+use crate::{audit, events, health, jwt_secrets, key_set, keys, nodes, problem, projections, tenants};
 
 /// The document.
 #[derive(Debug, OpenApi)]
@@ -22,6 +22,7 @@ use crate::{audit, events, health, key_set, keys, nodes, problem, projections, t
         events::follow,
         nodes::create, nodes::list, nodes::stream,
         projections::list, projections::rebuild,
+        jwt_secrets::issue, jwt_secrets::list, jwt_secrets::show, jwt_secrets::rotate, jwt_secrets::revoke,
         key_set::key_set,
         health::healthz, health::readyz, health::metrics,
     ),
@@ -31,6 +32,7 @@ use crate::{audit, events, health, key_set, keys, nodes, problem, projections, t
     tags(
         (name = "verification", description = "May this credential do this?"),
         (name = "keys", description = "Keys of a tenant"),
+        (name = "jwt-secrets", description = "Secrets with which a tenant's services sign their own tokens"),
         (name = "tenants", description = "Who owns keys"),
         (name = "audit", description = "What happened"),
         (name = "oauth", description = "Tokens, and what they are checked with"),
