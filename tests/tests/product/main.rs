@@ -8,6 +8,7 @@
     reason = "what a test cannot have fails it, in its helpers as well; it says what it skips"
 )]
 
+mod access_tokens;
 mod amqp_example;
 mod barrier_example;
 mod command_line;
@@ -28,4 +29,5 @@ mod repetition;
 mod security;
 mod sign_in;
 mod sixth_dialect;
+mod tokens;
 mod walk;
