@@ -21,7 +21,10 @@ use crate::nodes::streams::Streams;
 use crate::problem::Problem;
 use crate::request::trace;
 use crate::verification::{Behind, Front, Verifier, forward_auth};
-use crate::{audit, clients, docs, events, health, jwt_secrets, key_set, keys, members, methods, nodes, oauth, openapi, pages, projections, session, tenants, tokens};
+use crate::{
+    audit, clients, docs, events, health, jwt_secrets, key_set, keys, members, methods, nodes, oauth,
+    openapi, pages, projections, session, tenants, tokens,
+};
 
 /// The most bytes of a request body.
 pub const LONGEST_BODY: usize = 64 * 1024;

@@ -7,7 +7,10 @@ use utoipa::openapi::{RefOr, Required};
 use utoipa::{Modify, OpenApi};
 
 use crate::verification::{forward_auth, verify};
-use crate::{audit, clients, events, health, jwt_secrets, key_set, keys, members, nodes, oauth, problem, projections, tenants, tokens};
+use crate::{
+    audit, clients, events, health, jwt_secrets, key_set, keys, members, nodes, oauth, problem, projections,
+    tenants, tokens,
+};
 
 /// The document.
 #[derive(Debug, OpenApi)]

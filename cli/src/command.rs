@@ -9,7 +9,10 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use crate::failure::Failure;
 use crate::output;
 use crate::server::{DevOptions, StartFailure};
-use crate::{audit, clients, completions, jwt_secrets, keys, members, nodes, projections, server, tenants, tokens, verify};
+use crate::{
+    audit, clients, completions, jwt_secrets, keys, members, nodes, projections, server, tenants, tokens,
+    verify,
+};
 
 const FIRST_STEPS: &str = "\
 First steps:

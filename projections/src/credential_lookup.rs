@@ -166,15 +166,7 @@ impl Projection for Fold {
     }
 
     fn consumes(&self) -> &'static [&'static str] {
-        &[
-            Key::TYPE,
-            Tenant::TYPE,
-            SigningKeys::TYPE,
-            JwtSecret::TYPE,
-            Client::TYPE,
-            Grant::TYPE,
-            Token::TYPE,
-        ]
+        &[Key::TYPE, Tenant::TYPE, SigningKeys::TYPE, JwtSecret::TYPE, Client::TYPE, Grant::TYPE, Token::TYPE]
     }
 
     fn ignores(&self) -> &'static [&'static str] {

@@ -88,7 +88,17 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Session::TYPE, Tenant::TYPE, Client::TYPE, Grant::TYPE, Token::TYPE, JwtSecret::TYPE, SigningKeys::TYPE, Usage::TYPE]
+        &[
+            Key::TYPE,
+            Session::TYPE,
+            Tenant::TYPE,
+            Client::TYPE,
+            Grant::TYPE,
+            Token::TYPE,
+            JwtSecret::TYPE,
+            SigningKeys::TYPE,
+            Usage::TYPE,
+        ]
     }
 
     fn fold<'a>(

@@ -77,7 +77,17 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Client::TYPE, Grant::TYPE, Token::TYPE, Usage::TYPE, Member::TYPE, Session::TYPE, JwtSecret::TYPE, SigningKeys::TYPE]
+        &[
+            Key::TYPE,
+            Client::TYPE,
+            Grant::TYPE,
+            Token::TYPE,
+            Usage::TYPE,
+            Member::TYPE,
+            Session::TYPE,
+            JwtSecret::TYPE,
+            SigningKeys::TYPE,
+        ]
     }
 
     fn fold<'a>(

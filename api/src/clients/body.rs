@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use nexus_domain::client::{ClientAuthentication, ClientType, ClientJwk};
+use nexus_domain::client::{ClientAuthentication, ClientJwk, ClientType};
 use nexus_infrastructure::gate::Register;
 use serde::Deserialize;
 use serde_json::Value;

@@ -2,7 +2,7 @@
 
 use actix_web::web;
 use chrono::{DateTime, Utc};
-use nexus_domain::client::{ClientAuthentication, ClientState, ClientType, ClientJwk};
+use nexus_domain::client::{ClientAuthentication, ClientJwk, ClientState, ClientType};
 use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::key::{RevocationReason, SecretVersion};
 use nexus_domain::verification::Restrictions;
@@ -130,7 +130,12 @@ impl ClientWithSecret {
 }
 
 impl ClientObject {
-    pub(super) fn of(id: KeyId, client: &ClientState, created_by: Option<String>, note: Option<String>) -> Self {
+    pub(super) fn of(
+        id: KeyId,
+        client: &ClientState,
+        created_by: Option<String>,
+        note: Option<String>,
+    ) -> Self {
         Self {
             id,
             client_id: client.client_id.clone(),

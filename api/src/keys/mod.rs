@@ -15,7 +15,9 @@ use actix_web::web;
 use nexus_domain::ids::{KeyId, TenantId};
 
 pub use self::body::{ChangeKeyBody, IssueKeyBody, RevokeKeyBody, RotateKeyBody};
-pub(crate) use self::body::{lifespan, networks, restrictions, revoke as revocation, rotate as rotate_body, scopes};
+pub(crate) use self::body::{
+    lifespan, networks, restrictions, revoke as revocation, rotate as rotate_body, scopes,
+};
 pub(crate) use self::change::__path_change;
 pub(crate) use self::issue::__path_issue;
 pub(crate) use self::list::__path_list;

@@ -38,12 +38,7 @@ pub(super) async fn proves(app: &App, client: &KnownClient, assertion: &str) -> 
 }
 
 /// The assertion's id, and the instant from which it is refused anyway.
-fn checked(
-    client: &KnownClient,
-    issuer: &str,
-    assertion: &str,
-    now: i64,
-) -> Result<(String, i64), Refused> {
+fn checked(client: &KnownClient, issuer: &str, assertion: &str, now: i64) -> Result<(String, i64), Refused> {
     let wrong = |detail: &'static str| Refused::malformed(detail);
     let token = Compact::read(assertion).ok_or_else(|| wrong("it is no JWT"))?;
     let header = token.header()?;

@@ -76,7 +76,9 @@ impl WayBack {
         let end = self.redirect_uri.get(from..).and_then(|rest| rest.find(['/', '?']));
         match end {
             // A native app's own scheme has no host.
-            _ if from == 0 => self.redirect_uri.find(':').and_then(|at| self.redirect_uri.get(..=at)).unwrap_or_default(),
+            _ if from == 0 => {
+                self.redirect_uri.find(':').and_then(|at| self.redirect_uri.get(..=at)).unwrap_or_default()
+            }
             Some(end) => self.redirect_uri.get(..from + end).unwrap_or_default(),
             None => &self.redirect_uri,
         }
@@ -123,13 +125,16 @@ pub(super) async fn read(app: &App, query: &str) -> Result<AuthorizeRequest, Req
             return Err(there(&format!("{unsupported}_not_supported"), "send the parameters themselves"));
         }
     }
-    let challenge = challenge(&form, client.state.requires_pkce).map_err(|why| there("invalid_request", why))?;
+    let challenge =
+        challenge(&form, client.state.requires_pkce).map_err(|why| there("invalid_request", why))?;
     let scopes = asked(&form, &client).map_err(|why| there("invalid_scope", &why))?;
     Ok(AuthorizeRequest { client, way_back, scopes, challenge })
 }
 
 fn here(why: &str) -> RequestRefused {
-    let text = format!("The app that sent you here made a mistake: {why}. Nothing was sent to it. Go back, and tell who makes it.");
+    let text = format!(
+        "The app that sent you here made a mistake: {why}. Nothing was sent to it. Go back, and tell who makes it."
+    );
     let status = actix_web::http::StatusCode::BAD_REQUEST;
     RequestRefused::Here(Failure::refused(status, "This request cannot be shown", text))
 }
@@ -137,13 +142,15 @@ fn here(why: &str) -> RequestRefused {
 fn challenge(form: &Form, required: bool) -> Result<Option<Challenge>, &'static str> {
     let method = form.get("code_challenge_method");
     match (form.get("code_challenge"), method) {
-        (Some(challenge), Some("S256")) => challenge.parse().map(Some).map_err(|_| {
-            "code_challenge must be SHA-256 of the verifier in base64url without padding, 43 characters"
-        }),
+        (Some(challenge), Some("S256")) => challenge.parse().map(Some).map_err(
+            |_| "code_challenge must be SHA-256 of the verifier in base64url without padding, 43 characters",
+        ),
         // Without a method it would be `plain` (RFC 7636 section 4.3), which protects from nobody who saw the request.
         (Some(_), _) => Err("code_challenge_method must be S256"),
         (None, Some(_)) => Err("code_challenge_method came without a code_challenge"),
-        (None, None) if required => Err("code_challenge is missing: the app is registered to need PKCE (RFC 7636)"),
+        (None, None) if required => {
+            Err("code_challenge is missing: the app is registered to need PKCE (RFC 7636)")
+        }
         (None, None) => Ok(None),
     }
 }

@@ -32,7 +32,8 @@ pub(super) async fn authenticate(
 ) -> Result<KnownClient, OauthError> {
     let (client_id, shown) = shown(request, form)?;
     let known = app.gate.client(&client_id).await?;
-    let client = known.filter(|client| client.state.revoked.is_none()).ok_or_else(OauthError::invalid_client)?;
+    let client =
+        known.filter(|client| client.state.revoked.is_none()).ok_or_else(OauthError::invalid_client)?;
     let now = app.gate.clock().now();
     let proved = match (client.state.authentication, shown) {
         (ClientAuthentication::ClientSecret, Shown::Secret(digest)) => client.state.has_secret(&digest, now),

@@ -36,7 +36,8 @@ impl Form {
             return Err(OauthError::invalid_request("send the parameters in the body, not in the address"));
         }
         let text = std::str::from_utf8(body).ok().filter(|_| body.len() <= LONGEST_FORM);
-        let text = text.ok_or_else(|| OauthError::invalid_request("the form is longer than 16 KiB or not UTF-8"))?;
+        let text =
+            text.ok_or_else(|| OauthError::invalid_request("the form is longer than 16 KiB or not UTF-8"))?;
         Self::parse(text)
     }
 
@@ -46,7 +47,9 @@ impl Form {
     /// `invalid_request`
     pub(super) fn parse(text: &str) -> Result<Self, OauthError> {
         let pairs = Query::<Vec<(String, String)>>::from_query(text)
-            .map_err(|_| OauthError::invalid_request("the form cannot be read; encode it as name=value&name=value"))?
+            .map_err(|_| {
+                OauthError::invalid_request("the form cannot be read; encode it as name=value&name=value")
+            })?
             .into_inner();
         if pairs.len() > MOST_PARAMETERS {
             return Err(OauthError::invalid_request("more than 64 parameters; send fewer"));
@@ -113,7 +116,8 @@ mod tests {
             let refused = read(kind, body).err().unwrap();
             assert_eq!(refused.kind(), "invalid_request", "{kind} {}", body.len());
         }
-        let asked = TestRequest::post().uri("/oauth/token?client_secret=x").insert_header((CONTENT_TYPE, FORM));
+        let asked =
+            TestRequest::post().uri("/oauth/token?client_secret=x").insert_header((CONTENT_TYPE, FORM));
         assert!(Form::read(&asked.to_http_request(), b"a=1").is_err(), "a secret in the address");
     }
 }

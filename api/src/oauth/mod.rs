@@ -27,8 +27,9 @@ use crate::request::{RequestId, client_ip};
 use crate::verification::hot::Headers;
 
 pub(crate) use self::authorize::__path_authorize;
-pub use self::consent::ConsentForm;
 pub(crate) use self::consent::__path_consent;
+pub use self::consent::ConsentForm;
+pub use self::error::ErrorBody;
 pub(crate) use self::introspect::__path_introspect;
 pub use self::introspect::{IntrospectForm, Introspection};
 pub(crate) use self::metadata::{__path_protected_resource, __path_server};
@@ -36,7 +37,6 @@ pub use self::metadata::{ProtectedResource, ServerMetadata};
 pub(crate) use self::revoke::__path_revoke;
 pub use self::revoke::RevokeForm;
 pub(crate) use self::token::__path_issue;
-pub use self::error::ErrorBody;
 pub use self::token::{TokenAnswer, TokenForm};
 
 /// Registers the routes.

@@ -48,8 +48,9 @@ pub(crate) async fn list(
     caller.see(tenant)?;
     let mut query = QueryFields::parse(&request)?;
     let filter = query.parsed("status", "choose active, revoked, expired or all", filter).unwrap_or_default();
-    let client = query
-        .parsed("client", "write a client's id", |text| client_id(text).ok_or("neither an id nor a client_id"));
+    let client = query.parsed("client", "write a client's id", |text| {
+        client_id(text).ok_or("neither an id nor a client_id")
+    });
     let limit = query.limit();
     let cursor = query.one("cursor");
     query.finish()?;

@@ -15,7 +15,9 @@ const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidJwk {
     /// It is a private key, or a shared one.
-    #[error("holds a private or shared key; send the public part alone, and replace the key, for it has left its place")]
+    #[error(
+        "holds a private or shared key; send the public part alone, and replace the key, for it has left its place"
+    )]
     Private,
     /// Of a kind that is not used here, or incomplete.
     #[error("is no public key of a supported kind; use Ed25519, P-256, or RSA of at least 2048 bits")]

@@ -16,8 +16,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 pub use self::event::{
-    ClientAuthentication, ClientEvent, ClientRegistered, ClientRevoked, ClientSecretRotated, ClientType,
-    ClientJwk,
+    ClientAuthentication, ClientEvent, ClientJwk, ClientRegistered, ClientRevoked, ClientSecretRotated,
+    ClientType,
 };
 pub use self::jwks::{InvalidJwk, check_jwk};
 pub use self::redirect::{InvalidRedirect, LONGEST_REDIRECT, check_redirect};

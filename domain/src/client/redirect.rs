@@ -19,7 +19,9 @@ pub enum InvalidRedirect {
     #[error("uses plain HTTP; use https, or http on 127.0.0.1, [::1] or localhost while developing")]
     Insecure,
     /// A scheme that a browser would run, or that is nobody's own.
-    #[error("has a scheme that is not allowed; use https, or for a native app a scheme of your own domain such as com.example.app:/callback")]
+    #[error(
+        "has a scheme that is not allowed; use https, or for a native app a scheme of your own domain such as com.example.app:/callback"
+    )]
     Scheme,
     /// A user name or password before the host.
     #[error("names a user before the host; leave out everything up to `@`")]

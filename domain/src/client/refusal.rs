@@ -39,13 +39,17 @@ pub enum ClientRefusal {
     #[error("{0}")]
     Terms(KeyRefusal),
     /// A list of no scopes.
-    #[error("a client without scopes could ask for nothing; list what it needs, or leave `scopes` out for all")]
+    #[error(
+        "a client without scopes could ask for nothing; list what it needs, or leave `scopes` out for all"
+    )]
     NoScopes,
     /// An app without a place to send codes to.
     #[error("an app needs at least one redirect URI; add the address where it takes codes")]
     NoRedirect,
     /// A server with one.
-    #[error("a server gets tokens for itself and is sent no codes; leave redirect_uris out, or register an app")]
+    #[error(
+        "a server gets tokens for itself and is sent no codes; leave redirect_uris out, or register an app"
+    )]
     RedirectOfServer,
     /// More than there may be.
     #[error("at most 20 redirect URIs; register fewer")]

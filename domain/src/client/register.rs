@@ -7,7 +7,9 @@ use ipnet::IpNet;
 
 use super::jwks::check_jwk;
 use super::redirect::check_redirect;
-use super::{Client, ClientAuthentication, ClientEvent, ClientRefusal, ClientRegistered, ClientType, ClientJwk};
+use super::{
+    Client, ClientAuthentication, ClientEvent, ClientJwk, ClientRefusal, ClientRegistered, ClientType,
+};
 use crate::credential::Digest;
 use crate::dialect::{Dialect, KeyType, OauthGrant};
 use crate::ids::TenantId;

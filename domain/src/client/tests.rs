@@ -87,7 +87,10 @@ fn scopes_that_are_not_restricted_are_all_but_those_that_contain_every_other() {
     let client = registered(RegisterClient { scopes: None, ..server() });
     let granted = &client.state().unwrap().scopes;
     assert!(granted.contains("write:payments") && !granted.contains("admin:all"));
-    assert_eq!(refused(RegisterClient { scopes: Some(ScopeSet::new()), ..server() }), ClientRefusal::NoScopes);
+    assert_eq!(
+        refused(RegisterClient { scopes: Some(ScopeSet::new()), ..server() }),
+        ClientRefusal::NoScopes
+    );
 }
 
 #[test]
@@ -97,10 +100,7 @@ fn what_would_be_unsafe_or_senseless_is_refused() {
         (RegisterClient { tenant_suspended: true, ..server() }, ClientRefusal::TenantSuspended),
         (RegisterClient { name: " ".into(), ..server() }, ClientRefusal::InvalidName(InvalidName::Empty)),
         (RegisterClient { authentication: none, ..server() }, ClientRefusal::PublicServer),
-        (
-            RegisterClient { authentication: none, requires_pkce: false, ..app() },
-            ClientRefusal::PkceRequired,
-        ),
+        (RegisterClient { authentication: none, requires_pkce: false, ..app() }, ClientRefusal::PkceRequired),
         (
             RegisterClient { authentication: ClientAuthentication::PrivateKeyJwt, ..app() },
             ClientRefusal::KeysMismatch,

@@ -64,14 +64,16 @@ pub(super) fn oauth(entry: Option<OauthEntry>, has_tokens: bool) -> Result<Optio
         return Ok(None);
     };
     if !has_tokens {
-        return Err((entry.grants.span(), "[oauth] needs [access_tokens]: how long what is issued lives".into()));
+        return Err((
+            entry.grants.span(),
+            "[oauth] needs [access_tokens]: how long what is issued lives".into(),
+        ));
     }
     let mut grants = BTreeSet::new();
     for text in entry.grants.get_ref() {
         let grant = OauthGrant::ALL.into_iter().find(|grant| grant.as_str() == text.get_ref());
-        let unknown = || {
-            (text.span(), "a grant is authorization_code, refresh_token or client_credentials".to_owned())
-        };
+        let unknown =
+            || (text.span(), "a grant is authorization_code, refresh_token or client_credentials".to_owned());
         grants.insert(grant.ok_or_else(unknown)?);
     }
     if grants.is_empty() {
@@ -80,7 +82,8 @@ pub(super) fn oauth(entry: Option<OauthEntry>, has_tokens: bool) -> Result<Optio
     if grants.contains(&OauthGrant::RefreshToken) && !grants.contains(&OauthGrant::AuthorizationCode) {
         return Err((
             entry.grants.span(),
-            "refresh_token goes with authorization_code: a client that has its own credentials asks again".to_owned(),
+            "refresh_token goes with authorization_code: a client that has its own credentials asks again"
+                .to_owned(),
         ));
     }
     let needed = |grant: OauthGrant, prefix: Option<Spanned<String>>, name: &str| match prefix {

@@ -71,7 +71,9 @@ mod tests {
         }
         let odd = format!("{} ", "a".repeat(43));
         assert!(!URL_SAFE_NO_PAD.encode(Sha256::digest(&odd)).parse::<Challenge>().unwrap().met_by(&odd));
-        for wrong in ["", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-c", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM="] {
+        for wrong in
+            ["", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-c", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM="]
+        {
             assert_eq!(wrong.parse::<Challenge>(), Err(InvalidChallenge), "{wrong}");
         }
     }

@@ -2,9 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{
-    Grant, GrantEnd, GrantEvent, GrantRefusal, Issuance, RefreshReuseDetected, TokenRefreshed,
-};
+use super::{Grant, GrantEnd, GrantEvent, GrantRefusal, Issuance, RefreshReuseDetected, TokenRefreshed};
 use crate::credential::Digest;
 use crate::ids::KeyId;
 use crate::scope::ScopeSet;

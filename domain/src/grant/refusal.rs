@@ -19,10 +19,14 @@ pub enum GrantRefusal {
     #[error("redirect_uri is not the one that the code was sent to; repeat it byte for byte")]
     RedirectMismatch,
     /// The verifier does not fit the challenge, or is missing.
-    #[error("code_verifier does not fit the code_challenge; send the 43 to 128 characters that the challenge was made of")]
+    #[error(
+        "code_verifier does not fit the code_challenge; send the 43 to 128 characters that the challenge was made of"
+    )]
     VerifierMismatch,
     /// A verifier for a code without a challenge: somebody took the challenge out of the request (RFC 9700 section 4.8.2).
-    #[error("code_verifier came for a code that was asked for without a code_challenge; send both or neither")]
+    #[error(
+        "code_verifier came for a code that was asked for without a code_challenge; send both or neither"
+    )]
     VerifierWithoutChallenge,
     /// More than was agreed to.
     #[error("the scope `{scope}` was not agreed to; ask for it at the authorization endpoint")]

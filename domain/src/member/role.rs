@@ -44,7 +44,9 @@ impl Role {
     pub const fn scopes(self) -> &'static [&'static str] {
         match self {
             Self::Owner => &["admin:all"],
-            Self::Admin => &["tenants:read", "keys:write", "clients:write", "members:write", "audit:read", "verify"],
+            Self::Admin => {
+                &["tenants:read", "keys:write", "clients:write", "members:write", "audit:read", "verify"]
+            }
             Self::Developer => &["tenants:read", "keys:write", "clients:write", "audit:read", "verify"],
             Self::Auditor => &["tenants:read", "keys:read", "clients:read", "members:read", "audit:read"],
         }

@@ -19,7 +19,9 @@ pub enum TokenRefusal {
     #[error("the tenant of the client is suspended")]
     TenantSuspended,
     /// A scope that the client does not have.
-    #[error("the scope `{scope}` is not among those that may be asked for; leave it out, or register the client with it")]
+    #[error(
+        "the scope `{scope}` is not among those that may be asked for; leave it out, or register the client with it"
+    )]
     InvalidScope {
         /// The first one.
         scope: String,

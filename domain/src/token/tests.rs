@@ -82,10 +82,8 @@ fn a_server_gets_what_it_asks_for_of_what_it_has() {
 #[test]
 fn who_may_not_get_one_gets_none() {
     let server = || issue(ClientType::Server, itself(None));
-    let revoked = ClientState {
-        revoked: Some((noon(), RevocationReason::Unused)),
-        ..client(ClientType::Server)
-    };
+    let revoked =
+        ClientState { revoked: Some((noon(), RevocationReason::Unused)), ..client(ClientType::Server) };
     for (command, refusal) in [
         (issue(ClientType::App, itself(None)), TokenRefusal::UnauthorizedClient),
         (IssueToken { client: revoked, ..server() }, TokenRefusal::ClientRevoked),

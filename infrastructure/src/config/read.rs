@@ -10,7 +10,9 @@ use nexus_domain::jwt::Algorithm;
 use super::address::network;
 use super::source::{Keys, Source};
 use super::{
-    AuthenticationConfig, BusConfig, ConfigError, ControlConfig, DatabaseConfig, DialectsConfig, LogConfig, LogFormat, NexusConfig, NodeConfig, NodesConfig, Secret, SecurityConfig, ServerConfig, ServiceUrl, SigningConfig, TlsConfig, UsageConfig, UsageDetail, ValidatorConfig,
+    AuthenticationConfig, BusConfig, ConfigError, ControlConfig, DatabaseConfig, DialectsConfig, LogConfig,
+    LogFormat, NexusConfig, NodeConfig, NodesConfig, Secret, SecurityConfig, ServerConfig, ServiceUrl,
+    SigningConfig, TlsConfig, UsageConfig, UsageDetail, ValidatorConfig,
 };
 
 /// The keys of `nexus.toml`.

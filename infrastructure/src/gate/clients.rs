@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use nexus_domain::client::{
-    Client, ClientAuthentication, ClientCommand, ClientRefusal, ClientState, ClientType, ClientJwk,
+    Client, ClientAuthentication, ClientCommand, ClientJwk, ClientRefusal, ClientState, ClientType,
     RegisterClient, RevokeClient, RotateClientSecret,
 };
 use nexus_domain::credential::Secret;

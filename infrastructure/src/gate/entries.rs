@@ -22,15 +22,8 @@ use crate::journal::{Change, JournalStore};
 const AT_ONCE: usize = 16;
 
 /// What nodes know of.
-const KNOWN: [&str; 7] = [
-    Tenant::TYPE,
-    Key::TYPE,
-    SigningKeys::TYPE,
-    JwtSecret::TYPE,
-    Client::TYPE,
-    Grant::TYPE,
-    Token::TYPE,
-];
+const KNOWN: [&str; 7] =
+    [Tenant::TYPE, Key::TYPE, SigningKeys::TYPE, JwtSecret::TYPE, Client::TYPE, Grant::TYPE, Token::TYPE];
 
 /// Whether a change may alter what a node decides.
 #[must_use]

@@ -62,7 +62,10 @@ impl Gate {
             redirect_uri: consent.redirect_uri,
             digest: code.digest(),
             challenge: consent.challenge,
-            lifetime: dialect.access_tokens.as_ref().map_or(TimeDelta::zero(), |tokens| tokens.refresh_lifetime),
+            lifetime: dialect
+                .access_tokens
+                .as_ref()
+                .map_or(TimeDelta::zero(), |tokens| tokens.refresh_lifetime),
             now: call.now,
         };
         let events = Grant::default()
@@ -98,8 +101,7 @@ impl Gate {
         let target = Target { tenant, aggregate_id: &id.to_string(), owner: None };
         let reserve = |_: &Grant, _: &[_]| Reservations::default();
         let answer = |grant: &Grant| grant.state().cloned();
-        let done =
-            self.execute(&self.grants, call, target, |_| command.clone(), reserve, answer).await?;
+        let done = self.execute(&self.grants, call, target, |_| command.clone(), reserve, answer).await?;
         Ok(Done { answer: done.answer.ok_or_else(not_found)?, position: done.position })
     }
 
@@ -116,7 +118,11 @@ impl Gate {
     ///
     /// # Errors
     /// [`GateError::DialectNotServed`]
-    pub fn grant_borne(&self, client: &ClientState, refresh_token: &str) -> Result<Option<GrantId>, GateError> {
+    pub fn grant_borne(
+        &self,
+        client: &ClientState,
+        refresh_token: &str,
+    ) -> Result<Option<GrantId>, GateError> {
         let dialect = self.dialect(&client.dialect)?;
         Ok(dialect.oauth.as_ref().and_then(|oauth| borne(&oauth.refresh_prefix, refresh_token)))
     }

@@ -191,8 +191,7 @@ impl Gate {
         let target = Target { tenant, aggregate_id: &id.to_string(), owner: None };
         let reserve = |_: &Token, _: &[_]| Reservations::default();
         let answer = |token: &Token| token.state().cloned();
-        let done =
-            self.execute(&self.tokens, call, target, |_| command.clone(), reserve, answer).await?;
+        let done = self.execute(&self.tokens, call, target, |_| command.clone(), reserve, answer).await?;
         Ok(Done { answer: done.answer.ok_or_else(not_found)?, position: done.position })
     }
 

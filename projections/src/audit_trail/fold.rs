@@ -76,7 +76,18 @@ impl Projection for Fold {
     }
 
     fn consumes(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Tenant::TYPE, Client::TYPE, Grant::TYPE, Token::TYPE, Usage::TYPE, Member::TYPE, Session::TYPE, JwtSecret::TYPE, SigningKeys::TYPE]
+        &[
+            Key::TYPE,
+            Tenant::TYPE,
+            Client::TYPE,
+            Grant::TYPE,
+            Token::TYPE,
+            Usage::TYPE,
+            Member::TYPE,
+            Session::TYPE,
+            JwtSecret::TYPE,
+            SigningKeys::TYPE,
+        ]
     }
 
     fn ignores(&self) -> &'static [&'static str] {
@@ -338,7 +349,11 @@ impl<'a> Entry<'a> {
 
 impl<'a> Entry<'a> {
     /// What happened to a client, or to what was issued to it.
-    fn of_client(tenant: TenantId, client: KeyId, (action, details): (&'static str, OauthDetails<'a>)) -> Self {
+    fn of_client(
+        tenant: TenantId,
+        client: KeyId,
+        (action, details): (&'static str, OauthDetails<'a>),
+    ) -> Self {
         let details = Details::Oauth(details);
         Self { action, tenant: Some(tenant), key: Some(client), outcome: SUCCESS, details }
     }

@@ -109,7 +109,16 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Tenant::TYPE, Client::TYPE, Grant::TYPE, Token::TYPE, Member::TYPE, Session::TYPE, JwtSecret::TYPE, SigningKeys::TYPE]
+        &[
+            Tenant::TYPE,
+            Client::TYPE,
+            Grant::TYPE,
+            Token::TYPE,
+            Member::TYPE,
+            Session::TYPE,
+            JwtSecret::TYPE,
+            SigningKeys::TYPE,
+        ]
     }
 
     fn fold<'a>(

@@ -32,13 +32,8 @@ pub(super) const ACCESS: &str = "access";
 /// The kind of a row that is a grant with its refresh token.
 const REFRESH: &str = "refresh";
 
-const CLIENT_COLUMNS: &[(&str, ColumnType)] = &[
-    ("key_id", Text),
-    ("tenant_id", Text),
-    ("registered_at", Int),
-    ("revoked_at", Int),
-    ("document", Text),
-];
+const CLIENT_COLUMNS: &[(&str, ColumnType)] =
+    &[("key_id", Text), ("tenant_id", Text), ("registered_at", Int), ("revoked_at", Int), ("document", Text)];
 const REPLACE_CLIENT: &str =
     "ON CONFLICT (key_id) DO UPDATE SET revoked_at = excluded.revoked_at, document = excluded.document";
 const TOKEN_COLUMNS: &[(&str, ColumnType)] = &[
@@ -151,7 +146,15 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Tenant::TYPE, Member::TYPE, Session::TYPE, JwtSecret::TYPE, SigningKeys::TYPE, Usage::TYPE]
+        &[
+            Key::TYPE,
+            Tenant::TYPE,
+            Member::TYPE,
+            Session::TYPE,
+            JwtSecret::TYPE,
+            SigningKeys::TYPE,
+            Usage::TYPE,
+        ]
     }
 
     fn fold<'a>(
@@ -177,7 +180,9 @@ impl Projection for Fold {
 }
 
 /// The events of clients, in order.
-pub(crate) fn client_steps<D: Document<Id = KeyId, Change = ClientEvent>>(events: &[Event]) -> Vec<Step<'_, D>> {
+pub(crate) fn client_steps<D: Document<Id = KeyId, Change = ClientEvent>>(
+    events: &[Event],
+) -> Vec<Step<'_, D>> {
     let steps = events.iter().filter_map(|event| {
         let Body::Client(id, change) = &event.body else { return None };
         let first = matches!(change, ClientEvent::ClientRegistered(_));

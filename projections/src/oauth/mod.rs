@@ -12,8 +12,8 @@ use nexus_domain::scope::ScopeSet;
 use nexus_domain::token::Token;
 use nexus_infrastructure::database::Row;
 
-pub(crate) use self::fold::{Fold, client_steps};
 use self::fold::{ClientDocument, GrantDocument};
+pub(crate) use self::fold::{Fold, client_steps};
 use crate::bulk;
 use crate::cursor::{self, Page};
 use crate::error::QueryError;

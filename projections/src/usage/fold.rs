@@ -67,7 +67,17 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Tenant::TYPE, Client::TYPE, Grant::TYPE, Token::TYPE, Member::TYPE, Session::TYPE, JwtSecret::TYPE, SigningKeys::TYPE]
+        &[
+            Key::TYPE,
+            Tenant::TYPE,
+            Client::TYPE,
+            Grant::TYPE,
+            Token::TYPE,
+            Member::TYPE,
+            Session::TYPE,
+            JwtSecret::TYPE,
+            SigningKeys::TYPE,
+        ]
     }
 
     fn fold<'a>(&'a self, _: Stored<'a>, events: &'a [Event]) -> BoxFuture<'a, Result<Vec<Rows>, FoldError>> {

@@ -88,7 +88,8 @@ impl Named {
     /// The same in a tenant, with an OAuth client that has a token.
     pub(crate) fn with_client(self, node: &Node, tenant: &str) -> Self {
         let clients = format!("/v1/tenants/{tenant}/clients");
-        let made = node.admin().post(&clients, &json!({"name": "Import", "type": "server"})).expect(201).json();
+        let made =
+            node.admin().post(&clients, &json!({"name": "Import", "type": "server"})).expect(201).json();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let fields = [
             ("grant_type", "client_credentials"),
@@ -97,7 +98,12 @@ impl Named {
         ];
         let _token = crate::oauth::send_form(&node.client(), "/oauth/token", &fields).expect(200);
         let tokens = node.admin().list(&format!("/v1/tenants/{tenant}/tokens"), 50);
-        Self { tenant: tenant.to_owned(), client: text(&made["client"]["id"]), token: text(&tokens[0]["id"]), ..self }
+        Self {
+            tenant: tenant.to_owned(),
+            client: text(&made["client"]["id"]),
+            token: text(&tokens[0]["id"]),
+            ..self
+        }
     }
 
     /// The same in a tenant, with a member who is signed in.

@@ -34,8 +34,14 @@ fn what_is_wrong_with_a_client_is_told_with_its_place() {
         (json!({"name": "A"}), "body.type"),
         (json!({"name": " ", "type": "server"}), "body.name"),
         (json!({"name": "A", "type": "app"}), "body.redirect_uris"),
-        (json!({"name": "A", "type": "app", "redirect_uris": [CALLBACK, "http://a.example/"]}), "body.redirect_uris[1]"),
-        (json!({"name": "A", "type": "app", "redirect_uris": ["javascript:alert(1)"]}), "body.redirect_uris[0]"),
+        (
+            json!({"name": "A", "type": "app", "redirect_uris": [CALLBACK, "http://a.example/"]}),
+            "body.redirect_uris[1]",
+        ),
+        (
+            json!({"name": "A", "type": "app", "redirect_uris": ["javascript:alert(1)"]}),
+            "body.redirect_uris[0]",
+        ),
         (json!({"name": "A", "type": "server", "redirect_uris": [CALLBACK]}), "body.redirect_uris"),
         (json!({"name": "A", "type": "server", "scopes": ["read:mars"]}), "body.scopes"),
         (json!({"name": "A", "type": "server", "scopes": []}), "body.scopes"),
@@ -60,7 +66,18 @@ fn the_command_line_manages_clients_and_tokens() {
         let tenant = ["--tenant", platform.maker.id.as_str()];
         platform.node.run(&[arguments, &tenant].concat())
     };
-    let created = run(&["clients", "create", "--name", "Import", "--type", "server", "--scope", "read:users", "--output", "json"]);
+    let created = run(&[
+        "clients",
+        "create",
+        "--name",
+        "Import",
+        "--type",
+        "server",
+        "--scope",
+        "read:users",
+        "--output",
+        "json",
+    ]);
     let created = created.json();
     let client = super::Registered {
         id: created["client"]["id"].as_str().unwrap().to_owned(),
@@ -78,5 +95,10 @@ fn the_command_line_manages_clients_and_tokens() {
     let client = super::Registered { secret: rotated["client_secret"].as_str().map(str::to_owned), ..client };
     platform.for_itself(&client);
     assert!(run(&["clients", "show", &client.id]).stdout.join("\n").contains("client_secret"));
-    assert!(run(&["clients", "revoke", &client.id, "--reason", "unused"]).stdout.join("\n").contains("refused by"));
+    assert!(
+        run(&["clients", "revoke", &client.id, "--reason", "unused"])
+            .stdout
+            .join("\n")
+            .contains("refused by")
+    );
 }

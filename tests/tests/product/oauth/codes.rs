@@ -38,7 +38,11 @@ fn whoever_looks_after_a_tenant_takes_a_grant_back_with_all_its_tokens() {
     let listed = platform.admin().list(&platform.user.path("/tokens"), 50);
     let grant = listed.iter().find(|token| token["kind"] == "refresh").unwrap()["id"].as_str().unwrap();
     let path = |tenant: &nexus_tests::Tenant| tenant.path(&format!("/tokens/{grant}/revoke"));
-    assert_eq!(platform.admin().post(&path(&platform.maker), &json!({})).status, 404, "not whoever made the app");
+    assert_eq!(
+        platform.admin().post(&path(&platform.maker), &json!({})).status,
+        404,
+        "not whoever made the app"
+    );
     let revoked = platform.admin().post(&path(&platform.user), &json!({})).expect(200).json();
     nexus_tests::receipt(&revoked);
     assert_eq!(platform.code_of(&tokens["access_token"]), "REVOKED");
@@ -94,7 +98,12 @@ fn case_17_a_code_is_good_for_its_client_and_redirect_uri_alone() {
         fields.extend(redirect_uri.map(|uri| ("redirect_uri", uri)));
         platform.as_client(&client, "/oauth/token", &fields)
     };
-    for wrong in [None, Some("https://app.example/other"), Some("https://app.example/callback/"), Some("https://APP.example/callback")] {
+    for wrong in [
+        None,
+        Some("https://app.example/other"),
+        Some("https://app.example/callback/"),
+        Some("https://APP.example/callback"),
+    ] {
         assert_eq!(error_of(&with(wrong), 400), "invalid_grant", "{wrong:?}");
     }
     with(Some(CALLBACK)).expect(200);
@@ -128,13 +137,21 @@ fn case_18_the_verifier_is_the_one_that_the_challenge_was_made_of() {
     assert_eq!(refused(&[("code_challenge_method", "plain")]), "invalid_request");
     assert_eq!(refused(&[("code_challenge_method", "")]), "invalid_request", "plain, where it is left out");
     assert_eq!(refused(&[("code_challenge", "")]), "invalid_request");
-    assert_eq!(refused(&[("code_challenge", ""), ("code_challenge_method", "")]), "invalid_request", "needed");
+    assert_eq!(
+        refused(&[("code_challenge", ""), ("code_challenge_method", "")]),
+        "invalid_request",
+        "needed"
+    );
     assert_eq!(refused(&[("code_challenge", "short")]), "invalid_request");
 
     let trusted = platform.register(json!({"requires_pkce": false}));
     let query = request(&trusted, &[("code_challenge", ""), ("code_challenge_method", "")]);
     let code = parameter(&platform.agree(&mut platform.signed_in(), &query), "code").unwrap();
-    assert_eq!(error_of(&platform.redeem(&trusted, &code), 400), "invalid_grant", "a verifier without a challenge");
+    assert_eq!(
+        error_of(&platform.redeem(&trusted, &code), 400),
+        "invalid_grant",
+        "a verifier without a challenge"
+    );
 }
 
 #[test]
@@ -154,7 +171,11 @@ fn case_23_a_code_is_spent_with_what_it_gives_or_not_at_all() {
     assert_eq!(position("token.issued"), position("grant.code_redeemed") + 1);
     platform.node.kill();
     platform.node = platform.node.start_again();
-    assert_eq!(platform.code_of(&tokens["access_token"]), "VALID", "what was answered is there after the crash");
+    assert_eq!(
+        platform.code_of(&tokens["access_token"]),
+        "VALID",
+        "what was answered is there after the crash"
+    );
     assert_eq!(error_of(&platform.redeem(&client, &code), 400), "invalid_grant", "and the code stays spent");
 }
 

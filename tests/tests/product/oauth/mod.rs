@@ -112,7 +112,8 @@ impl Platform {
     pub(crate) fn signed_in(&self) -> Browser {
         let mut browser = Browser::new(&self.node.url());
         let page = browser.get("/sign-in").expect(200);
-        let fields = [("csrf", token_of(&page)), ("email", self.email.clone()), ("password", PASSWORD.into())];
+        let fields =
+            [("csrf", token_of(&page)), ("email", self.email.clone()), ("password", PASSWORD.into())];
         let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
         browser.post("/sign-in", &fields).expect(303);
         browser

@@ -10,7 +10,9 @@ fn the_page_shows_who_asks_for_what_and_where_it_leads() {
     let client = platform.register(json!({"name": "<script>alert(1)</script>"}));
     let page = platform.signed_in().get(&format!("/oauth/authorize?{}", request(&client, &[]))).expect(200);
     let text = page.text();
-    for shown in ["See your users", "See your payments", "read:users", "Tenant of nexus", "https://app.example"] {
+    for shown in
+        ["See your users", "See your payments", "read:users", "Tenant of nexus", "https://app.example"]
+    {
         assert!(text.contains(shown), "{shown} in {text}");
     }
     assert!(!text.contains("<script>"), "names are escaped");
@@ -39,7 +41,8 @@ fn whoever_does_not_agree_says_so_to_the_app() {
     let mut browser = platform.signed_in();
     let page = browser.get(&format!("/oauth/authorize?{query}")).expect(200);
     let decide = |browser: &mut Browser, decision: &str| {
-        let fields = [("csrf", token_of(&page)), ("request", query.clone()), ("decision", decision.to_owned())];
+        let fields =
+            [("csrf", token_of(&page)), ("request", query.clone()), ("decision", decision.to_owned())];
         let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
         browser.post("/oauth/authorize", &fields)
     };
@@ -130,7 +133,8 @@ fn somebody_of_another_product_cannot_agree() {
     let platform = Platform::new();
     let client = platform.register(json!({}));
     let other = nexus_tests::Tenant::create(&platform.admin(), "nexpay");
-    let body = json!({"email": "eve@example.com", "role": "owner", "password": "correct horse battery staple"});
+    let body =
+        json!({"email": "eve@example.com", "role": "owner", "password": "correct horse battery staple"});
     platform.admin().post(&other.path("/members"), &body).expect(201);
     let stranger = Platform { email: "eve@example.com".to_owned(), ..platform };
     let answer = stranger.signed_in().get(&format!("/oauth/authorize?{}", request(&client, &[]))).expect(303);

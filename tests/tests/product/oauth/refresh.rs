@@ -105,7 +105,8 @@ fn a_client_gives_a_refresh_token_back_and_all_that_it_gave() {
     let first = family(&platform, &client);
     let second = platform.refresh(&client, refresh_token(&first)).expect(200).json();
     let introspect = |token: &str| {
-        platform.as_client(&client, "/oauth/introspect", &[("token", token)]).expect(200).json()["active"].clone()
+        platform.as_client(&client, "/oauth/introspect", &[("token", token)]).expect(200).json()["active"]
+            .clone()
     };
     assert_eq!(introspect(refresh_token(&second)), true);
     assert_eq!(introspect(refresh_token(&first)), false, "spent");

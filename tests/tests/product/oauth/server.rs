@@ -8,8 +8,10 @@ use super::{Platform, basic, encoded, error_of, send_form};
 #[test]
 fn a_server_gets_an_access_token_with_its_secret() {
     let platform = Platform::new();
-    let client = platform.register(json!({"name": "Import", "type": "server", "scopes": ["read:users", "write:users"]}));
-    let answer = platform.as_client(&client, "/oauth/token", &[("grant_type", "client_credentials")]).expect(200);
+    let client = platform
+        .register(json!({"name": "Import", "type": "server", "scopes": ["read:users", "write:users"]}));
+    let answer =
+        platform.as_client(&client, "/oauth/token", &[("grant_type", "client_credentials")]).expect(200);
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     let tokens = answer.json();
     assert_eq!(tokens["token_type"], "Bearer");
@@ -22,11 +24,8 @@ fn a_server_gets_an_access_token_with_its_secret() {
     assert_eq!(verdict["key_id"], client.id.as_str());
 
     let fields = [("grant_type", "client_credentials"), ("scope", "read:users")];
-    let narrowed = send_form(
-        &platform.node.client().header("authorization", &basic(&client)),
-        "/oauth/token",
-        &fields,
-    );
+    let narrowed =
+        send_form(&platform.node.client().header("authorization", &basic(&client)), "/oauth/token", &fields);
     let narrowed = narrowed.expect(200).json();
     assert_eq!(narrowed["scope"], "read:users");
     let asked = json!({"credential": narrowed["access_token"], "required_scopes": ["write:users"]});
@@ -56,7 +55,8 @@ fn a_token_is_listed_and_refused_everywhere_once_it_is_revoked() {
     assert_eq!((&newest["kind"], &newest["status"]), (&json!("access"), &json!("active")));
     assert_eq!((&newest["client_id"], &newest["client_name"]), (&json!(client.client_id), &json!("Import")));
     let id = newest["id"].as_str().unwrap();
-    let revoked = admin.post(&format!("{path}/{id}/revoke"), &json!({"reason": "compromised"})).expect(200).json();
+    let revoked =
+        admin.post(&format!("{path}/{id}/revoke"), &json!({"reason": "compromised"})).expect(200).json();
     assert_eq!(revoked["token"]["status"], "revoked");
     receipt(&revoked);
     assert_eq!(at_node(&tokens[1]), "REVOKED", "a node that heard of it, although the signature is good");
@@ -115,7 +115,8 @@ fn case_22_credentials_in_the_header_and_in_the_body_are_one_too_many() {
     let client = platform.server();
     let header = platform.node.client().header("authorization", &basic(&client));
     let secret = client.secret.as_deref().unwrap();
-    let both = [("grant_type", "client_credentials"), ("client_id", &client.client_id), ("client_secret", secret)];
+    let both =
+        [("grant_type", "client_credentials"), ("client_id", &client.client_id), ("client_secret", secret)];
     let answer = send_form(&header, "/oauth/token", &both);
     assert_eq!(error_of(&answer, 400), "invalid_request");
     let other = [("grant_type", "client_credentials"), ("client_id", "nx_client_other")];
@@ -165,7 +166,8 @@ fn a_request_that_is_not_as_the_rfc_wants_it_says_what_is_wrong() {
     assert_eq!(error_of(&ask(&server, &twice), 400), "invalid_request");
     let as_json = platform.node.client().post("/oauth/token", &json!({"grant_type": "client_credentials"}));
     assert_eq!(error_of(&as_json, 400), "invalid_request");
-    let in_address = format!("/oauth/token?{}", encoded(&[("client_secret", server.secret.as_deref().unwrap())]));
+    let in_address =
+        format!("/oauth/token?{}", encoded(&[("client_secret", server.secret.as_deref().unwrap())]));
     assert_eq!(error_of(&platform.as_client(&server, &in_address, &grant), 400), "invalid_request");
     let long = "x".repeat(20_000);
     assert_eq!(error_of(&ask(&server, &[("grant_type", &long)]), 400), "invalid_request");
@@ -176,7 +178,8 @@ fn a_request_that_is_not_as_the_rfc_wants_it_says_what_is_wrong() {
         ("", "nx_secret_wrong"),
         ("' OR 1=1 --", "x"),
     ] {
-        let fields = [("grant_type", "client_credentials"), ("client_id", client_id), ("client_secret", secret)];
+        let fields =
+            [("grant_type", "client_credentials"), ("client_id", client_id), ("client_secret", secret)];
         let answer = platform.form("/oauth/token", &fields);
         assert_eq!(error_of(&answer, 401), "invalid_client", "{client_id}");
         assert!(answer.header("www-authenticate").is_some_and(|challenge| challenge.starts_with("Basic")));
@@ -206,7 +209,11 @@ fn introspection_tells_clients_of_what_is_theirs_and_nobody_else() {
     let inactive = json!({"active": false});
     assert_eq!(platform.as_client(&stranger, "/oauth/introspect", &fields).expect(200).json(), inactive);
     platform.as_client(&stranger, "/oauth/revoke", &fields).expect(200);
-    assert_eq!(platform.code_of(&token["access_token"]), "VALID", "what is not theirs is not theirs to revoke");
+    assert_eq!(
+        platform.code_of(&token["access_token"]),
+        "VALID",
+        "what is not theirs is not theirs to revoke"
+    );
     let forged = format!("{}x", token["access_token"].as_str().unwrap());
     for wrong in ["", "abc", "a.b.c", &forged, "nx_refresh_00"] {
         let answer = platform.as_client(&client, "/oauth/introspect", &[("token", wrong)]);
