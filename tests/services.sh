@@ -53,6 +53,8 @@ missing_packages() {
     command -v curl >/dev/null || missing+=(curl)
     command -v jq >/dev/null || missing+=(jq)
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
+    command -v node >/dev/null || missing+=(nodejs)
+    command -v npm >/dev/null || missing+=(npm)
     echo "${missing[*]}"
 }
 
@@ -83,16 +85,30 @@ remove_policy() {
     services_policy=
 }
 
-# prepare_python FOLDER: a virtual environment with the AMQP client that the consumer example uses.
+# prepare_python FOLDER: a virtual environment with the AMQP client that the consumer example uses, and the OAuth clients of the
+# tests.
 prepare_python() {
     local folder=$1
-    if ! "$folder/bin/python" -c 'import pika' 2>/dev/null; then
+    if ! "$folder/bin/python" -c 'import cryptography, jwt, pika, requests_oauthlib' 2>/dev/null; then
         say "making a Python environment in $folder"
         rm -rf "$folder"
         python3 -m venv "$folder"
-        timeout 300 "$folder/bin/python" -m pip install --quiet --disable-pip-version-check 'pika==1.3.2' </dev/null
+        timeout 300 "$folder/bin/python" -m pip install --quiet --disable-pip-version-check 'pika==1.3.2' \
+            'requests-oauthlib==2.0.0' 'PyJWT==2.15.1' 'cryptography==50.0.2' </dev/null
     fi
     export NEXUS_TEST_PYTHON=$folder/bin/python
+}
+
+# prepare_node FOLDER: exactly what a Node project's lock file names. No package's own scripts are run.
+prepare_node() {
+    local folder=$1
+    if ! cmp -s "$folder/package-lock.json" "$folder/node_modules/prepared"; then
+        say "bringing what $folder needs"
+        (cd "$folder" && timeout 600 npm ci --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null >/dev/null)
+        cp "$folder/package-lock.json" "$folder/node_modules/prepared"
+    fi
+    NEXUS_TEST_NODE=$(command -v node)
+    export NEXUS_TEST_NODE
 }
 
 # Held open together until all are chosen, so that no port comes twice.

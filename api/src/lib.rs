@@ -10,6 +10,7 @@ pub mod docs;
 pub mod events;
 pub mod expiry;
 pub mod health;
+pub mod jwt_secrets;
 pub mod key_set;
 pub mod keys;
 pub mod members;

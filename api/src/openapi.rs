@@ -8,8 +8,8 @@ use utoipa::{Modify, OpenApi};
 
 use crate::verification::{forward_auth, verify};
 use crate::{
-    audit, clients, events, health, key_set, keys, members, nodes, oauth, problem, projections, tenants,
-    tokens,
+    audit, clients, events, health, jwt_secrets, key_set, keys, members, nodes, oauth, problem, projections,
+    tenants, tokens,
 };
 
 /// The document.
@@ -30,6 +30,7 @@ use crate::{
         events::follow,
         nodes::create, nodes::list, nodes::stream,
         projections::list, projections::rebuild,
+        jwt_secrets::issue, jwt_secrets::list, jwt_secrets::show, jwt_secrets::rotate, jwt_secrets::revoke,
         key_set::key_set,
         health::healthz, health::readyz, health::metrics,
     ),
@@ -40,6 +41,7 @@ use crate::{
         (name = "verification", description = "May this credential do this?"),
         (name = "keys", description = "Keys of a tenant"),
         (name = "clients", description = "OAuth clients of a tenant, and the tokens that they got"),
+        (name = "jwt-secrets", description = "Secrets with which a tenant's services sign their own tokens"),
         (name = "tenants", description = "Who owns keys"),
         (name = "members", description = "People with a role in a tenant, and where they are signed in"),
         (name = "audit", description = "What happened"),

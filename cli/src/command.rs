@@ -10,7 +10,8 @@ use crate::failure::Failure;
 use crate::output;
 use crate::server::{DevOptions, StartFailure};
 use crate::{
-    audit, clients, completions, keys, members, nodes, projections, server, tenants, tokens, verify,
+    audit, clients, completions, jwt_secrets, keys, members, nodes, projections, server, tenants, tokens,
+    verify,
 };
 
 const FIRST_STEPS: &str = "\
@@ -49,6 +50,7 @@ enum Command {
     Clients(clients::ClientsArgs),
     Tokens(tokens::TokensArgs),
     Members(members::MembersArgs),
+    JwtSecrets(jwt_secrets::JwtSecretsArgs),
     Verify(verify::VerifyArgs),
     Audit(audit::AuditArgs),
     Nodes(nodes::NodesArgs),
@@ -96,6 +98,7 @@ impl Cli {
             Command::Clients(args) => clients::run(&args),
             Command::Tokens(args) => tokens::run(&args),
             Command::Members(args) => members::run(&args),
+            Command::JwtSecrets(args) => jwt_secrets::run(&args),
             Command::Verify(args) => verify::run(&args),
             Command::Audit(args) => audit::run(&args),
             Command::Nodes(args) => nodes::run(&args),
@@ -394,6 +397,9 @@ mod tests {
             "nexus nodes create edge-1 --output json",
             "nexus nodes create N --dialect nexus --dialect nexpay,nexuscore --expires-in 90d --allow-ip 10.0.0.0/8",
             "nexus nodes list --output json",
+            "nexus jwt-secrets create --name N --environment test --scope a --scope b --secret-file F --tenant 3714240b-2e06-4c35-8856-ccc1c096323e",
+            "nexus jwt-secrets rotate jws00000000000000000123456789abcdef --grace 0 --tenant 3714240b-2e06-4c35-8856-ccc1c096323e",
+            "nexus jwt-secrets revoke jws00000000000000000123456789abcdef --reason compromised --tenant 3714240b-2e06-4c35-8856-ccc1c096323e",
             "nexus nodes revoke key_00000000000000000123456789abcdef --reason unused --note N",
             "nexus members create a@example.com --role admin --without-password --tenant 3714240b-2e06-4c35-8856-ccc1c096323e",
             "nexus members list --all --tenant 3714240b-2e06-4c35-8856-ccc1c096323e --output json",

@@ -9,6 +9,7 @@ mod completions;
 mod connection;
 mod failure;
 mod json;
+mod jwt_secrets;
 mod keys;
 mod members;
 mod nodes;

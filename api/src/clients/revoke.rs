@@ -34,7 +34,7 @@ pub(crate) async fn revoke(
 ) -> Result<HttpResponse, Problem> {
     caller.require("clients:write")?;
     let (tenant, client) = addressed(&caller, &path)?;
-    let revoke = keys::revoke_body(&bytes)?;
+    let revoke = keys::revocation(&bytes)?;
     let call = caller.call(&app, &request, &bytes)?;
     let work = async {
         let done = app.gate.revoke_client(&call, tenant, client, revoke).await?;

@@ -16,7 +16,7 @@ use nexus_domain::ids::{KeyId, TenantId};
 
 pub use self::body::{ChangeKeyBody, IssueKeyBody, RevokeKeyBody, RotateKeyBody};
 pub(crate) use self::body::{
-    lifespan, networks, restrictions, revoke as revoke_body, rotate as rotate_body, scopes,
+    lifespan, networks, restrictions, revoke as revocation, rotate as rotate_body, scopes,
 };
 pub(crate) use self::change::__path_change;
 pub(crate) use self::issue::__path_issue;

@@ -128,6 +128,11 @@ impl Intake<'_> {
             found.clients.extend(clients.keys().copied());
             found.of.extend(clients);
         }
+        // Those of clients and of secrets for service JWTs, whose tokens are used under their ids.
+        let others = keys.iter().filter_map(|key| Some((*key, self.validator.owner_of_tokens(*key)?)));
+        for (key, tenant) in others {
+            found.of.entry(key).or_insert(tenant);
+        }
         Ok(())
     }
 }

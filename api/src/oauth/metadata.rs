@@ -39,15 +39,15 @@ pub struct ServerMetadata {
     /// How clients prove who they are.
     token_endpoint_auth_methods_supported: [&'static str; 4],
     /// How assertions are signed.
-    token_endpoint_auth_signing_alg_values_supported: [&'static str; 3],
+    token_endpoint_auth_signing_alg_values_supported: [&'static str; 4],
     /// The same where tokens are given back.
     revocation_endpoint_auth_methods_supported: [&'static str; 4],
     /// The same.
-    revocation_endpoint_auth_signing_alg_values_supported: [&'static str; 3],
+    revocation_endpoint_auth_signing_alg_values_supported: [&'static str; 4],
     /// The same where tokens are asked about: by clients that prove who they are.
     introspection_endpoint_auth_methods_supported: [&'static str; 3],
     /// The same.
-    introspection_endpoint_auth_signing_alg_values_supported: [&'static str; 3],
+    introspection_endpoint_auth_signing_alg_values_supported: [&'static str; 4],
     /// Answers of the authorization endpoint name the issuer (RFC 9207).
     authorization_response_iss_parameter_supported: bool,
     /// Documentation for those who write clients.
@@ -72,7 +72,7 @@ pub struct ProtectedResource {
 
 const METHODS: [&str; 4] = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
 const CONFIDENTIAL: [&str; 3] = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
-const ALGORITHMS: [&str; 3] = ["EdDSA", "ES256", "RS256"];
+const ALGORITHMS: [&str; 4] = ["EdDSA", "Ed25519", "ES256", "RS256"];
 
 /// Tells where the endpoints of OAuth are, and what they offer.
 #[utoipa::path(

@@ -43,7 +43,7 @@ pub(crate) async fn revoke(
     if token.is_none() && grant.is_none() {
         return Err(Problem::not_found());
     }
-    let reason = keys::revoke_body(&bytes)?.reason;
+    let reason = keys::revocation(&bytes)?.reason;
     let call = caller.call(&app, &request, &bytes)?;
     let work = async {
         let by = Revoker::Tenant(tenant);

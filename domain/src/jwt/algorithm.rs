@@ -36,9 +36,13 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm of this name, which is compared with its case (RFC 7515 section 4.1.1).
+    /// The algorithm of this name, which is compared with its case (RFC 7515 section 4.1.1). `Ed25519` is what RFC 9864 calls
+    /// `EdDSA` with the one curve that is used here.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
+        if name == "Ed25519" {
+            return Some(Self::EdDsa);
+        }
         Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
     }
 }

@@ -44,9 +44,11 @@ impl Role {
     pub const fn scopes(self) -> &'static [&'static str] {
         match self {
             Self::Owner => &["admin:all"],
-            Self::Admin => &["tenants:read", "keys:write", "members:write", "audit:read", "verify"],
-            Self::Developer => &["tenants:read", "keys:write", "audit:read", "verify"],
-            Self::Auditor => &["tenants:read", "keys:read", "members:read", "audit:read"],
+            Self::Admin => {
+                &["tenants:read", "keys:write", "clients:write", "members:write", "audit:read", "verify"]
+            }
+            Self::Developer => &["tenants:read", "keys:write", "clients:write", "audit:read", "verify"],
+            Self::Auditor => &["tenants:read", "keys:read", "clients:read", "members:read", "audit:read"],
         }
     }
 }

@@ -2,6 +2,8 @@
 //! private halves in memory. Any API node does it; the log decides between two.
 
 mod private_key;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -12,6 +12,13 @@ const OPEN: &[&str] = &[
     "/metrics",
     // The credential that it is asked about is in the request itself.
     "/v1/forward-auth/{dialect}",
+    // Clients prove who they are with their own credentials, and people with their sessions.
+    "/oauth/authorize",
+    "/oauth/introspect",
+    "/oauth/revoke",
+    "/oauth/token",
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/oauth-protected-resource",
 ];
 
 /// The scope that each route needs. A route that is missing here fails the test.
@@ -34,6 +41,13 @@ const SCOPES: &[(&str, &str, &str)] = &[
     ("POST", "/v1/tenants/{tenant}/members/{member}/password", "members:write"),
     ("GET", "/v1/tenants/{tenant}/sessions", "members:read"),
     ("DELETE", "/v1/tenants/{tenant}/sessions/{session}", "members:write"),
+    ("GET", "/v1/tenants/{tenant}/clients", "clients:read"),
+    ("POST", "/v1/tenants/{tenant}/clients", "clients:write"),
+    ("GET", "/v1/tenants/{tenant}/clients/{client}", "clients:read"),
+    ("POST", "/v1/tenants/{tenant}/clients/{client}/revoke", "clients:write"),
+    ("POST", "/v1/tenants/{tenant}/clients/{client}/rotate", "clients:write"),
+    ("GET", "/v1/tenants/{tenant}/tokens", "clients:read"),
+    ("POST", "/v1/tenants/{tenant}/tokens/{token}/revoke", "clients:write"),
     ("GET", "/v1/tenants/{tenant}/keys", "keys:read"),
     ("POST", "/v1/tenants/{tenant}/keys", "keys:write"),
     ("GET", "/v1/tenants/{tenant}/keys/{key}", "keys:read"),
@@ -59,6 +73,8 @@ pub(crate) struct Named {
     pub(crate) key: String,
     pub(crate) member: String,
     pub(crate) session: String,
+    pub(crate) client: String,
+    pub(crate) token: String,
 }
 
 impl Named {
@@ -66,7 +82,28 @@ impl Named {
     pub(crate) fn create(node: &Node, email: &str) -> Self {
         let tenant = Tenant::create(&node.admin(), "nexus");
         let key = tenant.keys(&node.admin()).create(&json!({})).id;
-        Self { key, ..Self::default() }.with_member(node, &tenant.id, email)
+        Self { key, ..Self::default() }.with_client(node, &tenant.id).with_member(node, &tenant.id, email)
+    }
+
+    /// The same in a tenant, with an OAuth client that has a token.
+    pub(crate) fn with_client(self, node: &Node, tenant: &str) -> Self {
+        let clients = format!("/v1/tenants/{tenant}/clients");
+        let made =
+            node.admin().post(&clients, &json!({"name": "Import", "type": "server"})).expect(201).json();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let fields = [
+            ("grant_type", "client_credentials"),
+            ("client_id", made["client_id"].as_str().unwrap()),
+            ("client_secret", made["client_secret"].as_str().unwrap()),
+        ];
+        let _token = crate::oauth::send_form(&node.client(), "/oauth/token", &fields).expect(200);
+        let tokens = node.admin().list(&format!("/v1/tenants/{tenant}/tokens"), 50);
+        Self {
+            tenant: tenant.to_owned(),
+            client: text(&made["client"]["id"]),
+            token: text(&tokens[0]["id"]),
+            ..self
+        }
     }
 
     /// The same in a tenant, with a member who is signed in.
@@ -93,6 +130,8 @@ impl Named {
             .replace("{key}", &or_none(&self.key))
             .replace("{member}", &or_none(&self.member))
             .replace("{session}", &or_none(&self.session))
+            .replace("{client}", &or_none(&self.client))
+            .replace("{token}", &or_none(&self.token))
             .replace("{name}", "usage")
     }
 }
@@ -117,6 +156,7 @@ pub(crate) fn body_for(method: &str, path: &str) -> Option<Vec<u8>> {
         ("POST", "/v1/tenants/{tenant}/keys") => json!({"name": "Another"}),
         ("POST", "/v1/tenants/{tenant}/members") => json!({"email": "new@example.com", "role": "auditor"}),
         ("POST", "/v1/tenants/{tenant}/members/{member}/password") => json!({"password": PASSWORD}),
+        ("POST", "/v1/tenants/{tenant}/clients") => json!({"name": "Another", "type": "server"}),
         ("PATCH", _) => json!({"name": "Renamed"}),
         ("POST", "/v1/verify") => json!({"credential": "x"}),
         ("POST", _) => json!({}),
@@ -398,6 +438,8 @@ fn wrong_limits_and_cursors_are_refused_on_every_list() {
         format!("/v1/tenants/{tenant}/keys"),
         format!("/v1/tenants/{tenant}/members"),
         format!("/v1/tenants/{tenant}/sessions"),
+        format!("/v1/tenants/{tenant}/clients"),
+        format!("/v1/tenants/{tenant}/tokens"),
         format!("/v1/tenants/{tenant}/audit"),
         format!("/v1/tenants/{tenant}/keys/{}/requests", key.id),
     ] {
@@ -473,6 +515,8 @@ fn every_route_needs_its_scope() {
         "keys:write",
         "members:read",
         "members:write",
+        "clients:read",
+        "clients:write",
         "audit:read",
         "verify",
         "nodes:connect",
@@ -493,6 +537,9 @@ fn every_route_needs_its_scope() {
         if path.contains("{member}") || path.contains("{session}") {
             named = named.with_member(&node, &tenant, &format!("member-{at}@example.com"));
         }
+        if path.contains("{client}") || path.contains("{token}") {
+            named = named.with_client(&node, &tenant);
+        }
         let real = named.path(path);
         let body = body_for(method, path);
         let lacking = credential(&node, &others, &json!({})).send(method, &real, body.as_deref());
@@ -501,7 +548,7 @@ fn every_route_needs_its_scope() {
         let mut enough = vec![*needed];
         if *needed == "members:write" {
             // Nobody makes or changes a member who may do more than they, and these are auditors.
-            enough.extend(["tenants:read", "keys:read", "audit:read"]);
+            enough.extend(["tenants:read", "keys:read", "clients:read", "audit:read"]);
         }
         let having = credential(&node, &enough, &json!({})).send(method, &real, body.as_deref());
         if *path == "/v1/nodes/stream" {

@@ -56,6 +56,8 @@ fn every_key_that_a_file_may_have_is_explained_and_shown() {
         ("quota", "[quota]"),
         ("rate_limits", "[[rate_limits]]"),
         ("oauth", "[oauth]"),
+        ("access_tokens", "[access_tokens]"),
+        ("service_jwts", "[service_jwts]"),
         ("refusals", "[[refusals]]"),
     ];
     for (table, line) in tables {

@@ -3,6 +3,7 @@
 
 mod clients;
 mod codes;
+mod libraries;
 mod pages;
 mod refresh;
 mod server;

@@ -1,0 +1,62 @@
+//! Other people's clients, through every flow: `openid-client` and `jose` for Node, `requests-oauthlib` and `PyJWT` for Python.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::{CALLBACK, Platform, Registered};
+
+/// Runs a script that tells where to send somebody, and which key to register for a client.
+fn play(variable: &str, folder: &str, script: &str) {
+    let Some(program) = std::env::var_os(variable).filter(|program| !program.is_empty()) else {
+        eprintln!("{script}: skipped, {variable} is not set");
+        return;
+    };
+    let platform = Platform::new();
+    let (app, server) = (platform.register(json!({})), platform.server());
+    let shown = |client: &Registered| json!({"client_id": client.client_id, "client_secret": client.secret});
+    let given = json!({"issuer": platform.node.url(), "app": shown(&app), "server": shown(&server),
+        "redirect_uri": CALLBACK});
+    let mut child = Command::new("timeout")
+        .args(["--kill-after=5", "120"])
+        .arg(program)
+        .arg(script)
+        .arg(given.to_string())
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut answers = child.stdin.take().unwrap();
+    let mut done = false;
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let asked: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        let answer = if let Some(address) = asked["send_to"].as_str() {
+            let (_, query) = address.split_once('?').unwrap();
+            json!({"sent_back_to": platform.agree(&mut platform.signed_in(), query)})
+        } else if asked["register"].is_object() {
+            let body = json!({"name": "Signing", "type": "server", "authentication": "private_key_jwt",
+                "jwks": {"keys": [asked["register"]]}});
+            json!({"client_id": platform.register(body).client_id})
+        } else {
+            done = asked["done"] == true;
+            continue;
+        };
+        writeln!(answers, "{answer}").unwrap();
+    }
+    let status = child.wait().unwrap();
+    assert!(status.success() && done, "{script}: {status}");
+}
+
+#[test]
+fn openid_client_and_jose_for_node_go_through_all_flows() {
+    play("NEXUS_TEST_NODE", "node", "flow.mjs");
+}
+
+#[test]
+fn requests_oauthlib_and_pyjwt_for_python_go_through_all_flows() {
+    play("NEXUS_TEST_PYTHON", "python", "oauth_flow.py");
+}
