@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, ORIGIN};
+use actix_web::http::header::{CONTENT_TYPE, HOST, HeaderName, ORIGIN};
 use actix_web::web;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroize;
@@ -31,7 +31,7 @@ impl Form {
         token: &str,
         public_url: &str,
     ) -> Result<Self, Failure> {
-        if !same_origin(request.headers(), public_url) {
+        if !same_origin(request, public_url) {
             return Err(Failure::forged());
         }
         let mut form = Self::read(request, body)?;
@@ -42,7 +42,7 @@ impl Form {
         Ok(form)
     }
 
-    /// As [`Form::accept`], where nothing happens by itself that a foreign page could want: there is no token to compare.
+    /// The fields, whoever sends them.
     fn read(request: &HttpRequest, body: &[u8]) -> Result<Self, Failure> {
         let kind =
             request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -91,7 +91,8 @@ impl std::fmt::Debug for Form {
 /// Whether a request comes from a page of this server, as far as the browser says (Fetch Metadata, and RFC 6454 section 7).
 /// Programs that are no browsers say nothing, and are held to the token alone.
 #[must_use]
-pub fn same_origin(headers: &HeaderMap, public_url: &str) -> bool {
+pub fn same_origin(request: &HttpRequest, public_url: &str) -> bool {
+    let headers = request.headers();
     let site = headers.get(SEC_FETCH_SITE).map(|site| site.as_bytes());
     // `none` is what somebody typed or loaded again.
     if site.is_some_and(|site| site != b"same-origin" && site != b"none") {
@@ -100,8 +101,10 @@ pub fn same_origin(headers: &HeaderMap, public_url: &str) -> bool {
     let Some(origin) = headers.get(ORIGIN) else { return true };
     let Ok(origin) = origin.to_str() else { return false };
     let authority = origin.split_once("://").map(|(_, authority)| authority);
+    // HTTP/2 has no `Host` but `:authority` (RFC 9113 section 8.3.1).
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let is_asked = authority.is_some() && authority == host;
+    let asked = host.or_else(|| request.uri().authority().map(|authority| authority.as_str()));
+    let is_asked = authority.is_some() && authority == asked;
     // Behind a proxy that puts its own name in.
     is_asked || origin == origin_of(public_url)
 }
@@ -175,6 +178,16 @@ mod tests {
         ] {
             assert_eq!(status(&accept(headers)), 403, "{headers:?}");
         }
+    }
+
+    #[test]
+    fn over_http_2_the_host_stands_in_the_address() {
+        let from = |origin: &str| {
+            let request = TestRequest::post().uri("https://10.0.0.1:8443/sign-in");
+            same_origin(&request.insert_header(("origin", origin)).to_http_request(), URL)
+        };
+        assert!(from("https://10.0.0.1:8443") && from("https://auth.example"));
+        assert!(!from("https://10.0.0.1") && !from("https://evil.example"));
     }
 
     #[test]

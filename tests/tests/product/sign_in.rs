@@ -205,6 +205,36 @@ fn case_29_names_cannot_pass_for_markup_or_read_as_others() {
     }
 }
 
+#[test]
+fn browsers_that_come_over_tls_get_cookies_for_this_host_alone() {
+    let node = |url: &str| {
+        let store = Store::sqlite();
+        Node::serve(&store, &Options::default().set("server.public_url", &json!(url).to_string()))
+    };
+    let tls = node("https://auth.example");
+    let tenant = Tenant::create(&tls.admin(), "nexus").id;
+    let _ada = member(&tls, &tenant, "ada@example.com");
+    let browser = Browser::new(tls.client().header("origin", "https://auth.example"));
+    let answer = browser.sign_in("ada@example.com", PASSWORD).expect(303);
+    let cookies: Vec<&String> =
+        answer.headers.iter().filter(|(name, _)| name == "set-cookie").map(|(_, cookie)| cookie).collect();
+    assert_eq!(cookies.len(), 2, "{answer:?}");
+    for cookie in cookies {
+        let is_host_s = cookie.starts_with("__Host-nexus_") && !cookie.contains("Domain");
+        assert!(is_host_s && cookie.contains("; Secure") && cookie.contains("; HttpOnly"), "{cookie}");
+    }
+    assert!(browser.is_signed_in());
+    let token = browser.token("/");
+    assert_eq!(browser.post("/sign-out", &[("csrf", &token)]).status, 303);
+    // Without the prefix it may come from a neighbour in the domain, and is none.
+    let planted = Browser::new(tls.client());
+    let _in = Browser::sign_in(&browser, "ada@example.com", PASSWORD).expect(303);
+    planted.set_cookie(SESSION, browser.cookie("__Host-nexus_session").as_deref());
+    assert!(!planted.is_signed_in());
+    let page = Browser::new(node("http://auth.example").client()).get("/sign-in").expect(200);
+    assert!(page.text().contains("Sign-in needs HTTPS"), "{page:?}");
+}
+
 /// A node on which attempts from one address are not what is limited.
 fn unhurried() -> (Store, Node) {
     let store = Store::sqlite();
@@ -217,6 +247,7 @@ fn unhurried() -> (Store, Node) {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how long an answer takes is what is asked")]
 fn case_30_an_existing_and_an_absent_address_are_answered_alike() {
     let (_store, node) = unhurried();
     let tenant = Tenant::create(&node.admin(), "nexus").id;
