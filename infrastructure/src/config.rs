@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use nexus_domain::jwt::Algorithm;
 
 pub use self::address::{Secret, ServiceUrl};
 pub use self::source::Place;
@@ -114,6 +115,8 @@ pub struct NexusConfig {
     pub security: SecurityConfig,
     /// `[authentication]`
     pub authentication: AuthenticationConfig,
+    /// `[signing]`
+    pub signing: SigningConfig,
     /// `[dialects]`
     pub dialects: DialectsConfig,
     /// `[node]`: the validating node that an API node holds within.
@@ -232,6 +235,13 @@ pub struct AuthenticationConfig {
     pub failures_per_minute: u32,
     /// Failed attempts of strangers on one account.
     pub account_failures_per_hour: u32,
+}
+
+/// `[signing]`: the keys that access tokens are signed with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningConfig {
+    /// What is signed with; there is a key for each, and the first one is the usual one.
+    pub algorithms: Vec<Algorithm>,
 }
 
 /// `[dialects]`

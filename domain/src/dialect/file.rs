@@ -9,6 +9,7 @@ use toml::Spanned;
 
 use crate::dialect::https_only::{HttpsOnlyEntry, https_only};
 use crate::dialect::rate_limits::{RateLimitEntry, rate_limit_fields, rate_limits};
+use crate::dialect::tokens::{AccessTokensEntry, ServiceJwtsEntry, access_tokens, service_jwts};
 use crate::dialect::{
     Dialect, Environment, InvalidDialect, KeyType, Lifetime, OutwardRefusal, Prefix, Presentation, Refusals,
     Rotation, TenantHeader,
@@ -43,6 +44,8 @@ struct File {
     https_only: Option<HttpsOnlyEntry>,
     #[serde(default)]
     restrictions: Vec<String>,
+    access_tokens: Option<AccessTokensEntry>,
+    service_jwts: Option<ServiceJwtsEntry>,
     refusals: Spanned<Vec<RefusalEntry>>,
 }
 
@@ -163,6 +166,8 @@ fn build(file: File) -> Result<Dialect, Fault> {
         rate_limit_fields: rate_limit_fields(&file.rate_limits)?,
         https_only: https_only(file.https_only)?,
         restrictions: file.restrictions,
+        access_tokens: file.access_tokens.map(access_tokens).transpose()?,
+        service_jwts: file.service_jwts.map(service_jwts).transpose()?,
         refusals: refusals(&file.refusals)?,
     })
 }

@@ -5,12 +5,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nexus_domain::jwt::Algorithm;
+
 use super::address::network;
 use super::source::{Keys, Source};
 use super::{
     AcmeConfig, AuthenticationConfig, BusConfig, CertificateSource, ConfigError, ControlConfig,
     DatabaseConfig, DialectsConfig, LogConfig, LogFormat, NexusConfig, NodeConfig, NodesConfig, Secret,
-    SecurityConfig, ServerConfig, ServiceUrl, TlsConfig, UsageConfig, UsageDetail, ValidatorConfig,
+    SecurityConfig, ServerConfig, ServiceUrl, SigningConfig, TlsConfig, UsageConfig, UsageDetail,
+    ValidatorConfig,
 };
 
 /// The keys of `nexus.toml`.
@@ -35,6 +38,7 @@ pub(super) const NEXUS_KEYS: &[&str] = &[
     "authentication.requests_per_minute",
     "authentication.failures_per_minute",
     "authentication.account_failures_per_hour",
+    "signing.algorithms",
     "dialects.path",
     "node.data",
     "nodes.max_streams",
@@ -104,6 +108,7 @@ impl NexusConfig {
                 master_key_file: folder(source, "security.master_key_file", "nexus.key"),
             },
             authentication: authentication(source),
+            signing: signing(source),
             dialects: DialectsConfig { path: source.text("dialects.path").map(PathBuf::from) },
             node: NodeConfig { data: folder(source, "node.data", "nexus-data") },
             nodes: NodesConfig {
@@ -301,6 +306,26 @@ fn control(source: &mut Source) -> ControlConfig {
     };
     let ca = source.text("control.ca").map(PathBuf::from);
     ControlConfig { urls, credential: Secret::new(credential), ca, certificate }
+}
+
+fn signing(source: &mut Source) -> SigningConfig {
+    let named = source.list("signing.algorithms");
+    let usual = vec![Algorithm::EdDsa, Algorithm::Es256];
+    let read = |names: &Vec<String>| {
+        let one = |name: &String| Algorithm::parse(name).filter(|known| *known != Algorithm::Hs256);
+        let known = names.iter().map(one).collect::<Option<Vec<_>>>()?;
+        let mut sorted = known.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        (!known.is_empty() && sorted.len() == known.len()).then_some(known)
+    };
+    let algorithms = named.as_ref().map_or_else(|| Some(usual.clone()), read);
+    let algorithms = algorithms.unwrap_or_else(|| {
+        let wanted = "name EdDSA, ES256 or RS256, each once; the first one is the usual one";
+        source.reject("signing.algorithms", wanted.to_owned());
+        usual
+    });
+    SigningConfig { algorithms }
 }
 
 fn usage(source: &mut Source) -> UsageConfig {
