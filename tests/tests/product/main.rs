@@ -8,6 +8,7 @@
     reason = "what a test cannot have fails it, in its helpers as well; it says what it skips"
 )]
 
+mod access_tokens;
 mod amqp_example;
 mod barrier_example;
 #[expect(dead_code, reason = "other tests use more of it")]
@@ -29,4 +30,5 @@ mod repetition;
 mod security;
 mod sixth_dialect;
 mod tls;
+mod tokens;
 mod walk;
