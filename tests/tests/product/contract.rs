@@ -10,6 +10,8 @@ const OPEN: &[&str] = &[
     "/healthz",
     "/readyz",
     "/metrics",
+    // Public keys.
+    "/.well-known/jwks.json",
     // The credential that it is asked about is in the request itself.
     "/v1/forward-auth/{dialect}",
     // Clients prove who they are with their own credentials, and people with their sessions.
@@ -48,6 +50,11 @@ const SCOPES: &[(&str, &str, &str)] = &[
     ("POST", "/v1/tenants/{tenant}/clients/{client}/rotate", "clients:write"),
     ("GET", "/v1/tenants/{tenant}/tokens", "clients:read"),
     ("POST", "/v1/tenants/{tenant}/tokens/{token}/revoke", "clients:write"),
+    ("GET", "/v1/tenants/{tenant}/jwt-secrets", "keys:read"),
+    ("POST", "/v1/tenants/{tenant}/jwt-secrets", "keys:write"),
+    ("GET", "/v1/tenants/{tenant}/jwt-secrets/{secret}", "keys:read"),
+    ("POST", "/v1/tenants/{tenant}/jwt-secrets/{secret}/revoke", "keys:write"),
+    ("POST", "/v1/tenants/{tenant}/jwt-secrets/{secret}/rotate", "keys:write"),
     ("GET", "/v1/tenants/{tenant}/keys", "keys:read"),
     ("POST", "/v1/tenants/{tenant}/keys", "keys:write"),
     ("GET", "/v1/tenants/{tenant}/keys/{key}", "keys:read"),
@@ -75,6 +82,7 @@ pub(crate) struct Named {
     pub(crate) session: String,
     pub(crate) client: String,
     pub(crate) token: String,
+    pub(crate) secret: String,
 }
 
 impl Named {
@@ -82,7 +90,10 @@ impl Named {
     pub(crate) fn create(node: &Node, email: &str) -> Self {
         let tenant = Tenant::create(&node.admin(), "nexus");
         let key = tenant.keys(&node.admin()).create(&json!({})).id;
-        Self { key, ..Self::default() }.with_client(node, &tenant.id).with_member(node, &tenant.id, email)
+        let secret = tenant.jwt_secret(&node.admin());
+        Self { key, secret, ..Self::default() }
+            .with_client(node, &tenant.id)
+            .with_member(node, &tenant.id, email)
     }
 
     /// The same in a tenant, with an OAuth client that has a token.
@@ -132,6 +143,7 @@ impl Named {
             .replace("{session}", &or_none(&self.session))
             .replace("{client}", &or_none(&self.client))
             .replace("{token}", &or_none(&self.token))
+            .replace("{secret}", &or_none(&self.secret))
             .replace("{name}", "usage")
     }
 }
@@ -153,7 +165,9 @@ pub(crate) fn body_for(method: &str, path: &str) -> Option<Vec<u8>> {
     let body = match (method, path) {
         ("POST", "/v1/nodes") => json!({"name": "Another"}),
         ("POST", "/v1/tenants") => json!({"name": "Another", "dialect": "nexus"}),
-        ("POST", "/v1/tenants/{tenant}/keys") => json!({"name": "Another"}),
+        ("POST", "/v1/tenants/{tenant}/keys" | "/v1/tenants/{tenant}/jwt-secrets") => {
+            json!({"name": "Another"})
+        }
         ("POST", "/v1/tenants/{tenant}/members") => json!({"email": "new@example.com", "role": "auditor"}),
         ("POST", "/v1/tenants/{tenant}/members/{member}/password") => json!({"password": PASSWORD}),
         ("POST", "/v1/tenants/{tenant}/clients") => json!({"name": "Another", "type": "server"}),
@@ -280,6 +294,10 @@ fn whatever_the_trail_says_can_be_asked_for_and_nothing_else() {
     for change in ["/rotate", "/revoke"] {
         let _ = admin.post(&format!("{at}{change}"), &json!({})).expect(200);
     }
+    let at = tenant.path(&format!("/jwt-secrets/{}", tenant.jwt_secret(&admin)));
+    for change in ["/rotate", "/revoke"] {
+        let _ = admin.post(&format!("{at}{change}"), &json!({})).expect(200);
+    }
     let named = Named::default().with_member(&node, &tenant.id, "ada@example.com");
     let _wrong = Browser::new(node.client()).sign_in("ada@example.com", "wrong wrong wrong").expect(422);
     let _unknown = Browser::new(node.client()).sign_in("bob@example.com", "wrong wrong wrong").expect(422);
@@ -298,7 +316,7 @@ fn whatever_the_trail_says_can_be_asked_for_and_nothing_else() {
         let signing_in = failures.contains("unknown_email") && failures.contains("wrong_password");
         (signing_in && actions.contains("key.used") && actions.contains("credential.refused")).then_some(())
     });
-    assert_eq!(told("action").len(), 16, "all but the end of a life: {:?}", told("action"));
+    assert_eq!(told("action").len(), 20, "all but the ends of lives: {:?}", told("action"));
     for name in ["action", "outcome"] {
         for value in told(name) {
             assert!(!admin.list(&format!("/v1/audit?{name}={value}"), 200).is_empty(), "{name}={value}");
@@ -539,6 +557,10 @@ fn every_route_needs_its_scope() {
         }
         if path.contains("{client}") || path.contains("{token}") {
             named = named.with_client(&node, &tenant);
+        }
+        if path.contains("{secret}") {
+            let owner = Tenant { id: tenant.clone(), dialect: "nexus".to_owned() };
+            named.secret = owner.jwt_secret(&node.admin());
         }
         let real = named.path(path);
         let body = body_for(method, path);

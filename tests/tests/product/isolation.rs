@@ -27,6 +27,9 @@ fn case_35_another_tenants_objects_and_absent_ones_are_the_same_404_on_every_rou
         key: "key_00000000000000000123456789abcdef".to_owned(),
         member: "mem_00000000000000000123456789abcdef".to_owned(),
         session: "ses_00000000000000000123456789abcdef".to_owned(),
+        client: "key_00000000000000000123456789abcdef".to_owned(),
+        token: "tok_00000000000000000123456789abcdef".to_owned(),
+        secret: "jws00000000000000000123456789abcdef".to_owned(),
     };
     let nonsense = Named { tenant: "nonsense".to_owned(), ..Named::default() };
     let of = |tenant: &str, things: &Named| Named { tenant: tenant.to_owned(), ..things.clone() };
@@ -50,7 +53,10 @@ fn case_35_another_tenants_objects_and_absent_ones_are_the_same_404_on_every_rou
         );
         assert_eq!(send(&admin, &absent), expected, "{method} {path}: absent for the mightiest");
         assert_eq!(send(&confined, &nonsense), expected, "{method} {path}: no id at all");
-        if ["{key}", "{member}", "{session}"].iter().any(|thing| path.contains(thing)) {
+        if ["{key}", "{member}", "{session}", "{client}", "{token}", "{secret}"]
+            .iter()
+            .any(|thing| path.contains(thing))
+        {
             let expected = send(&confined, &of(&mine.tenant, &absent));
             assert_eq!(expected.0, 404, "{method} {path}: {expected:?}");
             assert_eq!(

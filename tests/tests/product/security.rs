@@ -193,6 +193,7 @@ fn case_36_fields_that_nobody_may_set_are_unknown_fields() {
     let member = json!({"email": "ada@example.com", "role": "auditor"});
     let member = admin.post(&tenant.path("/members"), &member).expect(201).json();
     let member = member["id"].as_str().unwrap();
+    let secret = tenant.jwt_secret(&admin);
     let paths = [
         ("POST", "/v1/tenants".to_owned(), json!({"name": "x", "dialect": "nexus"})),
         ("POST", "/v1/nodes".to_owned(), json!({"name": "x"})),
@@ -208,6 +209,9 @@ fn case_36_fields_that_nobody_may_set_are_unknown_fields() {
             tenant.path(&format!("/members/{member}/password")),
             json!({"password": "correct horse battery"}),
         ),
+        ("POST", tenant.path("/jwt-secrets"), json!({"name": "x"})),
+        ("POST", tenant.path(&format!("/jwt-secrets/{secret}/rotate")), json!({})),
+        ("POST", tenant.path(&format!("/jwt-secrets/{secret}/revoke")), json!({})),
         ("POST", "/v1/verify".to_owned(), json!({"credential": key.secret})),
     ];
     for (method, path, body) in paths {

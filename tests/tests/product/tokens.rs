@@ -1,12 +1,11 @@
 //! Tokens on a running server and on a validating node: service JWTs from the secret to the refusal, and the attacks on them,
 //! named after their numbers in the list of cases.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::crypto::sign;
 use jsonwebtoken::{Algorithm, EncodingKey};
+use nexus_infrastructure::clock::{Clock as _, SystemClock};
 use nexus_tests::{Client, Node, Store, Validator, eventually, node_credential, receipt, verify_with};
 use serde_json::{Value, json};
 
@@ -54,7 +53,7 @@ impl Services {
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+    SystemClock.now().timestamp().unsigned_abs()
 }
 
 fn claims() -> Value {
