@@ -17,3 +17,4 @@ pub mod tenant;
 pub mod usage;
 pub mod validity;
 pub mod verification;
+pub mod webhook_signature;
