@@ -52,6 +52,8 @@ missing_packages() {
     command -v curl >/dev/null || missing+=(curl)
     command -v jq >/dev/null || missing+=(jq)
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
+    command -v node >/dev/null || missing+=(nodejs)
+    command -v npm >/dev/null || missing+=(npm)
     echo "${missing[*]}"
 }
 
@@ -82,16 +84,37 @@ remove_policy() {
     services_policy=
 }
 
-# prepare_python FOLDER: a virtual environment with the AMQP client that the consumer example uses.
+# prepare_python FOLDER: a virtual environment with the AMQP client that the consumer example uses, and with the SDK of this tree
+# and what its tests and lints need.
 prepare_python() {
-    local folder=$1
-    if ! "$folder/bin/python" -c 'import pika' 2>/dev/null; then
+    local folder=$1 sdk=$PWD/sdk/python
+    if ! { echo "$sdk" && cat "$sdk/pyproject.toml"; } | cmp -s - "$folder/prepared"; then
         say "making a Python environment in $folder"
         rm -rf "$folder"
         python3 -m venv "$folder"
-        timeout 300 "$folder/bin/python" -m pip install --quiet --disable-pip-version-check 'pika==1.3.2' </dev/null
+        timeout 600 "$folder/bin/python" -m pip install --quiet --disable-pip-version-check \
+            'pika==1.3.2' --editable "$sdk[dev]" </dev/null
+        { echo "$sdk" && cat "$sdk/pyproject.toml"; } >"$folder/prepared"
     fi
     export NEXUS_TEST_PYTHON=$folder/bin/python
+}
+
+# prepare_node FOLDER: exactly what a Node project's lock file names. No package's own scripts are run.
+prepare_node() {
+    local folder=$1
+    if ! cmp -s "$folder/package-lock.json" "$folder/node_modules/prepared"; then
+        say "bringing what $folder needs"
+        (cd "$folder" && timeout 600 npm ci --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null >/dev/null)
+        cp "$folder/package-lock.json" "$folder/node_modules/prepared"
+    fi
+    NEXUS_TEST_NODE=$(command -v node)
+    export NEXUS_TEST_NODE
+}
+
+# The packages of sdk/node as they are published: the tests use those.
+build_sdk() {
+    prepare_node "$PWD/sdk/node"
+    (cd sdk/node && timeout 300 npm run --silent build </dev/null)
 }
 
 # Held open together until all are chosen, so that no port comes twice.
