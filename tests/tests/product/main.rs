@@ -21,6 +21,7 @@ mod forward_auth;
 mod isolation;
 mod node_streams;
 mod nodes;
+mod product_routes;
 mod refusals;
 mod repetition;
 mod security;
