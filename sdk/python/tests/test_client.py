@@ -196,6 +196,14 @@ def test_secrets_are_not_shown(client: Client, server: Nexus) -> None:
     assert server.token not in repr(client.__dict__)
 
 
+@pytest.mark.parametrize("wrong", ["nxm_t\n", " nxm_t", "nxm_\u00e4", "nxm_t\r\nx-admin: 1"])
+def test_a_token_is_sent_as_it_is_or_not_at_all(wrong: str) -> None:
+    with failing(Told(body=VALID)) as server:
+        with pytest.raises(ValueError, match="space or a line break"):
+            Client(wrong, base_url=server.url).verify("x")
+        assert server.asked == []
+
+
 @pytest.mark.parametrize("wrong", ["nexus.dev", "ftp://nexus.dev", "https://user:secret@nexus.dev", "https://"])
 def test_an_address_is_an_address(wrong: str) -> None:
     with pytest.raises(ValueError, match="base_url"):

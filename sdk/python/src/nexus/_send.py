@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import time
 import uuid
 from collections.abc import Mapping
@@ -174,6 +175,8 @@ async def send_async(http: httpx.AsyncClient, settings: Settings, call: Call) ->
 def _headers(settings: Settings, has_body: bool) -> dict[str, str]:
     if not settings.api_key:
         raise ValueError("api_key is missing: give a management credential, or set NEXUS_TOKEN")
+    if not re.fullmatch(r"[\x21-\x7e]+", settings.api_key):
+        raise ValueError("api_key has a space or a line break: give it without")
     if is_mistyped(settings.api_key):
         raise ValueError("api_key has a typing error: its checksum is wrong")
     headers = {"accept": "application/json", "authorization": f"Bearer {settings.api_key}"}

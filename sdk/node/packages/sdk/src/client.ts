@@ -34,6 +34,7 @@ export class NexusClient extends Management {
     super();
     const token = options.token ?? process.env["NEXUS_TOKEN"];
     if (!token) throw new TypeError("token is missing: give a management credential, or set NEXUS_TOKEN");
+    if (!/^[\x21-\x7e]+$/.test(token)) throw new TypeError("token has a space or a line break: give it without");
     if (isMistyped(token)) throw new TypeError("token has a typing error: its checksum is wrong");
     this.#token = token;
     this.#transport = new Transport(options);

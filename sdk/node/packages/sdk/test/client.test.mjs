@@ -122,5 +122,8 @@ test("what changes something is repeated with its idempotency key, and otherwise
 
 test("the token is needed and not shown", () => {
   assert.throws(() => new NexusClient({ baseUrl: nexus.url }), /token is missing/);
+  for (const wrong of ["nxm_t\n", " nxm_t", "nxm_ä", "nxm_t\r\nx-admin: 1"]) {
+    assert.throws(() => new NexusClient({ token: wrong }), /space or a line break/);
+  }
   assert.equal(JSON.stringify(client).includes(nexus.token), false);
 });
