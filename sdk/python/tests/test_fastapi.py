@@ -47,6 +47,12 @@ def service(server: Nexus) -> Iterator[str]:
     async def list_products() -> dict[str, list[str]]:
         return {"products": []}
 
+    unknown = Guard(AsyncClient("nxm_unknown", base_url=server.url), dialect="nexus")
+
+    @app.get("/unknown", dependencies=[Depends(unknown.require("read:users"))])
+    async def misconfigured() -> str:
+        return "no"
+
     @app.get("/away", dependencies=[Depends(away.require("read:users"))])
     async def unreachable() -> str:
         return "no"
@@ -102,4 +108,6 @@ def test_a_dialect_that_names_the_tenant_in_a_header_gets_it(server: Nexus, serv
 
 
 def test_where_nexus_cannot_be_asked_nobody_is_let_through(service: str) -> None:
-    assert httpx.get(f"{service}/away", headers=bearer("nx_live_x")).status_code == 503
+    for path in ("/away", "/unknown"):
+        answer = httpx.get(f"{service}{path}", headers=bearer("nx_live_x"))
+        assert answer.status_code == 503, "the service's own token is no fault of its caller"

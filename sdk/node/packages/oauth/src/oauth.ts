@@ -74,8 +74,8 @@ export class NexusOAuth {
     }
     const error = query.get("error");
     if (error !== null) throw new OAuthError(error, query.get("error_description") ?? undefined);
-    const code = query.get("code");
-    if (!code) throw new OAuthError("invalid_response", "there is neither a code nor an error");
+    const [code, ...further] = query.getAll("code");
+    if (!code || further.length > 0) throw new OAuthError("invalid_response", "there is neither one code nor an error");
     return code;
   }
 

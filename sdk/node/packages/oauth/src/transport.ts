@@ -37,8 +37,6 @@ export class NetworkError extends Error {
   override readonly name = "NetworkError";
   /** Whether the request may have arrived all the same. */
   readonly sent: boolean;
-  /** For Express, which answers with it. */
-  readonly status = 503;
 
   constructor(message: string, sent: boolean, cause: unknown) {
     super(message, { cause });

@@ -97,6 +97,7 @@ test("the callback's code is given for the session's state alone", () => {
     ["/callback?code=c&state=abc", undefined, "state_mismatch"],
     ["https://yourapp.com/callback?error=access_denied&error_description=No&state=abc", "abc", "access_denied"],
     ["/callback?state=abc", "abc", "invalid_response"],
+    ["/callback?code=mine&code=theirs&state=abc", "abc", "invalid_response"],
   ];
   for (const [url, state, error] of refused) {
     const is = (/** @type {unknown} */ thrown) => thrown instanceof OAuthError && thrown.error === error;

@@ -54,8 +54,19 @@ export function requireScope(scopes: string | readonly string[], protection: Pro
       } else {
         refuse(response, verdict);
       }
-    }, next);
+    }, (error: unknown) => next(new Unchecked(error)));
   };
+}
+
+/** The credential could not be checked, which says nothing about it. The caller is told no more than that: the cause is ours. */
+class Unchecked extends Error {
+  override readonly name = "Unchecked";
+  /** For Express, which answers with it. */
+  readonly status = 503;
+
+  constructor(cause: unknown) {
+    super("the credential cannot be checked just now", { cause });
+  }
 }
 
 /** Every header but cookies, which no dialect reads. One that came twice is joined (RFC 9110 section 5.3), and so no credential any more. */

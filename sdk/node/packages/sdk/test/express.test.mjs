@@ -25,12 +25,16 @@ before(async () => {
   const gone = await startServer({ after: (end) => end() }, []);
   const away = new NexusClient({ baseUrl: gone.url, token: "nxm_t", retries: 0 });
   const app = express();
+  // Express would print what is passed on to it.
+  app.set("env", "test");
   app.get("/v1/users", requireScope("read:users", { client, dialect: "nexus", environment: "live" }), (request, response) => {
     response.json({ tenant: request.nexus?.tenant_id, key: request.nexus?.key_id });
   });
   app.all("/api/products", requireScope(["products:read"], { client, dialect: "nexuscommerce" }), (_request, response) => {
     response.json({ products: [] });
   });
+  const unknown = new NexusClient({ baseUrl: nexus.url, token: "nxm_unknown" });
+  app.get("/unknown", requireScope("read:users", { client: unknown, dialect: "nexus" }), (_request, response) => response.send("no"));
   app.get("/away", requireScope("read:users", { client: away, dialect: "nexus" }), (_request, response) => response.send("no"));
   server = app.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -94,5 +98,8 @@ test("a dialect that names the tenant in a header gets it", async () => {
 });
 
 test("where Nexus cannot be asked, nobody is let through", async () => {
-  assert.equal((await fetch(`${service}/away`, { headers: bearer("nx_live_x") })).status, 503);
+  for (const path of ["/away", "/unknown"]) {
+    const answer = await fetch(service + path, { headers: bearer("nx_live_x") });
+    assert.equal(answer.status, 503, "the service's own token is no fault of its caller");
+  }
 });
