@@ -10,6 +10,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use nexus_infrastructure::gate::Gate;
 use nexus_infrastructure::rate_budgets::RateBudgets;
 use nexus_infrastructure::registry::Registry;
+use nexus_infrastructure::signing::Signer;
 use nexus_projections::Projections;
 use nexus_validator::bus::seal::Sealer;
 
@@ -19,7 +20,9 @@ use crate::nodes::streams::Streams;
 use crate::problem::Problem;
 use crate::request::trace;
 use crate::verification::{Behind, Front, Verifier, forward_auth};
-use crate::{audit, docs, events, health, keys, methods, nodes, openapi, projections, tenants};
+use crate::{
+    audit, docs, events, health, jwt_secrets, key_set, keys, methods, nodes, openapi, projections, tenants,
+};
 
 /// The most bytes of a request body.
 pub const LONGEST_BODY: usize = 64 * 1024;
@@ -36,6 +39,8 @@ const VALIDATING: &[&str] =
 pub struct App {
     /// The way to change anything.
     pub gate: Arc<Gate>,
+    /// What signs tokens.
+    pub signer: Arc<Signer>,
     /// The read models.
     pub projections: Projections,
     /// The validating nodes, and the barrier that waits for them.
@@ -69,6 +74,8 @@ pub fn service(app: &web::Data<App>) -> Front<impl Behind + use<>> {
             .app_data(app)
             .configure(tenants::routes)
             .configure(keys::routes)
+            .configure(jwt_secrets::routes)
+            .configure(key_set::routes)
             .configure(audit::routes)
             .configure(events::routes)
             .configure(nodes::routes)

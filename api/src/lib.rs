@@ -8,6 +8,8 @@ pub mod docs;
 pub mod events;
 pub mod expiry;
 pub mod health;
+pub mod jwt_secrets;
+pub mod key_set;
 pub mod keys;
 pub mod methods;
 pub mod nodes;

@@ -7,7 +7,7 @@ use utoipa::openapi::{RefOr, Required};
 use utoipa::{Modify, OpenApi};
 
 use crate::verification::{forward_auth, verify};
-use crate::{audit, events, health, keys, nodes, problem, projections, tenants};
+use crate::{audit, events, health, jwt_secrets, key_set, keys, nodes, problem, projections, tenants};
 
 /// The document.
 #[derive(Debug, OpenApi)]
@@ -22,6 +22,8 @@ use crate::{audit, events, health, keys, nodes, problem, projections, tenants};
         events::follow,
         nodes::create, nodes::list, nodes::stream,
         projections::list, projections::rebuild,
+        jwt_secrets::issue, jwt_secrets::list, jwt_secrets::show, jwt_secrets::rotate, jwt_secrets::revoke,
+        key_set::key_set,
         health::healthz, health::readyz, health::metrics,
     ),
     components(schemas(problem::Document, problem::FieldError)),
@@ -30,8 +32,10 @@ use crate::{audit, events, health, keys, nodes, problem, projections, tenants};
     tags(
         (name = "verification", description = "May this credential do this?"),
         (name = "keys", description = "Keys of a tenant"),
+        (name = "jwt-secrets", description = "Secrets with which a tenant's services sign their own tokens"),
         (name = "tenants", description = "Who owns keys"),
         (name = "audit", description = "What happened"),
+        (name = "oauth", description = "Tokens, and what they are checked with"),
         (name = "nodes", description = "Processes that answer whether a credential may do something, from memory"),
         (name = "operation", description = "How the process is"),
     ),

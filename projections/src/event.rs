@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use cqrs_es::{Aggregate, DomainEvent};
-use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::ids::{JwtSecretId, KeyId, TenantId};
+use nexus_domain::jwt_secret::{JwtSecret, JwtSecretEvent};
 use nexus_domain::key::{Key, KeyEvent};
+use nexus_domain::signing_key::{SigningKeyEvent, SigningKeys};
 use nexus_domain::tenant::{Tenant, TenantEvent};
 use nexus_domain::usage::{Usage, UsageEvent};
 use nexus_infrastructure::journal::{Json, RecordedEvent};
@@ -57,6 +59,10 @@ pub enum Body {
     Key(KeyId, KeyEvent),
     /// To a tenant.
     Tenant(TenantId, TenantEvent),
+    /// To a secret for service JWTs.
+    JwtSecret(JwtSecretId, JwtSecretEvent),
+    /// To a key that tokens are signed with.
+    SigningKey(SigningKeyEvent),
     /// A node reported usage.
     Usage(UsageEvent<Listed>),
     /// To an aggregate that nothing here decodes. Only projections that ignore its type pass over it.
@@ -109,6 +115,8 @@ impl Event {
         let body = match aggregate_type.as_str() {
             Key::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Key),
             Tenant::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Tenant),
+            JwtSecret::TYPE => identified(&aggregate_id, &payload, &event_version, Body::JwtSecret),
+            SigningKeys::TYPE => decode(&payload, &event_version).map(Body::SigningKey),
             Usage::TYPE => usage(&payload, &event_version),
             _ => Ok(Body::Foreign),
         };
@@ -131,7 +139,12 @@ impl Event {
                     event_type: self.event_type.clone(),
                     reason: reason.clone(),
                 }),
-                Body::Key(..) | Body::Tenant(..) | Body::Usage(_) | Body::Foreign => Ok(()),
+                Body::Key(..)
+                | Body::Tenant(..)
+                | Body::JwtSecret(..)
+                | Body::SigningKey(_)
+                | Body::Usage(_)
+                | Body::Foreign => Ok(()),
             };
         }
         if projection.ignores().contains(&kind) {

@@ -5,7 +5,9 @@ use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use nexus_domain::ids::TenantId;
+use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::Key;
+use nexus_domain::signing_key::SigningKeys;
 use nexus_domain::tenant::{Tenant, TenantState};
 use nexus_domain::usage::Usage;
 use nexus_infrastructure::database::ColumnType::{self, Int, Text};
@@ -70,7 +72,7 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Usage::TYPE]
+        &[Key::TYPE, JwtSecret::TYPE, SigningKeys::TYPE, Usage::TYPE]
     }
 
     fn fold<'a>(

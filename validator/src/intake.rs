@@ -68,6 +68,10 @@ impl Intake {
                     self.take_tenant(&tenant, table);
                 }
                 Entry::Key(key) => self.take_key(*key, table),
+                Entry::VerifyingKeys(keys) => table.tokens.put_keys(keys),
+                Entry::Client(client) => table.tokens.put_client(*client),
+                Entry::RevokedToken(revoked) => table.tokens.put_revoked(revoked),
+                Entry::JwtSecret(secret) => table.tokens.put_secret(*secret),
             }
             if self.gathered.len() >= GATHERED {
                 table.put(std::mem::take(&mut self.gathered));
@@ -93,7 +97,9 @@ impl Intake {
         }
         let standing = match self.dialects.get(&entry.dialect) {
             Some(dialect) => {
-                Standing::Served(Arc::new(Tenant::new(id, Arc::clone(dialect), entry.suspended)))
+                let tenant = Arc::new(Tenant::new(id, Arc::clone(dialect), entry.suspended));
+                table.tokens.put_tenant(&tenant);
+                Standing::Served(tenant)
             }
             None => Standing::Elsewhere,
         };

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::dialect::rate_limits::{RateLimitEntry, rate_limits};
+use crate::dialect::tokens::{AccessTokensEntry, ServiceJwtsEntry, access_tokens, service_jwts};
 use crate::dialect::{
     Dialect, Environment, InvalidDialect, KeyType, Lifetime, OutwardRefusal, Prefix, Presentation, Refusals,
     Rotation, TenantHeader,
@@ -41,6 +42,8 @@ struct File {
     rate_limits: Vec<Spanned<RateLimitEntry>>,
     #[serde(default)]
     restrictions: Vec<String>,
+    access_tokens: Option<AccessTokensEntry>,
+    service_jwts: Option<ServiceJwtsEntry>,
     refusals: Spanned<Vec<RefusalEntry>>,
 }
 
@@ -159,6 +162,8 @@ fn build(file: File) -> Result<Dialect, Fault> {
         active_keys: quota(file.quota)?,
         rate_limits: rate_limits(&file.rate_limits)?,
         restrictions: file.restrictions,
+        access_tokens: file.access_tokens.map(access_tokens).transpose()?,
+        service_jwts: file.service_jwts.map(service_jwts).transpose()?,
         refusals: refusals(&file.refusals)?,
     })
 }

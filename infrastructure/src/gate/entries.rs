@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cqrs_es::Aggregate;
 use futures::future::try_join_all;
+use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::Key;
+use nexus_domain::signing_key::SigningKeys;
 use nexus_domain::tenant::Tenant;
 use nexus_domain::validity::{DialectEntry, Shown};
 
@@ -16,10 +18,13 @@ use crate::journal::{Change, JournalStore};
 /// waits to see a change would wait for the sum.
 const AT_ONCE: usize = 16;
 
+/// What nodes know of.
+const KNOWN: [&str; 4] = [Tenant::TYPE, Key::TYPE, SigningKeys::TYPE, JwtSecret::TYPE];
+
 /// Whether a change may alter what a node decides.
 #[must_use]
 pub fn concerns(change: &Change) -> bool {
-    [Tenant::TYPE, Key::TYPE].contains(&change.aggregate_type.as_str())
+    KNOWN.contains(&change.aggregate_type.as_str())
 }
 
 /// Entries of what changed.
@@ -98,11 +103,21 @@ impl Entries {
     }
 
     async fn load(&self, aggregate_type: &str, id: &str) -> Result<(Option<DialectEntry>, u64), GateError> {
-        if aggregate_type == Key::TYPE {
-            load(&self.gate.keys, id).await
-        } else {
-            load(&self.gate.tenants, id).await
+        let gate = &self.gate;
+        let (mut entry, sequence) = match aggregate_type {
+            Key::TYPE => load(&gate.keys, id).await?,
+            SigningKeys::TYPE => load(&gate.signing_keys, id).await?,
+            JwtSecret::TYPE => load(&gate.jwt_secrets, id).await?,
+            _ => load(&gate.tenants, id).await?,
+        };
+        if let Some(entry) = &mut entry {
+            let contexts: Vec<String> = entry.sealed_contexts().collect();
+            if !contexts.is_empty() {
+                let sealed = gate.sealed_secrets.stored(&contexts).await.map_err(GateError::Unavailable)?;
+                entry.fill(&sealed.into_iter().collect());
+            }
         }
+        Ok((entry, sequence))
     }
 
     fn ahead(&self) -> MutexGuard<'_, HashMap<String, u64>> {

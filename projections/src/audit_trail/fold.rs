@@ -6,9 +6,12 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use ipnet::IpNet;
 use nexus_domain::dialect::KeyType;
-use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::ids::{JwtSecretId, KeyId, SigningKeyId, TenantId};
+use nexus_domain::jwt::Algorithm;
+use nexus_domain::jwt_secret::{JwtSecret, JwtSecretEvent};
 use nexus_domain::key::{Change, Key, KeyEvent, RevocationReason};
 use nexus_domain::scope::ScopeSet;
+use nexus_domain::signing_key::{SigningKeyEvent, SigningKeys};
 use nexus_domain::tenant::{Tenant, TenantEvent};
 use nexus_domain::usage::{Counts, Usage, UsageEvent};
 use nexus_domain::verification::{Code, Restrictions};
@@ -67,7 +70,7 @@ impl Projection for Fold {
     }
 
     fn consumes(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Tenant::TYPE, Usage::TYPE]
+        &[Key::TYPE, Tenant::TYPE, JwtSecret::TYPE, SigningKeys::TYPE, Usage::TYPE]
     }
 
     fn ignores(&self) -> &'static [&'static str] {
@@ -139,6 +142,31 @@ pub(super) enum Details<'a> {
     Expired {
         expired_at: DateTime<Utc>,
     },
+    SecretIssued {
+        secret_id: JwtSecretId,
+        name: &'a str,
+        environment: &'a str,
+        scopes: &'a ScopeSet,
+    },
+    SecretRotated {
+        secret_id: JwtSecretId,
+        version: u32,
+        previous_valid_until: DateTime<Utc>,
+    },
+    SecretRevoked {
+        secret_id: JwtSecretId,
+        reason: RevocationReason,
+        note: Option<&'a str>,
+    },
+    SigningKeyIntroduced {
+        kid: SigningKeyId,
+        algorithm: Algorithm,
+        issuer: &'a str,
+        signs_from: DateTime<Utc>,
+    },
+    SigningKeyRetired {
+        kid: SigningKeyId,
+    },
     Created {
         name: &'a str,
         dialect: &'a str,
@@ -166,12 +194,17 @@ pub(super) const REFUSED: &str = "credential.refused";
 /// What the trail calls what was done.
 pub const ACTIONS: &[&str] = &[
     REFUSED,
+    "jwt_secret.issued",
+    "jwt_secret.revoked",
+    "jwt_secret.rotated",
     "key.changed",
     "key.expired",
     "key.issued",
     "key.revoked",
     "key.rotated",
     USED,
+    "signing_key.introduced",
+    "signing_key.retired",
     "tenant.created",
     "tenant.renamed",
     "tenant.resumed",
@@ -200,6 +233,15 @@ impl<'a> Entry<'a> {
             Body::Tenant(tenant, change) => {
                 let (action, details) = tenant_details(change);
                 Some(Self { action, tenant: Some(*tenant), key: None, outcome: SUCCESS, details })
+            }
+            Body::JwtSecret(secret, change) => {
+                let (action, details) = secret_details(*secret, change);
+                let (tenant, key) = (Some(change.tenant_id()), Some(secret.key_id()));
+                Some(Self { action, tenant, key, outcome: SUCCESS, details })
+            }
+            Body::SigningKey(change) => {
+                let (action, details) = signing_key_details(change);
+                Some(Self { action, tenant: None, key: None, outcome: SUCCESS, details })
             }
             Body::Usage(UsageEvent::KeyUsed(used)) => Some(Self {
                 action: USED,
@@ -259,6 +301,49 @@ fn key_details(change: &KeyEvent) -> (&'static str, Details<'_>) {
             ("key.revoked", Details::Revoked { reason: revoked.reason, note: revoked.note.as_deref() })
         }
         KeyEvent::KeyExpired(expired) => ("key.expired", Details::Expired { expired_at: expired.expired_at }),
+    }
+}
+
+fn secret_details(secret_id: JwtSecretId, change: &JwtSecretEvent) -> (&'static str, Details<'_>) {
+    match change {
+        JwtSecretEvent::JwtSecretIssued(issued) => (
+            "jwt_secret.issued",
+            Details::SecretIssued {
+                secret_id,
+                name: &issued.name,
+                environment: &issued.environment,
+                scopes: &issued.scopes,
+            },
+        ),
+        JwtSecretEvent::JwtSecretRotated(rotated) => (
+            "jwt_secret.rotated",
+            Details::SecretRotated {
+                secret_id,
+                version: rotated.version,
+                previous_valid_until: rotated.previous_valid_until,
+            },
+        ),
+        JwtSecretEvent::JwtSecretRevoked(revoked) => (
+            "jwt_secret.revoked",
+            Details::SecretRevoked { secret_id, reason: revoked.reason, note: revoked.note.as_deref() },
+        ),
+    }
+}
+
+fn signing_key_details(change: &SigningKeyEvent) -> (&'static str, Details<'_>) {
+    match change {
+        SigningKeyEvent::SigningKeyIntroduced(introduced) => (
+            "signing_key.introduced",
+            Details::SigningKeyIntroduced {
+                kid: introduced.kid,
+                algorithm: introduced.algorithm,
+                issuer: &introduced.issuer,
+                signs_from: introduced.signs_from,
+            },
+        ),
+        SigningKeyEvent::SigningKeyRetired(retired) => {
+            ("signing_key.retired", Details::SigningKeyRetired { kid: retired.kid })
+        }
     }
 }
 

@@ -7,7 +7,9 @@ use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use nexus_domain::ids::KeyId;
+use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::{Key, KeyEvent};
+use nexus_domain::signing_key::SigningKeys;
 use nexus_domain::tenant::Tenant;
 use nexus_domain::usage::{Usage, UsageEvent};
 use nexus_infrastructure::database::ColumnType::{self, Blob, Int, Text};
@@ -102,7 +104,7 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Tenant::TYPE]
+        &[Tenant::TYPE, JwtSecret::TYPE, SigningKeys::TYPE]
     }
 
     fn fold<'a>(
@@ -148,6 +150,8 @@ fn uses(events: &[Event]) -> Rows {
             Body::Usage(UsageEvent::UnattributedRefusals(_))
             | Body::Key(..)
             | Body::Tenant(..)
+            | Body::JwtSecret(..)
+            | Body::SigningKey(_)
             | Body::Foreign
             | Body::Undecodable(_) => {}
         }

@@ -7,7 +7,9 @@ use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use nexus_domain::ids::KeyId;
+use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::Key;
+use nexus_domain::signing_key::SigningKeys;
 use nexus_domain::tenant::Tenant;
 use nexus_domain::usage::{Usage, UsageEvent};
 use nexus_domain::verification::Code;
@@ -60,7 +62,7 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Tenant::TYPE]
+        &[Key::TYPE, Tenant::TYPE, JwtSecret::TYPE, SigningKeys::TYPE]
     }
 
     fn fold<'a>(&'a self, _: Stored<'a>, events: &'a [Event]) -> BoxFuture<'a, Result<Vec<Rows>, FoldError>> {
@@ -68,7 +70,12 @@ impl Projection for Fold {
         for event in events {
             match &event.body {
                 Body::Usage(usage) => added.add(event.position, usage),
-                Body::Key(..) | Body::Tenant(..) | Body::Foreign | Body::Undecodable(_) => {}
+                Body::Key(..)
+                | Body::Tenant(..)
+                | Body::JwtSecret(..)
+                | Body::SigningKey(_)
+                | Body::Foreign
+                | Body::Undecodable(_) => {}
             }
         }
         std::future::ready(Ok(added.rows())).boxed()
