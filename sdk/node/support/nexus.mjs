@@ -11,7 +11,7 @@ const BUILT = fileURLToPath(new URL("../../../target/debug/nexus", import.meta.u
 /**
  * Starts it. Whoever starts it stops it.
  *
- * @returns {Promise<{ url: string, token: string, tenant: (dialect: string) => string, stop: () => Promise<void> }>}
+ * @returns {Promise<{ url: string, token: string, tenant: (dialect: string) => string, announced: unknown, stop: () => Promise<void> }>}
  */
 export async function startNexus() {
   const program = process.env["NEXUS_TEST_PROGRAM"] ?? BUILT;
@@ -22,14 +22,15 @@ export async function startNexus() {
   const ended = once(nexus, "exit");
   const lines = createInterface({ input: nexus.stdout });
   const [line] = await Promise.race([once(lines, "line"), ended.then(() => ["{}"])]);
-  const { url, admin_token: token, tenants } = JSON.parse(line);
+  const announced = JSON.parse(line);
+  const { url, admin_token: token, tenants } = announced;
   if (!url) throw new Error(`${program} does not start: build it with cargo build -p nexus, or set NEXUS_TEST_PROGRAM`);
   const tenant = (/** @type {string} */ dialect) => tenants.find((/** @type {any} */ one) => one.dialect === dialect).id;
   const stop = async () => {
     nexus.kill();
     await ended;
   };
-  return { url, token, tenant, stop };
+  return { url, token, tenant, announced, stop };
 }
 
 /**

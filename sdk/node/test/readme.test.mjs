@@ -65,14 +65,16 @@ test("the examples of @nexus/sdk", async (context) => {
       const hook = (signature) => fetch(at + "/webhooks", { method: "POST", body: "{}", headers: { "X-Nexuscore-Signature": signature } });
       const answers = [await users({ authorization: "Bearer " + credential }), await users({}), await hook(signWebhook("{}", "whsec")), await hook("t=1,v1=0")];
       console.log("statuses " + answers.map((answer) => answer.status));
+      console.log("token " + token.split(".").length);
       console.log("receipt " + (receipt.confirmed === receipt.nodes));
       server.close();
       server.closeAllConnections();
     });`,
-    { NEXUS_URL: nexus.url, NEXUS_TOKEN: nexus.token, WEBHOOK_SECRET: "whsec", NODE_ENV: "test" },
+    { NEXUS_URL: nexus.url, NEXUS_TOKEN: nexus.token, WEBHOOK_SECRET: "whsec", NEXUS_JWT_SECRET: `nxjs_jws${"0".repeat(32)}_${"x".repeat(43)}`, NODE_ENV: "test" },
   );
   assert.equal(lines[0], `${tenant} [ 'read:users' ]`);
   assert.ok(lines.includes("Billing service active"), lines.join("\n"));
   assert.ok(lines.includes("statuses 200,401,204,500"), lines.join("\n"));
+  assert.ok(lines.includes("token 3"), lines.join("\n"));
   assert.ok(lines.includes("receipt true"), lines.join("\n"));
 });

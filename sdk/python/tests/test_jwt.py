@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from nexus_server import golden
 
 from nexus import AsyncClient, Client, jwt
 
@@ -40,6 +41,20 @@ def test_the_pages_sample_gives_a_token() -> None:
     assert claims == {"service": "payment-processor", "permissions": ["process_payments"]}
     expected = hmac.new(SECRET.encode(), f"{header}.{payload}".encode(), hashlib.sha256).digest()
     assert signature == base64.urlsafe_b64encode(expected).decode().rstrip("=")
+
+
+def test_the_golden_cases_claims_give_its_header_and_claims_signed_as_its_token_is() -> None:
+    service = golden("jwt.json")["service"]
+    every = service["claims"]
+    claims = {name: value for name, value in every.items() if name not in ("iat", "exp", "jti")}
+    lifetime = every["exp"] - every["iat"]
+    token = jwt.generate(service["secret"], claims, lifetime, now=every["iat"], token_id=every["jti"])
+    header, payload, signature = token.split(".")
+    assert (decoded(header), decoded(payload)) == (service["header"], every)
+    signed = {f"{header}.{payload}": signature, service["signed"]: service["signature"]}
+    for text, expected in signed.items():
+        digest = hmac.new(service["secret"].encode(), text.encode(), hashlib.sha256).digest()
+        assert base64.urlsafe_b64encode(digest).decode().rstrip("=") == expected
 
 
 def test_the_asynchronous_client_signs_as_well_and_no_two_tokens_are_alike() -> None:

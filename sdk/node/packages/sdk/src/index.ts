@@ -8,6 +8,7 @@ export {
 } from "./client.js";
 export { isWellFormed } from "./credential.js";
 export { ApiError } from "./errors.js";
+export { type GenerateJwtOptions, generateJwt } from "./jwt.js";
 export type * from "./management.js";
 export { type Page, rows } from "./pages.js";
 export type { CallOptions } from "./sender.js";
