@@ -8,6 +8,7 @@ mod completions;
 mod connection;
 mod failure;
 mod json;
+mod jwt_secrets;
 mod keys;
 mod nodes;
 mod output;
