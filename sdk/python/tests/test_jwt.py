@@ -11,9 +11,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from nexus_server import golden
 
 from nexus import AsyncClient, Client, jwt
+from nexus_server import golden
 
 ID = "jws0190163d8694739baea5966c26f8ad91"
 SECRET = f"nxjs_{ID}_s3cr_et-{'x' * 40}"

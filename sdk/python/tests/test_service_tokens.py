@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
-from nexus_server import Nexus
 
 from nexus import Client
+from nexus_server import Nexus
 
 
 def post(server: Nexus, path: str, body: dict[str, Any]) -> Any:
