@@ -38,7 +38,7 @@ export async function startNexus() {
  * that one.
  *
  * @param {{ after: (end: () => void) => void }} context
- * @param {Array<{ status?: number, headers?: Record<string, string>, body?: unknown, silent?: boolean, cut?: boolean }>} answers
+ * @param {Array<{ status?: number, headers?: Record<string, string>, body?: unknown, text?: string, silent?: boolean, cut?: boolean }>} answers
  */
 export async function startServer(context, answers) {
   /** @type {Array<{ method: string, url: string, headers: Record<string, any>, body: string }>} */
@@ -52,7 +52,7 @@ export async function startServer(context, answers) {
       request.socket.destroy();
     } else if (!answer.silent) {
       response.writeHead(answer.status ?? 200, { "content-type": "application/json", ...answer.headers });
-      response.end(JSON.stringify(answer.body ?? {}));
+      response.end(answer.text ?? JSON.stringify(answer.body ?? {}));
     }
   });
   server.listen(0, "127.0.0.1");

@@ -49,6 +49,7 @@ class Told:
 
     status: int = 200
     body: Any = field(default_factory=dict)
+    """JSON, or bytes as they are."""
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False
     """The connection is closed instead."""
@@ -86,7 +87,7 @@ def failing(*answers: Told) -> Iterator[Failing]:
             if told.cut:
                 self.close_connection = True
                 return
-            text = json.dumps(told.body).encode()
+            text = told.body if isinstance(told.body, bytes) else json.dumps(told.body).encode()
             self.send_response(told.status)
             for name, value in told.headers.items():
                 self.send_header(name, value)

@@ -133,8 +133,9 @@ def test_a_verdict_is_never_asked_for_again_and_what_is_none_is() -> None:
     with failing(Told(body=UNAVAILABLE)) as server:
         assert Client("nxm_t", base_url=server.url).verify("x").code == "UNAVAILABLE"
         assert len(server.asked) == 3
-    with failing(Told(body={"hello": "world"})) as server, pytest.raises(ApiError, match="no verdict"):
-        Client("nxm_t", base_url=server.url).verify("x")
+    for body, why in (({"hello": "world"}, "no verdict"), (b"<h1>It works!</h1>", "no JSON"), (b"", "no verdict")):
+        with failing(Told(body=body)) as server, pytest.raises(ApiError, match=why):
+            Client("nxm_t", base_url=server.url).verify("x")
 
 
 @pytest.mark.parametrize("told", [Told(cut=True), *(Told(status, headers=NOW) for status in (408, 429, 500, 502, 503, 504))])

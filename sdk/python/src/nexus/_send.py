@@ -206,7 +206,13 @@ def _unreachable(call: Call, error: httpx.TransportError) -> NetworkError:
 def _answer(response: httpx.Response) -> Any:
     if not response.is_success:
         raise ApiError(response.status_code, _object(response), response.headers.get("x-request-id"))
-    return response.json() if response.content else None
+    if not response.content:
+        return None
+    try:
+        return response.json()
+    except ValueError as error:
+        # A page of something between here and Nexus.
+        raise ApiError(response.status_code, {"detail": "the answer is no JSON: is base_url the address of Nexus?"}) from error
 
 
 def _object(response: httpx.Response) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class ApiError(NexusError):
         """The kind, for programs."""
         self.detail = str(body.get("detail", f"status {status}"))
         """This occurrence, for people."""
-        self.errors: Sequence[Mapping[str, str]] = body.get("errors", [])
+        self.errors: Sequence[Mapping[str, str]] = body.get("errors") or []
         """What is wrong with the fields: `location`, `message` and `fix` of each."""
         self.request_id: str | None = body.get("request_id", request_id)
         """The request's id, by which the server's log and audit trail are searched."""

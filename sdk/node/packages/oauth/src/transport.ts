@@ -160,6 +160,7 @@ function root(error: unknown): { code?: string; message: string } {
 
 function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
     const stop = (): void => {
       clearTimeout(timer);
       reject(signal?.reason);
@@ -169,6 +170,7 @@ function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<v
       resolve();
     }, milliseconds);
     signal?.addEventListener("abort", stop, { once: true });
+    return undefined;
   });
 }
 

@@ -93,13 +93,16 @@ test("whoever gives up is not kept waiting", async (context) => {
   stop.abort(reason);
   await assert.rejects(answer, reason);
   const pausing = await startServer(context, [{ status: 503, headers: { "retry-after": "20" } }]);
-  const pause = new AbortController();
-  const paused = new Transport({ baseUrl: pausing.url }).send({
-    ...GET,
-    signal: pause.signal,
-    unsettled: () => void queueMicrotask(() => pause.abort(reason)),
-  });
-  await assert.rejects(paused, reason);
+  for (const soon of [queueMicrotask, setImmediate, (/** @type {() => void} */ now) => now()]) {
+    const pause = new AbortController();
+    const paused = new Transport({ baseUrl: pausing.url }).send({
+      ...GET,
+      signal: pause.signal,
+      unsettled: () => void soon(() => pause.abort(reason)),
+    });
+    await assert.rejects(paused, reason);
+  }
+  assert.equal(pausing.requests.length, 3);
 });
 
 test("redirects are not followed", async (context) => {

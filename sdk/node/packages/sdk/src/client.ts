@@ -50,9 +50,9 @@ export class NexusClient extends Management {
   async verify(question: string | VerifyBody, options: CallOptions = {}): Promise<Verdict> {
     const asked = typeof question === "string" ? { credential: question } : question;
     const answer = await this.#exchange("POST", "/v1/verify", JSON.stringify(asked), undefined, options, undecided);
-    const verdict = JSON.parse(answer.text) as Verdict;
-    if (typeof verdict?.valid !== "boolean") throw ApiError.of(answer);
-    return verdict;
+    const verdict = object(answer.text);
+    if (typeof verdict["valid"] !== "boolean") throw ApiError.of(answer);
+    return verdict as unknown as Verdict;
   }
 
   protected readonly send = async <Result>(
@@ -67,7 +67,13 @@ export class NexusClient extends Management {
     const wait = Number(parts.query?.["wait"] ?? 0) * 1000;
     const timeoutMs = options.timeoutMs ?? (wait > 0 ? wait + 10_000 : undefined);
     const answer = await this.#exchange(method, path + search(parts.query), body, key, { ...options, timeoutMs }, running);
-    return (answer.text === "" ? undefined : JSON.parse(answer.text)) as Result;
+    if (answer.text === "") return undefined as Result;
+    try {
+      return JSON.parse(answer.text) as Result;
+    } catch {
+      // A page of something between here and Nexus.
+      throw ApiError.of(answer);
+    }
   };
 
   async #exchange(

@@ -104,8 +104,12 @@ test("a verdict is never asked for again, and what is none is", async (context) 
   assert.equal((await new NexusClient({ baseUrl: lasting.url, token }).verify("x")).code, "UNAVAILABLE");
   assert.equal(lasting.requests.length, 3);
 
-  const other = await startServer(context, [{ body: { hello: "world" } }]);
-  await assert.rejects(new NexusClient({ baseUrl: other.url, token }).verify("x"), ApiError);
+  for (const answer of [{ body: { hello: "world" } }, { text: "<h1>It works!</h1>" }, { text: "" }]) {
+    const other = await startServer(context, [answer]);
+    await assert.rejects(new NexusClient({ baseUrl: other.url, token }).verify("x"), ApiError);
+  }
+  const page = await startServer(context, [{ text: "<h1>It works!</h1>" }]);
+  await assert.rejects(new NexusClient({ baseUrl: page.url, token }).listTenants(), ApiError);
 });
 
 test("what changes something is repeated with its idempotency key, and otherwise not", async (context) => {
