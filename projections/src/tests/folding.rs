@@ -107,7 +107,12 @@ async fn the_snapshot_holds_everything_as_of_its_position() {
         let statuses = |number: u128| {
             let found = entries.iter().find_map(|entry| match entry {
                 Entry::Key(entry) if entry.key_id == key(number) => Some(entry),
-                Entry::Key(_) | Entry::Tenant(_) => None,
+                Entry::Key(_)
+                | Entry::Tenant(_)
+                | Entry::VerifyingKeys(_)
+                | Entry::Client(_)
+                | Entry::RevokedToken(_)
+                | Entry::JwtSecret(_) => None,
             });
             found.unwrap().secrets.iter().map(|secret| secret.status).collect::<Vec<_>>()
         };

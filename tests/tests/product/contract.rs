@@ -10,6 +10,8 @@ const OPEN: &[&str] = &[
     "/healthz",
     "/readyz",
     "/metrics",
+    // Public keys.
+    "/.well-known/jwks.json",
     // The credential that it is asked about is in the request itself.
     "/v1/forward-auth/{dialect}",
 ];
@@ -28,6 +30,11 @@ const SCOPES: &[(&str, &str, &str)] = &[
     ("GET", "/v1/tenants/{tenant}", "tenants:read"),
     ("PATCH", "/v1/tenants/{tenant}", "tenants:write"),
     ("GET", "/v1/tenants/{tenant}/audit", "audit:read"),
+    ("GET", "/v1/tenants/{tenant}/jwt-secrets", "keys:read"),
+    ("POST", "/v1/tenants/{tenant}/jwt-secrets", "keys:write"),
+    ("GET", "/v1/tenants/{tenant}/jwt-secrets/{secret}", "keys:read"),
+    ("POST", "/v1/tenants/{tenant}/jwt-secrets/{secret}/revoke", "keys:write"),
+    ("POST", "/v1/tenants/{tenant}/jwt-secrets/{secret}/rotate", "keys:write"),
     ("GET", "/v1/tenants/{tenant}/keys", "keys:read"),
     ("POST", "/v1/tenants/{tenant}/keys", "keys:write"),
     ("GET", "/v1/tenants/{tenant}/keys/{key}", "keys:read"),
@@ -61,7 +68,9 @@ pub(crate) fn body_for(method: &str, path: &str) -> Option<Vec<u8>> {
     let body = match (method, path) {
         ("POST", "/v1/nodes") => json!({"name": "Another"}),
         ("POST", "/v1/tenants") => json!({"name": "Another", "dialect": "nexus"}),
-        ("POST", "/v1/tenants/{tenant}/keys") => json!({"name": "Another"}),
+        ("POST", "/v1/tenants/{tenant}/keys" | "/v1/tenants/{tenant}/jwt-secrets") => {
+            json!({"name": "Another"})
+        }
         ("PATCH", _) => json!({"name": "Renamed"}),
         ("POST", "/v1/verify") => json!({"credential": "x"}),
         ("POST", _) => json!({}),
@@ -154,6 +163,7 @@ fn a_known_address_names_the_methods_that_it_offers() {
         let path = path
             .replace("{tenant}", node.demo_tenant("nexus"))
             .replace("{key}", "x")
+            .replace("{secret}", "x")
             .replace("{name}", "usage");
         for method in ["DELETE", "PUT"] {
             let answer = node.admin().send(method, &path, None);
@@ -185,6 +195,10 @@ fn whatever_the_trail_says_can_be_asked_for_and_nothing_else() {
     for change in ["/rotate", "/revoke"] {
         let _ = admin.post(&format!("{at}{change}"), &json!({})).expect(200);
     }
+    let at = tenant.path(&format!("/jwt-secrets/{}", tenant.jwt_secret(&admin)));
+    for change in ["/rotate", "/revoke"] {
+        let _ = admin.post(&format!("{at}{change}"), &json!({})).expect(200);
+    }
     for credential in [key.secret.as_str(), "nx_live_0000000000000000000000000000000000"] {
         let _ = admin.post("/v1/verify", &json!({"credential": credential})).expect(200);
     }
@@ -195,7 +209,7 @@ fn whatever_the_trail_says_can_be_asked_for_and_nothing_else() {
         let actions = told("action");
         (actions.contains("key.used") && actions.contains("credential.refused")).then_some(())
     });
-    assert_eq!(told("action").len(), 10, "all but the end of a life: {:?}", told("action"));
+    assert_eq!(told("action").len(), 14, "all but the ends of lives: {:?}", told("action"));
     for name in ["action", "outcome"] {
         for value in told(name) {
             assert!(!admin.list(&format!("/v1/audit?{name}={value}"), 200).is_empty(), "{name}={value}");
@@ -227,7 +241,9 @@ fn the_bodies_that_the_documentation_shows_are_accepted() {
             }
             let tenant = Tenant::create(&admin, "nexus");
             let key = tenant.keys(&admin).create(&json!({})).id;
+            let secret = tenant.jwt_secret(&admin);
             let real = path.replace("{tenant}", &tenant.id).replace("{key}", &key);
+            let real = real.replace("{secret}", &secret);
             let body = example.to_string().into_bytes();
             let answer = admin.send(&method.to_uppercase(), &real, Some(&body));
             assert!((200..300).contains(&answer.status), "{method} {path} {example}: {answer:?}");
@@ -375,6 +391,7 @@ fn every_route_without_a_credential_is_refused() {
         let real = path
             .replace("{tenant}", node.demo_tenant("nexus"))
             .replace("{key}", "x")
+            .replace("{secret}", "x")
             .replace("{name}", "usage");
         for client in [&outsider, &wrong] {
             let answer = client.send(&method, &real, body_for(&method, &path).as_deref());
@@ -420,7 +437,10 @@ fn every_route_needs_its_scope() {
             .filter(|scope| (*needed, *scope) != ("nodes:connect", "nodes:write"))
             .collect();
         let key = if path.contains("{key}") { keys.create(&json!({})).id } else { String::new() };
+        let owner = Tenant { id: tenant.clone(), dialect: "nexus".to_owned() };
+        let secret = if path.contains("{secret}") { owner.jwt_secret(&node.admin()) } else { String::new() };
         let real = path.replace("{tenant}", &tenant).replace("{key}", &key).replace("{name}", "usage");
+        let real = real.replace("{secret}", &secret);
         let body = body_for(method, path);
         let lacking = credential(&node, &others, &json!({})).send(method, &real, body.as_deref());
         assert_problem(&lacking, 403, "forbidden");

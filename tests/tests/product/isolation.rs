@@ -23,6 +23,7 @@ fn case_35_another_tenants_objects_and_absent_ones_are_the_same_404_on_every_rou
     let (mine, theirs) = (Tenant::create(&admin, "nexus"), Tenant::create(&admin, "nexus"));
     let my_key = mine.keys(&admin).create(&json!({}));
     let their_key = theirs.keys(&admin).create(&json!({}));
+    let (my_secret, their_secret) = (mine.jwt_secret(&admin), theirs.jwt_secret(&admin));
     let absent_tenant = "3714240b-2e06-4c35-8856-ccc1c096323e";
     let absent_key = "key_00000000000000000123456789abcdef";
     let confined = credential(&node, &["admin:all"], &json!({"tenant": [mine.id]}));
@@ -31,7 +32,16 @@ fn case_35_another_tenants_objects_and_absent_ones_are_the_same_404_on_every_rou
         if !path.contains("{tenant}") {
             continue;
         }
-        let at = |tenant: &str, key: &str| path.replace("{tenant}", tenant).replace("{key}", key);
+        // Of secrets, the one that stands where the key would.
+        let secret = |key: &str| match key {
+            key if key == my_key.id => my_secret.clone(),
+            key if key == their_key.id => their_secret.clone(),
+            other => other.replace("key_", "jws"),
+        };
+        let at = |tenant: &str, key: &str| {
+            let path = path.replace("{tenant}", tenant).replace("{key}", key);
+            path.replace("{secret}", &secret(key))
+        };
         let body = body_for(&method, &path);
         let send = |client: &nexus_tests::Client, path: &str| {
             comparable(&client.send(&method, path, body.as_deref()))
@@ -54,7 +64,7 @@ fn case_35_another_tenants_objects_and_absent_ones_are_the_same_404_on_every_rou
             "{method} {path}: absent for the mightiest"
         );
         assert_eq!(send(&confined, &at("nonsense", "nonsense")), absent, "{method} {path}: no id at all");
-        if path.contains("{key}") {
+        if path.contains("{key}") || path.contains("{secret}") {
             let absent = send(&confined, &at(&mine.id, absent_key));
             assert_eq!(absent.0, 404, "{method} {path}: {absent:?}");
             assert_eq!(
