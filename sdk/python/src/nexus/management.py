@@ -38,7 +38,7 @@ class Accepted(TypedDict):
     """Whose the key is."""
 
     type: str
-    """`secret` or `publishable`."""
+    """`secret` or `publishable` for a key, `access_token` or `service` for a token."""
 
     valid: bool
     """Always `true`."""
@@ -262,6 +262,22 @@ class FieldError(TypedDict):
     """What is wrong."""
 
 
+class IssueJwtSecretBody(TypedDict):
+    """A secret to create. Without `Debug`: it may hold the secret."""
+
+    environment: NotRequired[str | None]
+    """Name or alias of an environment; the dialect's first where left out."""
+
+    name: str
+    """A name for people, 1 to 100 characters."""
+
+    scopes: NotRequired[list[str]]
+    """What tokens that are signed with it may do at the most."""
+
+    secret: NotRequired[str | None]
+    """The tenant's own secret: 32 to 512 visible ASCII characters that nobody can guess. One is made where left out."""
+
+
 class IssueKeyBody(TypedDict):
     """A key to create."""
 
@@ -290,6 +306,73 @@ class IssueKeyBody(TypedDict):
 
     type: NotRequired[str | None]
     """`secret`, which is the default, or `publishable`."""
+
+
+class IssuedJwtSecret(TypedDict):
+    """A secret that is shown this once."""
+
+    jwt_secret: JwtSecretObject
+    """What is known of it."""
+
+    secret: str
+    """The secret: the whole text is the key of HS256. Store it now: it cannot be retrieved later."""
+
+
+class JwtSecretObject(TypedDict):
+    """A secret for service JWTs as it is shown."""
+
+    created_at: str
+    """When it was created."""
+
+    environment: str
+    """The environment of its tokens."""
+
+    id: str
+    """Its id: the `kid` in the headers of the tokens that are signed with it."""
+
+    name: str
+    """Its name."""
+
+    revocation_reason: NotRequired[str | None]
+    """Why it was revoked."""
+
+    revoked_at: NotRequired[str | None]
+    """When it was revoked."""
+
+    scopes: list[str]
+    """What its tokens may do at the most."""
+
+    status: str
+    """`active` or `revoked`."""
+
+    tenant_id: str
+    """Its owner."""
+
+    versions: list[JwtSecretVersionObject]
+    """Its versions, oldest first."""
+
+
+class JwtSecretPage(TypedDict):
+    """A page of secrets for service JWTs."""
+
+    data: list[JwtSecretObject]
+    """The secrets, newest first."""
+
+    next_cursor: NotRequired[str | None]
+    """Where the next page begins; `null` on the last one."""
+
+
+class JwtSecretVersionObject(TypedDict):
+    """A version of a secret as it is shown."""
+
+    created_at: str
+    """When it was made."""
+
+    number: int
+    """1 for the first."""
+
+    superseded_until: NotRequired[str | None]
+    """Until when it stays valid after being replaced; `null`: it is the current one."""
 
 
 class KeyPage(TypedDict):
@@ -574,6 +657,16 @@ class RevokeKeyBody(TypedDict):
     """
 
 
+class RevokedJwtSecret(TypedDict):
+    """A revoked secret with the proof that nodes know."""
+
+    jwt_secret: JwtSecretObject
+    """What is known of it."""
+
+    receipt: Receipt
+    """How far the revocation has come."""
+
+
 class RevokedKey(TypedDict):
     """A revoked key with the proof that nodes know."""
 
@@ -584,6 +677,16 @@ class RevokedKey(TypedDict):
     """How far the revocation has come."""
 
 
+class RotateJwtSecretBody(TypedDict):
+    """How a secret shall be replaced. Without `Debug`: it may hold the secret."""
+
+    grace: NotRequired[str | None]
+    """How long the old secret stays valid, such as `24h`; `0`: not at all; as for keys where left out."""
+
+    secret: NotRequired[str | None]
+    """The tenant's own secret, as when one is created. One is made where left out."""
+
+
 class RotateKeyBody(TypedDict):
     """How a secret shall be replaced."""
 
@@ -591,6 +694,12 @@ class RotateKeyBody(TypedDict):
     """How long the old secret stays valid, such as `24h`; `0`: not at all; the dialect's default
     where left out.
     """
+
+
+class RotatedJwtSecret(IssuedJwtSecret):
+    """A secret that was replaced, with the new one, shown this once."""
+
+    receipt: NotRequired[Receipt | None]
 
 
 class RotatedKey(KeyWithSecret):
@@ -784,6 +893,19 @@ class Management:
         answer: dict[str, Any] = self._send("GET", "/v1/events", query={"after": after, "wait": wait, "limit": limit})
         return answer
 
+    def issue_jwt_secret(
+        self,
+        tenant: str,
+        body: IssueJwtSecretBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> IssuedJwtSecret:
+        """Creates a secret with which a tenant's services sign their own tokens (JWTs, HS256), which nodes then accept as that tenant's
+        service. It is shown in this answer and never again, except to a repetition with the same idempotency key within 24 hours.
+        """
+        answer: IssuedJwtSecret = self._send("POST", f"/v1/tenants/{in_path(tenant)}/jwt-secrets", body=body, idempotency_key=idempotency_key)
+        return answer
+
     def issue_key(
         self,
         tenant: str,
@@ -795,6 +917,17 @@ class Management:
         the same idempotency key within 24 hours. When this answers, the key works.
         """
         answer: KeyWithSecret = self._send("POST", f"/v1/tenants/{in_path(tenant)}/keys", body=body, idempotency_key=idempotency_key)
+        return answer
+
+    def list_jwt_secrets(
+        self,
+        tenant: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> JwtSecretPage:
+        """Lists a tenant's secrets for service JWTs, newest first; never the secrets themselves."""
+        answer: JwtSecretPage = self._send("GET", f"/v1/tenants/{in_path(tenant)}/jwt-secrets", query={"limit": limit, "cursor": cursor})
         return answer
 
     def list_key_requests(
@@ -866,6 +999,20 @@ class Management:
         answer: TenantObject = self._send("POST", f"/v1/tenants/{in_path(tenant)}/resume", idempotency_key=idempotency_key)
         return answer
 
+    def revoke_jwt_secret(
+        self,
+        tenant: str,
+        secret: str,
+        body: RevokeKeyBody | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> RevokedJwtSecret:
+        """Revokes a secret, for ever. When this answers, every validating node refuses every token that was signed with it: each has
+        confirmed it, or cannot answer any more. Revoking twice is no error and no second event.
+        """
+        answer: RevokedJwtSecret = self._send("POST", f"/v1/tenants/{in_path(tenant)}/jwt-secrets/{in_path(secret)}/revoke", body=body, idempotency_key=idempotency_key)
+        return answer
+
     def revoke_key(
         self,
         tenant: str,
@@ -878,6 +1025,20 @@ class Management:
         cannot answer any more. Revoking twice is no error and no second event.
         """
         answer: RevokedKey = self._send("POST", f"/v1/tenants/{in_path(tenant)}/keys/{in_path(key)}/revoke", body=body, idempotency_key=idempotency_key)
+        return answer
+
+    def rotate_jwt_secret(
+        self,
+        tenant: str,
+        secret: str,
+        body: RotateJwtSecretBody | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> RotatedJwtSecret:
+        """Replaces a secret under the same id, and shows the new one in this answer alone. Tokens that were signed with the old one are
+        accepted for the grace period; without grace, every validating node refuses them when this answers.
+        """
+        answer: RotatedJwtSecret = self._send("POST", f"/v1/tenants/{in_path(tenant)}/jwt-secrets/{in_path(secret)}/rotate", body=body, idempotency_key=idempotency_key)
         return answer
 
     def rotate_key(
@@ -931,6 +1092,15 @@ class Management:
     ) -> AuditPage:
         """Searches the audit trail of a tenant."""
         answer: AuditPage = self._send("GET", f"/v1/tenants/{in_path(tenant)}/audit", query={"actor": actor, "action": action, "key": key, "ip": ip, "outcome": outcome, "from": from_, "to": to, "q": q, "limit": limit, "cursor": cursor})
+        return answer
+
+    def show_jwt_secret(
+        self,
+        tenant: str,
+        secret: str,
+    ) -> JwtSecretObject:
+        """Shows what is known of a secret for service JWTs; never the secret."""
+        answer: JwtSecretObject = self._send("GET", f"/v1/tenants/{in_path(tenant)}/jwt-secrets/{in_path(secret)}")
         return answer
 
     def show_key(
@@ -1038,6 +1208,19 @@ class AsyncManagement:
         answer: dict[str, Any] = await self._send("GET", "/v1/events", query={"after": after, "wait": wait, "limit": limit})
         return answer
 
+    async def issue_jwt_secret(
+        self,
+        tenant: str,
+        body: IssueJwtSecretBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> IssuedJwtSecret:
+        """Creates a secret with which a tenant's services sign their own tokens (JWTs, HS256), which nodes then accept as that tenant's
+        service. It is shown in this answer and never again, except to a repetition with the same idempotency key within 24 hours.
+        """
+        answer: IssuedJwtSecret = await self._send("POST", f"/v1/tenants/{in_path(tenant)}/jwt-secrets", body=body, idempotency_key=idempotency_key)
+        return answer
+
     async def issue_key(
         self,
         tenant: str,
@@ -1049,6 +1232,17 @@ class AsyncManagement:
         the same idempotency key within 24 hours. When this answers, the key works.
         """
         answer: KeyWithSecret = await self._send("POST", f"/v1/tenants/{in_path(tenant)}/keys", body=body, idempotency_key=idempotency_key)
+        return answer
+
+    async def list_jwt_secrets(
+        self,
+        tenant: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> JwtSecretPage:
+        """Lists a tenant's secrets for service JWTs, newest first; never the secrets themselves."""
+        answer: JwtSecretPage = await self._send("GET", f"/v1/tenants/{in_path(tenant)}/jwt-secrets", query={"limit": limit, "cursor": cursor})
         return answer
 
     async def list_key_requests(
@@ -1120,6 +1314,20 @@ class AsyncManagement:
         answer: TenantObject = await self._send("POST", f"/v1/tenants/{in_path(tenant)}/resume", idempotency_key=idempotency_key)
         return answer
 
+    async def revoke_jwt_secret(
+        self,
+        tenant: str,
+        secret: str,
+        body: RevokeKeyBody | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> RevokedJwtSecret:
+        """Revokes a secret, for ever. When this answers, every validating node refuses every token that was signed with it: each has
+        confirmed it, or cannot answer any more. Revoking twice is no error and no second event.
+        """
+        answer: RevokedJwtSecret = await self._send("POST", f"/v1/tenants/{in_path(tenant)}/jwt-secrets/{in_path(secret)}/revoke", body=body, idempotency_key=idempotency_key)
+        return answer
+
     async def revoke_key(
         self,
         tenant: str,
@@ -1132,6 +1340,20 @@ class AsyncManagement:
         cannot answer any more. Revoking twice is no error and no second event.
         """
         answer: RevokedKey = await self._send("POST", f"/v1/tenants/{in_path(tenant)}/keys/{in_path(key)}/revoke", body=body, idempotency_key=idempotency_key)
+        return answer
+
+    async def rotate_jwt_secret(
+        self,
+        tenant: str,
+        secret: str,
+        body: RotateJwtSecretBody | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> RotatedJwtSecret:
+        """Replaces a secret under the same id, and shows the new one in this answer alone. Tokens that were signed with the old one are
+        accepted for the grace period; without grace, every validating node refuses them when this answers.
+        """
+        answer: RotatedJwtSecret = await self._send("POST", f"/v1/tenants/{in_path(tenant)}/jwt-secrets/{in_path(secret)}/rotate", body=body, idempotency_key=idempotency_key)
         return answer
 
     async def rotate_key(
@@ -1185,6 +1407,15 @@ class AsyncManagement:
     ) -> AuditPage:
         """Searches the audit trail of a tenant."""
         answer: AuditPage = await self._send("GET", f"/v1/tenants/{in_path(tenant)}/audit", query={"actor": actor, "action": action, "key": key, "ip": ip, "outcome": outcome, "from": from_, "to": to, "q": q, "limit": limit, "cursor": cursor})
+        return answer
+
+    async def show_jwt_secret(
+        self,
+        tenant: str,
+        secret: str,
+    ) -> JwtSecretObject:
+        """Shows what is known of a secret for service JWTs; never the secret."""
+        answer: JwtSecretObject = await self._send("GET", f"/v1/tenants/{in_path(tenant)}/jwt-secrets/{in_path(secret)}")
         return answer
 
     async def show_key(

@@ -22,7 +22,7 @@ export type Accepted = {
   scopes: string[];
   /** Whose the key is. */
   tenant_id: string;
-  /** `secret` or `publishable`. */
+  /** `secret` or `publishable` for a key, `access_token` or `service` for a token. */
   type: string;
   /** Always `true`. */
   valid: boolean;
@@ -131,6 +131,18 @@ export type FieldError = {
   message: string;
 };
 
+/** A secret to create. Without `Debug`: it may hold the secret. */
+export type IssueJwtSecretBody = {
+  /** Name or alias of an environment; the dialect's first where left out. */
+  environment?: string | null;
+  /** A name for people, 1 to 100 characters. */
+  name: string;
+  /** What tokens that are signed with it may do at the most. */
+  scopes?: string[];
+  /** The tenant's own secret: 32 to 512 visible ASCII characters that nobody can guess. One is made where left out. */
+  secret?: string | null;
+};
+
 /** A key to create. */
 export type IssueKeyBody = {
   /** Name or alias of an environment; the dialect's first where left out. */
@@ -152,6 +164,56 @@ export type IssueKeyBody = {
   scopes?: string[];
   /** `secret`, which is the default, or `publishable`. */
   type?: string | null;
+};
+
+/** A secret that is shown this once. */
+export type IssuedJwtSecret = {
+  /** What is known of it. */
+  jwt_secret: JwtSecretObject;
+  /** The secret: the whole text is the key of HS256. Store it now: it cannot be retrieved later. */
+  secret: string;
+};
+
+/** A secret for service JWTs as it is shown. */
+export type JwtSecretObject = {
+  /** When it was created. */
+  created_at: string;
+  /** The environment of its tokens. */
+  environment: string;
+  /** Its id: the `kid` in the headers of the tokens that are signed with it. */
+  id: string;
+  /** Its name. */
+  name: string;
+  /** Why it was revoked. */
+  revocation_reason?: string | null;
+  /** When it was revoked. */
+  revoked_at?: string | null;
+  /** What its tokens may do at the most. */
+  scopes: string[];
+  /** `active` or `revoked`. */
+  status: string;
+  /** Its owner. */
+  tenant_id: string;
+  /** Its versions, oldest first. */
+  versions: JwtSecretVersionObject[];
+};
+
+/** A page of secrets for service JWTs. */
+export type JwtSecretPage = {
+  /** The secrets, newest first. */
+  data: JwtSecretObject[];
+  /** Where the next page begins; `null` on the last one. */
+  next_cursor?: string | null;
+};
+
+/** A version of a secret as it is shown. */
+export type JwtSecretVersionObject = {
+  /** When it was made. */
+  created_at: string;
+  /** 1 for the first. */
+  number: number;
+  /** Until when it stays valid after being replaced; `null`: it is the current one. */
+  superseded_until?: string | null;
 };
 
 /** A key as it is shown. */
@@ -430,12 +492,28 @@ export type RevokeKeyBody = {
   reason?: string | null;
 };
 
+/** A revoked secret with the proof that nodes know. */
+export type RevokedJwtSecret = {
+  /** What is known of it. */
+  jwt_secret: JwtSecretObject;
+  /** How far the revocation has come. */
+  receipt: Receipt;
+};
+
 /** A revoked key with the proof that nodes know. */
 export type RevokedKey = {
   /** The key. */
   key: KeyObject;
   /** How far the revocation has come. */
   receipt: Receipt;
+};
+
+/** How a secret shall be replaced. Without `Debug`: it may hold the secret. */
+export type RotateJwtSecretBody = {
+  /** How long the old secret stays valid, such as `24h`; `0`: not at all; as for keys where left out. */
+  grace?: string | null;
+  /** The tenant's own secret, as when one is created. One is made where left out. */
+  secret?: string | null;
 };
 
 /** How a secret shall be replaced. */
@@ -445,6 +523,11 @@ export type RotateKeyBody = {
    * where left out.
    */
   grace?: string | null;
+};
+
+/** A secret that was replaced, with the new one, shown this once. */
+export type RotatedJwtSecret = IssuedJwtSecret & {
+  receipt?: Receipt | null;
 };
 
 /** A key with a new secret that is shown this once. */
@@ -605,6 +688,18 @@ export abstract class Management {
   }
 
   /**
+   * Creates a secret with which a tenant's services sign their own tokens (JWTs, HS256), which nodes then accept as that tenant's
+   * service. It is shown in this answer and never again, except to a repetition with the same idempotency key within 24 hours.
+   */
+  issueJwtSecret(
+    tenant: string,
+    body: IssueJwtSecretBody,
+    options: CallOptions = {},
+  ): Promise<IssuedJwtSecret> {
+    return this.send<IssuedJwtSecret>("POST", `/v1/tenants/${inPath(tenant)}/jwt-secrets`, { body }, options);
+  }
+
+  /**
    * Creates a key. The secret is shown in this answer and never again, except to a repetition with
    * the same idempotency key within 24 hours. When this answers, the key works.
    */
@@ -614,6 +709,15 @@ export abstract class Management {
     options: CallOptions = {},
   ): Promise<KeyWithSecret> {
     return this.send<KeyWithSecret>("POST", `/v1/tenants/${inPath(tenant)}/keys`, { body }, options);
+  }
+
+  /** Lists a tenant's secrets for service JWTs, newest first; never the secrets themselves. */
+  listJwtSecrets(
+    tenant: string,
+    query: { limit?: number; cursor?: string } = {},
+    options: CallOptions = {},
+  ): Promise<JwtSecretPage> {
+    return this.send<JwtSecretPage>("GET", `/v1/tenants/${inPath(tenant)}/jwt-secrets`, { query: query as Query }, options);
   }
 
   /** Lists the requests that were made with a key, newest first. */
@@ -677,6 +781,19 @@ export abstract class Management {
   }
 
   /**
+   * Revokes a secret, for ever. When this answers, every validating node refuses every token that was signed with it: each has
+   * confirmed it, or cannot answer any more. Revoking twice is no error and no second event.
+   */
+  revokeJwtSecret(
+    tenant: string,
+    secret: string,
+    body?: RevokeKeyBody,
+    options: CallOptions = {},
+  ): Promise<RevokedJwtSecret> {
+    return this.send<RevokedJwtSecret>("POST", `/v1/tenants/${inPath(tenant)}/jwt-secrets/${inPath(secret)}/revoke`, { body }, options);
+  }
+
+  /**
    * Revokes a key, for ever. When this answers, every validating node refuses every secret of the key: each has confirmed it, or
    * cannot answer any more. Revoking twice is no error and no second event.
    */
@@ -687,6 +804,19 @@ export abstract class Management {
     options: CallOptions = {},
   ): Promise<RevokedKey> {
     return this.send<RevokedKey>("POST", `/v1/tenants/${inPath(tenant)}/keys/${inPath(key)}/revoke`, { body }, options);
+  }
+
+  /**
+   * Replaces a secret under the same id, and shows the new one in this answer alone. Tokens that were signed with the old one are
+   * accepted for the grace period; without grace, every validating node refuses them when this answers.
+   */
+  rotateJwtSecret(
+    tenant: string,
+    secret: string,
+    body?: RotateJwtSecretBody,
+    options: CallOptions = {},
+  ): Promise<RotatedJwtSecret> {
+    return this.send<RotatedJwtSecret>("POST", `/v1/tenants/${inPath(tenant)}/jwt-secrets/${inPath(secret)}/rotate`, { body }, options);
   }
 
   /**
@@ -718,6 +848,15 @@ export abstract class Management {
     options: CallOptions = {},
   ): Promise<AuditPage> {
     return this.send<AuditPage>("GET", `/v1/tenants/${inPath(tenant)}/audit`, { query: query as Query }, options);
+  }
+
+  /** Shows what is known of a secret for service JWTs; never the secret. */
+  showJwtSecret(
+    tenant: string,
+    secret: string,
+    options: CallOptions = {},
+  ): Promise<JwtSecretObject> {
+    return this.send<JwtSecretObject>("GET", `/v1/tenants/${inPath(tenant)}/jwt-secrets/${inPath(secret)}`, {}, options);
   }
 
   /** Shows a key. Its secret cannot be shown again. */
