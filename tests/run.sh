@@ -20,6 +20,7 @@ export NEXUS_TEST_RESULTS=$target/test-results.log
 install_packages
 prepare_python "$target/test-python"
 prepare_node "$PWD/tests/node"
+build_sdk
 
 # Binaries, examples and tests together: the cross-crate tests start the debug `nexus` and an example, and built alone these
 # would get other features of shared dependencies and compile them twice.

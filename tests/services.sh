@@ -85,16 +85,18 @@ remove_policy() {
     services_policy=
 }
 
-# prepare_python FOLDER: a virtual environment with the AMQP client that the consumer example uses, and the OAuth clients of the
-# tests.
+# prepare_python FOLDER: a virtual environment with the AMQP client that the consumer example uses, the OAuth clients of the tests,
+# and the SDK of this tree with what its tests and lints need.
 prepare_python() {
-    local folder=$1
-    if ! "$folder/bin/python" -c 'import cryptography, jwt, pika, requests_oauthlib' 2>/dev/null; then
+    local folder=$1 sdk=$PWD/sdk/python
+    local others=('pika==1.3.2' 'requests-oauthlib==2.0.0' 'PyJWT==2.15.1' 'cryptography==50.0.2')
+    if ! { echo "$sdk" "${others[@]}" && cat "$sdk/pyproject.toml"; } | cmp -s - "$folder/prepared"; then
         say "making a Python environment in $folder"
         rm -rf "$folder"
         python3 -m venv "$folder"
-        timeout 300 "$folder/bin/python" -m pip install --quiet --disable-pip-version-check 'pika==1.3.2' \
-            'requests-oauthlib==2.0.0' 'PyJWT==2.15.1' 'cryptography==50.0.2' </dev/null
+        timeout 600 "$folder/bin/python" -m pip install --quiet --disable-pip-version-check \
+            "${others[@]}" --editable "$sdk[dev]" </dev/null
+        { echo "$sdk" "${others[@]}" && cat "$sdk/pyproject.toml"; } >"$folder/prepared"
     fi
     export NEXUS_TEST_PYTHON=$folder/bin/python
 }
@@ -109,6 +111,12 @@ prepare_node() {
     fi
     NEXUS_TEST_NODE=$(command -v node)
     export NEXUS_TEST_NODE
+}
+
+# The packages of sdk/node as they are published: the tests use those.
+build_sdk() {
+    prepare_node "$PWD/sdk/node"
+    (cd sdk/node && timeout 300 npm run --silent build </dev/null)
 }
 
 # Held open together until all are chosen, so that no port comes twice.

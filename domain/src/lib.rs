@@ -25,3 +25,4 @@ pub mod token;
 pub mod usage;
 pub mod validity;
 pub mod verification;
+pub mod webhook_signature;

@@ -14,10 +14,10 @@ use serde_json::json;
 use crate::contract::assert_problem;
 use crate::dialects::{Call, Product, READ};
 
-const EXAMPLE: &str = "../examples/nginx/nginx.conf";
+const EXAMPLE: &str = "../examples/nginx";
 
 /// A service that answers `200` and tells which head it got.
-fn upstream() -> (SocketAddr, Receiver<String>) {
+pub(crate) fn upstream() -> (SocketAddr, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (sender, receiver) = channel();
@@ -38,13 +38,13 @@ fn upstream() -> (SocketAddr, Receiver<String>) {
     (address, receiver)
 }
 
-fn nginx() -> Option<PathBuf> {
+pub(crate) fn nginx() -> Option<PathBuf> {
     let named = std::env::var_os("NEXUS_TEST_NGINX").filter(|name| !name.is_empty()).map(PathBuf::from);
     named.or_else(|| Some(PathBuf::from("/usr/sbin/nginx"))).filter(|program| program.is_file())
 }
 
 /// A running nginx. Its workers end with its main process only where that is asked to stop.
-struct Gateway(Process);
+pub(crate) struct Gateway(Process);
 
 impl Drop for Gateway {
     fn drop(&mut self) {
@@ -68,32 +68,68 @@ fn gateway_to(
     (node, further): (SocketAddr, &str),
     upstream: SocketAddr,
 ) -> (Gateway, SocketAddr) {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(EXAMPLE)).unwrap();
-    for (from, to) in [
+    let free = free_address();
+    let changes = [
         ("127.0.0.1:8000", free.to_string()),
         ("127.0.0.1:8080", node.to_string()),
         ("127.0.0.1:3000", upstream.to_string()),
         ("#server 127.0.0.1:9090;", further.to_owned()),
         ("forward-auth/nexus?", format!("forward-auth/{dialect}?")),
-    ] {
-        assert!(text.contains(from), "the example names {from}");
-        text = text.replace(from, &to);
+    ];
+    (begin(program, folder, "nginx.conf", &changes, free), free)
+}
+
+pub(crate) fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// nginx with one of the example's configurations, in which these texts are others, once it listens.
+pub(crate) fn begin(
+    program: &Path,
+    folder: &Path,
+    configuration: &str,
+    changes: &[(&str, String)],
+    address: SocketAddr,
+) -> Gateway {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join(EXAMPLE);
+    let mut all = String::new();
+    std::fs::create_dir_all(folder.join("products")).unwrap();
+    for file in
+        [example.clone(), example.join("products")].iter().flat_map(|it| std::fs::read_dir(it).unwrap())
+    {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|kind| kind == "conf") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            all.push_str(&text);
+            let changed = changes.iter().fold(text, |text, (from, to)| text.replace(from, to));
+            std::fs::write(folder.join(path.strip_prefix(&example).unwrap()), changed).unwrap();
+        }
     }
-    std::fs::write(folder.join("nginx.conf"), text).unwrap();
+    for (from, _) in changes {
+        assert!(all.contains(from), "the example names {from}");
+    }
     for name in ["body", "proxy", "fastcgi", "uwsgi", "scgi"] {
         std::fs::create_dir_all(folder.join(name)).unwrap();
     }
     let process = Process::start(
         "nginx",
-        Command::new(program).arg("-p").arg(folder).args(["-c", "nginx.conf", "-e", "stderr"]),
+        Command::new(program).arg("-p").arg(folder).args(["-c", configuration, "-e", "stderr"]),
     );
-    assert!(until(patience(), || TcpStream::connect(free).is_ok()), "nginx listens: {:?}", process.stderr());
-    (Gateway(process), free)
+    assert!(
+        until(patience(), || TcpStream::connect(address).is_ok()),
+        "nginx listens: {:?}",
+        process.stderr()
+    );
+    Gateway(process)
 }
 
 /// The status and the lines of an answer to curl.
 fn curl(address: SocketAddr, headers: &[(&str, &str)], arguments: &[&str]) -> (u16, String) {
+    curl_at(&format!("http://{address}/v1/users?page=1"), headers, arguments)
+}
+
+/// As [`curl`], of any address.
+pub(crate) fn curl_at(url: &str, headers: &[(&str, &str)], arguments: &[&str]) -> (u16, String) {
     let mut command = Command::new("curl");
     command
         .args(["--silent", "--show-error", "--include", "--max-time", "20", "--noproxy", "*"])
@@ -101,7 +137,7 @@ fn curl(address: SocketAddr, headers: &[(&str, &str)], arguments: &[&str]) -> (u
     for (name, value) in headers {
         command.arg("--header").arg(format!("{name}: {value}"));
     }
-    let output = command.arg(format!("http://{address}/v1/users?page=1")).output().unwrap();
+    let output = command.arg(url).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n");
     let status =
         text.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|code| code.parse().ok());

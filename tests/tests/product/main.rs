@@ -27,6 +27,7 @@ mod members;
 mod node_streams;
 mod nodes;
 mod oauth;
+mod product_routes;
 mod refusals;
 mod repetition;
 mod security;

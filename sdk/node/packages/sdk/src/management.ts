@@ -1,0 +1,900 @@
+// Generated from openapi.json by sdk/generator. Not edited by hand.
+
+import { type CallOptions, type Query, type Sender, inPath } from "./sender.js";
+
+/** The credential may do what was asked. */
+export type Accepted = {
+  /** Always `VALID`. */
+  code: string;
+  /** The environment that the key is for. */
+  environment: string;
+  /** From when on the secret is refused; `null`: never. */
+  expires_at?: string | null;
+  /** The key. */
+  key_id: string;
+  /** The key's name. */
+  name: string;
+  /** Up to which position of the log this node knows everything. */
+  position: number;
+  /** The dialect's limits that the request was counted against. */
+  rate_limits: CountedLimit[];
+  /** What the key was granted. */
+  scopes: string[];
+  /** Whose the key is. */
+  tenant_id: string;
+  /** `secret` or `publishable` for a key, `access_token` or `service` for a token. */
+  type: string;
+  /** Always `true`. */
+  valid: boolean;
+};
+
+/** An entry of the audit trail. */
+export type AuditObject = {
+  /** What, such as `key.revoked`. */
+  action: string;
+  /** Who: the id of a key, `system`, or a node. */
+  actor?: string | null;
+  /** The name of that key where it is a management credential. Told on pages, to whoever sees all tenants. */
+  actor_name?: string | null;
+  /** The particulars. */
+  details: Record<string, unknown>;
+  /** The event's id, the same as on the message bus. */
+  event_id?: string | null;
+  /** From where; `null` where it is unknown or was erased. */
+  ip?: string | null;
+  /** To which key. */
+  key_id?: string | null;
+  /** `success`, or the code of the refusal. */
+  outcome: string;
+  /** Its place in the log. */
+  position: number;
+  /** The request that caused it. */
+  request_id?: string | null;
+  /** Whose. */
+  tenant_id?: string | null;
+  /** When. */
+  time: string;
+};
+
+/** A page of the audit trail. */
+export type AuditPage = {
+  /** The entries, newest first. */
+  data: AuditObject[];
+  /** Where the next page begins; `null` on the last one. */
+  next_cursor?: string | null;
+};
+
+/** What of a key shall change; what is left out stays. */
+export type ChangeKeyBody = {
+  /** Another end: an instant (RFC 3339), or a date for 00:00 UTC of that day; `null`: never. */
+  expires_at?: string | null;
+  /** Another lifetime, counted from now. */
+  expires_in?: string | null;
+  /** Another allow list; empty: from anywhere. */
+  ip_allowlist?: string[] | null;
+  /** Another name. */
+  name?: string | null;
+  /** Other restrictions. */
+  restrictions?: Record<string, string[]> | null;
+  /** Other scopes. */
+  scopes?: string[] | null;
+};
+
+/** A key as it was changed. */
+export type ChangedKey = KeyObject & {
+  /** How far the change has come. */
+  receipt: Receipt;
+};
+
+/** A limit of a tenant's requests that were accepted. */
+export type CountedLimit = {
+  /** At most so many */
+  limit: number;
+  /** How many more this node could accept now. Other nodes may hold more. */
+  remaining: number;
+  /** in any stretch of so many seconds. */
+  window_seconds: number;
+};
+
+/** A validating node to come. */
+export type CreateNodeBody = {
+  /** The dialects whose credentials the node may follow; where left out, all that there are and will be. */
+  dialects?: string[] | null;
+  /** When its credential ends: an instant (RFC 3339), or a date for 00:00 UTC of that day. */
+  expires_at?: string | null;
+  /**
+   * How long its credential lives, such as `90d`. Where neither this nor `expires_at` is given, as long as it may: until the
+   * credential ends that makes it, or for ever.
+   */
+  expires_in?: string | null;
+  /** Addresses and networks it may connect from; from anywhere where empty. */
+  ip_allowlist?: string[];
+  /** A name for people, 1 to 100 characters. */
+  name: string;
+};
+
+/** A tenant to create. */
+export type CreateTenantBody = {
+  /** The dialect of its keys, for good. */
+  dialect: string;
+  /** A name for people, 1 to 100 characters. */
+  name: string;
+};
+
+/** One thing that is wrong with a request body or query. */
+export type FieldError = {
+  /** What to write instead. */
+  fix: string;
+  /** Where, such as `body.scopes[2]`. */
+  location: string;
+  /** What is wrong. */
+  message: string;
+};
+
+/** A secret to create. Without `Debug`: it may hold the secret. */
+export type IssueJwtSecretBody = {
+  /** Name or alias of an environment; the dialect's first where left out. */
+  environment?: string | null;
+  /** A name for people, 1 to 100 characters. */
+  name: string;
+  /** What tokens that are signed with it may do at the most. */
+  scopes?: string[];
+  /** The tenant's own secret: 32 to 512 visible ASCII characters that nobody can guess. One is made where left out. */
+  secret?: string | null;
+};
+
+/** A key to create. */
+export type IssueKeyBody = {
+  /** Name or alias of an environment; the dialect's first where left out. */
+  environment?: string | null;
+  /** When it ends: an instant (RFC 3339), or a date for 00:00 UTC of that day. */
+  expires_at?: string | null;
+  /** How long it lives, such as `30d`; for ever where neither this nor `expires_at` is given. */
+  expires_in?: string | null;
+  /**
+   * Addresses and networks it may be used from; from anywhere where empty. A network is written without host bits:
+   * `10.0.0.0/8`, not `10.0.0.1/8`.
+   */
+  ip_allowlist?: string[];
+  /** A name for people, 1 to 100 characters. */
+  name: string;
+  /** To what it is restricted, by the names that the dialect has. */
+  restrictions?: Record<string, string[]>;
+  /** What it may do. */
+  scopes?: string[];
+  /** `secret`, which is the default, or `publishable`. */
+  type?: string | null;
+};
+
+/** A secret that is shown this once. */
+export type IssuedJwtSecret = {
+  /** What is known of it. */
+  jwt_secret: JwtSecretObject;
+  /** The secret: the whole text is the key of HS256. Store it now: it cannot be retrieved later. */
+  secret: string;
+};
+
+/** A secret for service JWTs as it is shown. */
+export type JwtSecretObject = {
+  /** When it was created. */
+  created_at: string;
+  /** The environment of its tokens. */
+  environment: string;
+  /** Its id: the `kid` in the headers of the tokens that are signed with it. */
+  id: string;
+  /** Its name. */
+  name: string;
+  /** Why it was revoked. */
+  revocation_reason?: string | null;
+  /** When it was revoked. */
+  revoked_at?: string | null;
+  /** What its tokens may do at the most. */
+  scopes: string[];
+  /** `active` or `revoked`. */
+  status: string;
+  /** Its owner. */
+  tenant_id: string;
+  /** Its versions, oldest first. */
+  versions: JwtSecretVersionObject[];
+};
+
+/** A page of secrets for service JWTs. */
+export type JwtSecretPage = {
+  /** The secrets, newest first. */
+  data: JwtSecretObject[];
+  /** Where the next page begins; `null` on the last one. */
+  next_cursor?: string | null;
+};
+
+/** A version of a secret as it is shown. */
+export type JwtSecretVersionObject = {
+  /** When it was made. */
+  created_at: string;
+  /** 1 for the first. */
+  number: number;
+  /** Until when it stays valid after being replaced; `null`: it is the current one. */
+  superseded_until?: string | null;
+};
+
+/** A key as it is shown. */
+export type KeyObject = {
+  /** Its public client id, where the dialect has them. */
+  client_id?: string | null;
+  /** When it was created. */
+  created_at: string;
+  /** Who created it. */
+  created_by?: string | null;
+  /** The environment's name. */
+  environment: string;
+  /** When it ends; `null`: never. */
+  expires_at?: string | null;
+  /** Its id. */
+  id: string;
+  /** From where; empty: from anywhere. */
+  ip_allowlist: string[];
+  /** When a node last accepted it, as far as usage has come in. */
+  last_used_at?: string | null;
+  /** Its name. */
+  name: string;
+  /** The first characters of its newest secret. */
+  prefix: string;
+  /** To what it is restricted. */
+  restrictions: Record<string, string[]>;
+  /** What was noted about it. */
+  revocation_note?: string | null;
+  /** Why it was revoked. */
+  revocation_reason?: string | null;
+  /** When it was revoked. */
+  revoked_at?: string | null;
+  /** What it may do. */
+  scopes: string[];
+  /** `active`, `revoked` or `expired`. */
+  status: string;
+  /** Its owner. */
+  tenant_id: string;
+  /** `secret` or `publishable`. */
+  type: string;
+  /** Its secrets, oldest first. */
+  versions: SecretVersionObject[];
+};
+
+/** A page of keys. */
+export type KeyPage = {
+  /** The keys, newest first. */
+  data: KeyObject[];
+  /** Where the next page begins; `null` on the last one. */
+  next_cursor?: string | null;
+};
+
+/** A key with a secret that is shown this once. */
+export type KeyWithSecret = {
+  /** The public client id, where the dialect has them. */
+  client_id?: string | null;
+  /** The key. */
+  key: KeyObject;
+  /** The secret. Store it now: it cannot be retrieved later. */
+  secret: string;
+};
+
+/** A right to answer. */
+export type LeaseObject = {
+  /**
+   * The longest time until it ends unless it is renewed, which a node in order does more than once a second; `null` where it
+   * has ended.
+   */
+  expires_in_ms?: number | null;
+  /** `held`, or `lapsed`: it answers nothing. */
+  state: string;
+};
+
+/** The credential of a validating node, without its secret. */
+export type NodeCredentialObject = {
+  /** When it was created. */
+  created_at: string;
+  /** Its id: a key of the platform's own tenant, which is where it is revoked. */
+  credential_id: string;
+  /** The dialects whose credentials the node may follow; `null`: all. */
+  dialects?: string[] | null;
+  /** When it ends; `null`: never. */
+  expires_at?: string | null;
+  /** From where it may connect; empty: from anywhere. */
+  ip_allowlist: string[];
+  /** Its name. */
+  name: string;
+  /** The first characters of the secret. */
+  prefix: string;
+};
+
+/** A process that validates. */
+export type NodeObject = {
+  /** The address of the API node that it is or was connected to; of an API node, its own. */
+  api_node: string;
+  /**
+   * When its stream began; `null`: it has none just now, and is listed as long as it may answer and for a minute more. Of an
+   * API node, when it started.
+   */
+  connected_at?: string | null;
+  /** The id of its credential; `null` of an API node. */
+  credential_id?: string | null;
+  /** The dialects that it answers for. */
+  dialects: string[];
+  /** What it keeps over restarts, in its folder. Of an API node, its registration, which each start makes anew. */
+  id: string;
+  /** The run of its process. */
+  incarnation: string;
+  /** `validator`, or `api`: API nodes validate as well. */
+  kind: string;
+  /**
+   * How many positions it is behind the last change that its API node has for it; an API node, behind the end of the log as it
+   * last read that.
+   */
+  lag: number;
+  /** Its right to answer. */
+  lease: LeaseObject;
+  /** The name of its credential when it connected; `null` of an API node. */
+  name?: string | null;
+  /** Everything up to this position of the log shows in its answers. */
+  position: number;
+  /** The version of its program. */
+  version: string;
+};
+
+/** All nodes. */
+export type NodePage = {
+  /** The nodes: API nodes, then those that only validate by name. */
+  data: NodeObject[];
+  /** Always `null`: there is one page. */
+  next_cursor?: string | null;
+};
+
+/** The credential of a validating node, with the secret that is shown this once. */
+export type NodeWithCredential = {
+  /** What the node has as `control.credential`. Store it now: it cannot be retrieved later. */
+  credential: string;
+  /** What was made. */
+  node: NodeCredentialObject;
+};
+
+/** What the dialect tells the outside. */
+export type Outward = {
+  /** The body: JSON as such, anything else as a text. */
+  body: Record<string, unknown>;
+  /** Headers by name. */
+  headers: Record<string, string>;
+  /** The status. */
+  status: number;
+};
+
+/** A problem as it is sent (RFC 9457 section 3). */
+export type Problem = {
+  /** The kind, for machines. */
+  code: string;
+  /** This occurrence, for people. */
+  detail: string;
+  /** What is wrong with the request's fields. */
+  errors?: FieldError[];
+  /** The request's id. */
+  request_id: string;
+  /** HTTP status. */
+  status: number;
+  /** The kind, for people. */
+  title: string;
+  /** Address of a page about this kind of problem, on this server. */
+  type: string;
+};
+
+/** How far a projection is. */
+export type ProjectionObject = {
+  /** Up to which position it has folded the log. */
+  checkpoint: number;
+  /** Why it stands still. */
+  error?: string | null;
+  /** The last position of the log. */
+  head: number;
+  /** How many events it is behind. */
+  lag: number;
+  /** Its name. */
+  name: string;
+  rebuilding?: RebuildObject | null;
+  /** The number of the table set that is read. */
+  version: number;
+};
+
+/** All projections. */
+export type ProjectionPage = {
+  /** The projections. */
+  data: ProjectionObject[];
+  /** Always `null`: there is one page. */
+  next_cursor?: string | null;
+};
+
+/** A running rebuild. */
+export type RebuildObject = {
+  /** Up to which position it has come. */
+  position: number;
+  /** Where it has to go. */
+  target: number;
+};
+
+/** How far a change that takes something away has come when it is answered: `confirmed` and `lapsed` are all `nodes`. */
+export type Receipt = {
+  /** Those that confirmed that they answer by it. */
+  confirmed: number;
+  /** How long it took from the commit until the last of them, in milliseconds. */
+  elapsed_ms: number;
+  /** Those that did not, and have lost the right to accept anything instead. */
+  lapsed: number;
+  /**
+   * Validating nodes that could have answered without the change when it was made, API nodes among them. One that had gone to
+   * another API node less than three seconds before has a right to answer from each, and counts twice.
+   */
+  nodes: number;
+  /** The position of the log that the nodes have applied. */
+  position: number;
+};
+
+/** The credential may not do what was asked. */
+export type Rejected = {
+  /** Why, for machines. */
+  code: string;
+  /** Why, for insiders. */
+  detail: string;
+  /** What the dialect tells the outside. */
+  response: Outward;
+  /** The status for the outside. */
+  status: number;
+  /** Always `false`. */
+  valid: boolean;
+};
+
+/** What of a tenant shall change. */
+export type RenameTenantBody = {
+  /** Another name. */
+  name: string;
+};
+
+/** A request that was made with a key. */
+export type RequestObject = {
+  /** When it was decided. */
+  at: string;
+  /** The version that the caller's client says it has. */
+  client_version?: string | null;
+  /** The outcome. */
+  code: string;
+  /** The caller's address; `null` where it is unknown or was erased. */
+  ip?: string | null;
+  /** HTTP method. */
+  method?: string | null;
+  /** Path, without the query. */
+  path?: string | null;
+  /** The caller's request id. */
+  request_id?: string | null;
+  /** Which secret of the key was presented. */
+  version?: number | null;
+};
+
+/** A page of requests. */
+export type RequestPage = {
+  /** The requests, newest first. */
+  data: RequestObject[];
+  /** Where the next page begins; `null` on the last one. */
+  next_cursor?: string | null;
+};
+
+/** Why a key shall be revoked. */
+export type RevokeKeyBody = {
+  /** A note for people, at most 100 characters. */
+  note?: string | null;
+  /**
+   * `compromised`, `superseded`, `unused`, `cessation_of_operation`, `privilege_withdrawn` or
+   * `unspecified`, which is the default.
+   */
+  reason?: string | null;
+};
+
+/** A revoked secret with the proof that nodes know. */
+export type RevokedJwtSecret = {
+  /** What is known of it. */
+  jwt_secret: JwtSecretObject;
+  /** How far the revocation has come. */
+  receipt: Receipt;
+};
+
+/** A revoked key with the proof that nodes know. */
+export type RevokedKey = {
+  /** The key. */
+  key: KeyObject;
+  /** How far the revocation has come. */
+  receipt: Receipt;
+};
+
+/** How a secret shall be replaced. Without `Debug`: it may hold the secret. */
+export type RotateJwtSecretBody = {
+  /** How long the old secret stays valid, such as `24h`; `0`: not at all; as for keys where left out. */
+  grace?: string | null;
+  /** The tenant's own secret, as when one is created. One is made where left out. */
+  secret?: string | null;
+};
+
+/** How a secret shall be replaced. */
+export type RotateKeyBody = {
+  /**
+   * How long the old secret stays valid, such as `24h`; `0`: not at all; the dialect's default
+   * where left out.
+   */
+  grace?: string | null;
+};
+
+/** A secret that was replaced, with the new one, shown this once. */
+export type RotatedJwtSecret = IssuedJwtSecret & {
+  receipt?: Receipt | null;
+};
+
+/** A key with a new secret that is shown this once. */
+export type RotatedKey = KeyWithSecret & {
+  /** How far the end of the old secret has come; left out where its grace period goes on. */
+  receipt?: Receipt;
+};
+
+/** A secret of a key as it is shown. */
+export type SecretVersionObject = {
+  /** When it was made. */
+  created_at: string;
+  /** When a node last accepted it. */
+  last_used_at?: string | null;
+  /** 1 for the first. */
+  number: number;
+  /** The first characters. */
+  prefix: string;
+  /** Until when it stays valid after being replaced; `null`: it is the current one. */
+  superseded_until?: string | null;
+};
+
+/** Why a tenant is suspended. */
+export type SuspendTenantBody = {
+  /** A note for people, at most 100 characters. */
+  note?: string | null;
+};
+
+/** A tenant that was suspended. */
+export type SuspendedTenant = TenantObject & {
+  /** How far the suspension has come. */
+  receipt: Receipt;
+};
+
+/** A tenant as it is shown. */
+export type TenantObject = {
+  /** When it was created. */
+  created_at: string;
+  /** The dialect of its keys. */
+  dialect: string;
+  /** Its id. */
+  id: string;
+  /** Its name. */
+  name: string;
+  /** `active` or `suspended`. */
+  status: string;
+};
+
+/** A page of tenants. */
+export type TenantPage = {
+  /** The tenants. */
+  data: TenantObject[];
+  /** Where the next page begins; `null` on the last one. */
+  next_cursor?: string | null;
+};
+
+/** Usage of a key. */
+export type UsageObject = {
+  /** Decisions by outcome and time; steps without any are left out. */
+  data: UsageStep[];
+  /** Decisions by outcome over the key's whole life. */
+  totals: Record<string, number>;
+};
+
+/** Usage of a key in a step of time. */
+export type UsageStep = {
+  /** Decisions by outcome. */
+  counts: Record<string, number>;
+  /** Its beginning. */
+  from: string;
+  /** Its end, exclusive. */
+  to: string;
+};
+
+/** A verdict. */
+export type VerifyAnswer = Accepted | Rejected;
+
+/** What is asked. Either `credential`, or `dialect` and `headers`. */
+export type VerifyBody = {
+  /** The version of the caller's client, for the usage log. */
+  client_version?: string | null;
+  /** The credential alone; its dialect is found by its prefix. */
+  credential?: string | null;
+  /** The dialect that is served. */
+  dialect?: string | null;
+  /** The environment that is served. */
+  environment?: string | null;
+  /** The request's own headers, the credential among them. */
+  headers?: Record<string, string> | null;
+  /** The caller's address. */
+  ip?: string | null;
+  /** The request's method. */
+  method?: string | null;
+  /** The request's path, for the usage log. */
+  path?: string | null;
+  /** The request's id, for the usage log. */
+  request_id?: string | null;
+  /** Scopes that are all needed. */
+  required_scopes?: string[];
+  /** What the request touches, by restriction. */
+  restrictions?: Record<string, string>;
+};
+
+/** The management interface: an operation a method, by the name that openapi.json has for it. */
+export abstract class Management {
+  /** Sends a request and gives its answer. */
+  protected abstract readonly send: Sender;
+
+  /**
+   * Changes a key's name, scopes, allow list, restrictions or expiry. What is left out stays. When this answers, the change is in
+   * force on every validating node: each has confirmed it, or cannot answer any more.
+   */
+  changeKey(
+    tenant: string,
+    key: string,
+    body: ChangeKeyBody,
+    options: CallOptions = {},
+  ): Promise<ChangedKey> {
+    return this.send<ChangedKey>("PATCH", `/v1/tenants/${inPath(tenant)}/keys/${inPath(key)}`, { body }, options);
+  }
+
+  /** Gives a tenant another name. */
+  changeTenant(
+    tenant: string,
+    body: RenameTenantBody,
+    options: CallOptions = {},
+  ): Promise<TenantObject> {
+    return this.send<TenantObject>("PATCH", `/v1/tenants/${inPath(tenant)}`, { body }, options);
+  }
+
+  /**
+   * Creates the credential of a validating node: good for the node's stream, and for nothing else. It is shown in this answer and
+   * never again, except to a repetition with the same idempotency key within 24 hours.
+   * `POST /v1/tenants/00000000-0000-7000-8000-000000000001/keys/{key}/revoke` revokes it: the node is sent nothing more, and
+   * answers nothing three seconds later.
+   */
+  createNode(
+    body: CreateNodeBody,
+    options: CallOptions = {},
+  ): Promise<NodeWithCredential> {
+    return this.send<NodeWithCredential>("POST", "/v1/nodes", { body }, options);
+  }
+
+  /** Creates a tenant. */
+  createTenant(
+    body: CreateTenantBody,
+    options: CallOptions = {},
+  ): Promise<TenantObject> {
+    return this.send<TenantObject>("POST", "/v1/tenants", { body }, options);
+  }
+
+  /** The events behind a position, as CloudEvents, in the log's order. With `wait` the answer is held until there is one. */
+  followEvents(
+    query: { after?: number; wait?: number; limit?: number } = {},
+    options: CallOptions = {},
+  ): Promise<Record<string, unknown>> {
+    return this.send<Record<string, unknown>>("GET", "/v1/events", { query: query as Query }, options);
+  }
+
+  /**
+   * Creates a secret with which a tenant's services sign their own tokens (JWTs, HS256), which nodes then accept as that tenant's
+   * service. It is shown in this answer and never again, except to a repetition with the same idempotency key within 24 hours.
+   */
+  issueJwtSecret(
+    tenant: string,
+    body: IssueJwtSecretBody,
+    options: CallOptions = {},
+  ): Promise<IssuedJwtSecret> {
+    return this.send<IssuedJwtSecret>("POST", `/v1/tenants/${inPath(tenant)}/jwt-secrets`, { body }, options);
+  }
+
+  /**
+   * Creates a key. The secret is shown in this answer and never again, except to a repetition with
+   * the same idempotency key within 24 hours. When this answers, the key works.
+   */
+  issueKey(
+    tenant: string,
+    body: IssueKeyBody,
+    options: CallOptions = {},
+  ): Promise<KeyWithSecret> {
+    return this.send<KeyWithSecret>("POST", `/v1/tenants/${inPath(tenant)}/keys`, { body }, options);
+  }
+
+  /** Lists a tenant's secrets for service JWTs, newest first; never the secrets themselves. */
+  listJwtSecrets(
+    tenant: string,
+    query: { limit?: number; cursor?: string } = {},
+    options: CallOptions = {},
+  ): Promise<JwtSecretPage> {
+    return this.send<JwtSecretPage>("GET", `/v1/tenants/${inPath(tenant)}/jwt-secrets`, { query: query as Query }, options);
+  }
+
+  /** Lists the requests that were made with a key, newest first. */
+  listKeyRequests(
+    tenant: string,
+    key: string,
+    query: { limit?: number; cursor?: string } = {},
+    options: CallOptions = {},
+  ): Promise<RequestPage> {
+    return this.send<RequestPage>("GET", `/v1/tenants/${inPath(tenant)}/keys/${inPath(key)}/requests`, { query: query as Query }, options);
+  }
+
+  /** Lists a tenant's keys, newest first. What was answered before, by whichever API node, is there. */
+  listKeys(
+    tenant: string,
+    query: { status?: string; limit?: number; cursor?: string } = {},
+    options: CallOptions = {},
+  ): Promise<KeyPage> {
+    return this.send<KeyPage>("GET", `/v1/tenants/${inPath(tenant)}/keys`, { query: query as Query }, options);
+  }
+
+  /**
+   * Lists the nodes that may accept credentials: those that a revocation waits for, and for a minute those that lost the right
+   * to. What other API nodes tell of theirs is up to three seconds old.
+   */
+  listNodes(
+    options: CallOptions = {},
+  ): Promise<NodePage> {
+    return this.send<NodePage>("GET", "/v1/nodes", {}, options);
+  }
+
+  /** Tells how far the projections are. */
+  listProjections(
+    options: CallOptions = {},
+  ): Promise<ProjectionPage> {
+    return this.send<ProjectionPage>("GET", "/v1/projections", {}, options);
+  }
+
+  /** Lists the tenants that the caller sees. */
+  listTenants(
+    query: { limit?: number; cursor?: string } = {},
+    options: CallOptions = {},
+  ): Promise<TenantPage> {
+    return this.send<TenantPage>("GET", "/v1/tenants", { query: query as Query }, options);
+  }
+
+  /** Builds a projection anew beside the live one, and switches when it has caught up. */
+  rebuildProjection(
+    name: string,
+    options: CallOptions = {},
+  ): Promise<void> {
+    return this.send<void>("POST", `/v1/projections/${inPath(name)}/rebuild`, {}, options);
+  }
+
+  /** Accepts the keys of a tenant again. */
+  resumeTenant(
+    tenant: string,
+    options: CallOptions = {},
+  ): Promise<TenantObject> {
+    return this.send<TenantObject>("POST", `/v1/tenants/${inPath(tenant)}/resume`, {}, options);
+  }
+
+  /**
+   * Revokes a secret, for ever. When this answers, every validating node refuses every token that was signed with it: each has
+   * confirmed it, or cannot answer any more. Revoking twice is no error and no second event.
+   */
+  revokeJwtSecret(
+    tenant: string,
+    secret: string,
+    body?: RevokeKeyBody,
+    options: CallOptions = {},
+  ): Promise<RevokedJwtSecret> {
+    return this.send<RevokedJwtSecret>("POST", `/v1/tenants/${inPath(tenant)}/jwt-secrets/${inPath(secret)}/revoke`, { body }, options);
+  }
+
+  /**
+   * Revokes a key, for ever. When this answers, every validating node refuses every secret of the key: each has confirmed it, or
+   * cannot answer any more. Revoking twice is no error and no second event.
+   */
+  revokeKey(
+    tenant: string,
+    key: string,
+    body?: RevokeKeyBody,
+    options: CallOptions = {},
+  ): Promise<RevokedKey> {
+    return this.send<RevokedKey>("POST", `/v1/tenants/${inPath(tenant)}/keys/${inPath(key)}/revoke`, { body }, options);
+  }
+
+  /**
+   * Replaces a secret under the same id, and shows the new one in this answer alone. Tokens that were signed with the old one are
+   * accepted for the grace period; without grace, every validating node refuses them when this answers.
+   */
+  rotateJwtSecret(
+    tenant: string,
+    secret: string,
+    body?: RotateJwtSecretBody,
+    options: CallOptions = {},
+  ): Promise<RotatedJwtSecret> {
+    return this.send<RotatedJwtSecret>("POST", `/v1/tenants/${inPath(tenant)}/jwt-secrets/${inPath(secret)}/rotate`, { body }, options);
+  }
+
+  /**
+   * Gives a key a new secret, shown in this answer alone. The old one stays valid for the grace period, and never beyond the
+   * key's own expiry. Without grace, every validating node refuses the old secret when this answers: each has confirmed it, or
+   * cannot answer any more.
+   */
+  rotateKey(
+    tenant: string,
+    key: string,
+    body?: RotateKeyBody,
+    options: CallOptions = {},
+  ): Promise<RotatedKey> {
+    return this.send<RotatedKey>("POST", `/v1/tenants/${inPath(tenant)}/keys/${inPath(key)}/rotate`, { body }, options);
+  }
+
+  /** Searches the audit trail of all tenants that the caller sees. */
+  searchAudit(
+    query: { tenant?: string; actor?: string; action?: string; key?: string; ip?: string; outcome?: string; from?: string; to?: string; q?: string; limit?: number; cursor?: string } = {},
+    options: CallOptions = {},
+  ): Promise<AuditPage> {
+    return this.send<AuditPage>("GET", "/v1/audit", { query: query as Query }, options);
+  }
+
+  /** Searches the audit trail of a tenant. */
+  searchTenantAudit(
+    tenant: string,
+    query: { actor?: string; action?: string; key?: string; ip?: string; outcome?: string; from?: string; to?: string; q?: string; limit?: number; cursor?: string } = {},
+    options: CallOptions = {},
+  ): Promise<AuditPage> {
+    return this.send<AuditPage>("GET", `/v1/tenants/${inPath(tenant)}/audit`, { query: query as Query }, options);
+  }
+
+  /** Shows what is known of a secret for service JWTs; never the secret. */
+  showJwtSecret(
+    tenant: string,
+    secret: string,
+    options: CallOptions = {},
+  ): Promise<JwtSecretObject> {
+    return this.send<JwtSecretObject>("GET", `/v1/tenants/${inPath(tenant)}/jwt-secrets/${inPath(secret)}`, {}, options);
+  }
+
+  /** Shows a key. Its secret cannot be shown again. */
+  showKey(
+    tenant: string,
+    key: string,
+    options: CallOptions = {},
+  ): Promise<KeyObject> {
+    return this.send<KeyObject>("GET", `/v1/tenants/${inPath(tenant)}/keys/${inPath(key)}`, {}, options);
+  }
+
+  /** Counts a key's decisions by outcome. Usage comes in from the nodes within seconds. */
+  showKeyUsage(
+    tenant: string,
+    key: string,
+    query: { from?: string; to?: string; step?: string } = {},
+    options: CallOptions = {},
+  ): Promise<UsageObject> {
+    return this.send<UsageObject>("GET", `/v1/tenants/${inPath(tenant)}/keys/${inPath(key)}/usage`, { query: query as Query }, options);
+  }
+
+  /** Shows a tenant. */
+  showTenant(
+    tenant: string,
+    options: CallOptions = {},
+  ): Promise<TenantObject> {
+    return this.send<TenantObject>("GET", `/v1/tenants/${inPath(tenant)}`, {}, options);
+  }
+
+  /**
+   * Refuses all keys of a tenant until it is resumed. When this answers, every validating node refuses them: each has confirmed
+   * it, or cannot answer any more.
+   */
+  suspendTenant(
+    tenant: string,
+    body?: SuspendTenantBody,
+    options: CallOptions = {},
+  ): Promise<SuspendedTenant> {
+    return this.send<SuspendedTenant>("POST", `/v1/tenants/${inPath(tenant)}/suspend`, { body }, options);
+  }
+}
