@@ -27,6 +27,9 @@ fn case_35_another_tenants_objects_and_absent_ones_are_the_same_404_on_every_rou
         key: "key_00000000000000000123456789abcdef".to_owned(),
         member: "mem_00000000000000000123456789abcdef".to_owned(),
         session: "ses_00000000000000000123456789abcdef".to_owned(),
+        client: "key_00000000000000000123456789abcdef".to_owned(),
+        token: "token_00000000000000000123456789abcdef".to_owned(),
+        secret: "jws00000000000000000123456789abcdef".to_owned(),
     };
     let nonsense = Named { tenant: "nonsense".to_owned(), ..Named::default() };
     let of = |tenant: &str, things: &Named| Named { tenant: tenant.to_owned(), ..things.clone() };
