@@ -106,7 +106,7 @@ fn body(args: &CreateArgs) -> Value {
     add("redirect_uris", (!args.redirect_uris.is_empty()).then(|| json!(args.redirect_uris)));
     add("scopes", (!args.scopes.is_empty()).then(|| json!(args.scopes)));
     add("environment", args.environment.as_ref().map(|environment| json!(environment)));
-    add("requires_pkce", args.without_pkce.then(|| json!(false)));
+    add("requires_pkce", args.without_pkce.then_some(json!(false)));
     add("ip_allowlist", (!args.allowed.is_empty()).then(|| json!(args.allowed)));
     add("restrictions", (!args.restrictions.is_empty()).then(|| json!(by_name(&args.restrictions))));
     Value::Object(body)

@@ -50,7 +50,7 @@ fn refusals_are_told_in_the_words_that_were_typed() {
         ),
         (
             &["audit", "search", "--action", "key.revokd"],
-            "--action: there is no action `key.revokd` (choose one of credential.refused, ".to_owned(),
+            "--action: there is no action `key.revokd` (choose one of client.registered, ".to_owned(),
         ),
         (&["audit", "search", "--outcome", "fine"], "--outcome: there is no outcome `fine` (".to_owned()),
     ] {

@@ -28,7 +28,7 @@ fn case_35_another_tenants_objects_and_absent_ones_are_the_same_404_on_every_rou
         member: "mem_00000000000000000123456789abcdef".to_owned(),
         session: "ses_00000000000000000123456789abcdef".to_owned(),
         client: "key_00000000000000000123456789abcdef".to_owned(),
-        token: "tok_00000000000000000123456789abcdef".to_owned(),
+        token: "token_00000000000000000123456789abcdef".to_owned(),
         secret: "jws00000000000000000123456789abcdef".to_owned(),
     };
     let nonsense = Named { tenant: "nonsense".to_owned(), ..Named::default() };

@@ -106,7 +106,7 @@ fn nobody_makes_or_takes_over_a_member_who_may_do_more_than_they() {
     let members = Members::of(node.admin(), tenant);
     let (owner, auditor) =
         (members.add("ada@example.com", "owner"), members.add("bob@example.com", "auditor"));
-    let some = ["members:write", "tenants:read", "keys:read", "audit:read"];
+    let some = ["members:write", "tenants:read", "keys:read", "clients:read", "audit:read"];
     let limited = credential(&node, &some, &json!({"tenant": [tenant]}));
     let add = |role: &str| {
         let email = format!("{role}-2@example.com");

@@ -44,7 +44,7 @@ fn whoever_looks_after_a_tenant_takes_a_grant_back_with_all_its_tokens() {
         "not whoever made the app"
     );
     let revoked = platform.admin().post(&path(&platform.user), &json!({})).expect(200).json();
-    nexus_tests::receipt(&revoked);
+    let _done = nexus_tests::receipt(&revoked);
     assert_eq!(platform.code_of(&tokens["access_token"]), "REVOKED");
     let refused = platform.refresh(&client, tokens["refresh_token"].as_str().unwrap());
     assert_eq!(error_of(&refused, 400), "invalid_grant");
@@ -62,7 +62,7 @@ fn case_15_a_code_that_comes_twice_is_refused_and_what_it_gave_is_revoked() {
     let refused = platform.refresh(&client, tokens["refresh_token"].as_str().unwrap());
     assert_eq!(error_of(&refused, 400), "invalid_grant");
     assert_eq!(platform.code_of(&other["access_token"]), "VALID", "another consent lives on");
-    platform.refresh(&client, other["refresh_token"].as_str().unwrap()).expect(200);
+    let _done = platform.refresh(&client, other["refresh_token"].as_str().unwrap()).expect(200);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn case_17_a_code_is_good_for_its_client_and_redirect_uri_alone() {
     ] {
         assert_eq!(error_of(&with(wrong), 400), "invalid_grant", "{wrong:?}");
     }
-    with(Some(CALLBACK)).expect(200);
+    let _done = with(Some(CALLBACK)).expect(200);
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn case_18_the_verifier_is_the_one_that_the_challenge_was_made_of() {
     for wrong in ["", short, long.as_str(), &VERIFIER.replace('d', "e")] {
         assert_eq!(error_of(&with(&code, wrong), 400), "invalid_grant", "{wrong}");
     }
-    with(&code, VERIFIER).expect(200);
+    let _done = with(&code, VERIFIER).expect(200);
 
     let refused = |changed: &[(&str, &str)]| {
         let mut browser = platform.signed_in();
@@ -185,12 +185,12 @@ fn a_suspended_tenant_opens_nothing_and_its_apps_get_nothing() {
     let client = platform.register(json!({}));
     let tokens = platform.redeem(&client, &platform.code(&client)).expect(200).json();
     for tenant in [&platform.user, &platform.maker] {
-        platform.admin().post(&tenant.path("/suspend"), &json!({})).expect(200);
+        let _done = platform.admin().post(&tenant.path("/suspend"), &json!({})).expect(200);
         assert_eq!(platform.code_of(&tokens["access_token"]), "TENANT_SUSPENDED");
         let refused = platform.refresh(&client, tokens["refresh_token"].as_str().unwrap());
         assert_eq!(error_of(&refused, 400), "unauthorized_client");
-        platform.admin().post(&tenant.path("/resume"), &json!({})).expect(200);
+        let _done = platform.admin().post(&tenant.path("/resume"), &json!({})).expect(200);
         assert_eq!(platform.code_of(&tokens["access_token"]), "VALID");
     }
-    platform.refresh(&client, tokens["refresh_token"].as_str().unwrap()).expect(200);
+    let _done = platform.refresh(&client, tokens["refresh_token"].as_str().unwrap()).expect(200);
 }

@@ -115,7 +115,7 @@ impl Platform {
         let fields =
             [("csrf", token_of(&page)), ("email", self.email.clone()), ("password", PASSWORD.into())];
         let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        browser.post("/sign-in", &fields).expect(303);
+        let _done = browser.post("/sign-in", &fields).expect(303);
         browser
     }
 

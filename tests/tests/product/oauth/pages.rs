@@ -62,7 +62,7 @@ fn case_24_a_redirect_uri_is_compared_byte_for_byte_and_nothing_is_sent_to_anoth
     let (mut guest, mut member) = (Browser::new(&platform.node.url()), platform.signed_in());
     let revoked = platform.register(json!({"name": "Gone"}));
     let path = platform.maker.path(&format!("/clients/{}/revoke", revoked.id));
-    platform.admin().post(&path, &json!({})).expect(200);
+    let _done = platform.admin().post(&path, &json!({})).expect(200);
     let wrong = |uri: &str| request(&client, &[("redirect_uri", uri)]);
     for query in [
         wrong(""),
@@ -135,7 +135,7 @@ fn somebody_of_another_product_cannot_agree() {
     let other = nexus_tests::Tenant::create(&platform.admin(), "nexpay");
     let body =
         json!({"email": "eve@example.com", "role": "owner", "password": "correct horse battery staple"});
-    platform.admin().post(&other.path("/members"), &body).expect(201);
+    let _done = platform.admin().post(&other.path("/members"), &body).expect(201);
     let stranger = Platform { email: "eve@example.com".to_owned(), ..platform };
     let answer = stranger.signed_in().get(&format!("/oauth/authorize?{}", request(&client, &[]))).expect(303);
     assert_eq!(parameter(answer.header("location").unwrap(), "error").as_deref(), Some("access_denied"));

@@ -32,7 +32,7 @@ fn refreshing_needs_no_new_consent_and_spends_the_token() {
         &[("grant_type", "refresh_token"), ("refresh_token", refresh_token(&second))],
     );
     assert_eq!(error_of(&asked, 400), "invalid_grant", "another client's");
-    platform.refresh(&client, refresh_token(&second)).expect(200);
+    let _done = platform.refresh(&client, refresh_token(&second)).expect(200);
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn case_19_a_spent_refresh_token_that_comes_again_ends_its_family_and_no_other()
         assert_eq!(platform.code_of(&tokens["access_token"]), "REVOKED");
     }
     assert_eq!(platform.code_of(&other["access_token"]), "VALID");
-    platform.refresh(&client, refresh_token(&other)).expect(200);
+    let _done = platform.refresh(&client, refresh_token(&other)).expect(200);
     let trail = platform.admin().list(&platform.user.path("/audit?action=grant.refresh_reuse_detected"), 50);
     assert_eq!(trail.len(), 1, "{trail:?}");
 }
@@ -111,9 +111,11 @@ fn a_client_gives_a_refresh_token_back_and_all_that_it_gave() {
     assert_eq!(introspect(refresh_token(&second)), true);
     assert_eq!(introspect(refresh_token(&first)), false, "spent");
     let stranger = platform.register(json!({"name": "Other"}));
-    platform.as_client(&stranger, "/oauth/revoke", &[("token", refresh_token(&second))]).expect(200);
+    let _done =
+        platform.as_client(&stranger, "/oauth/revoke", &[("token", refresh_token(&second))]).expect(200);
     assert_eq!(introspect(refresh_token(&second)), true, "not theirs to give");
-    platform.as_client(&client, "/oauth/revoke", &[("token", refresh_token(&second))]).expect(200);
+    let _done =
+        platform.as_client(&client, "/oauth/revoke", &[("token", refresh_token(&second))]).expect(200);
     assert_eq!(introspect(refresh_token(&second)), false);
     for tokens in [&first, &second] {
         assert_eq!(platform.code_of(&tokens["access_token"]), "REVOKED");
