@@ -38,8 +38,8 @@ pub struct RegisterClientBody {
     /// runs where no secret can be kept.
     #[schema(example = "client_secret")]
     pub authentication: Option<String>,
-    /// Whether its authorization requests need a `code_challenge` (RFC 7636). They do where this is left out; only a client that
-    /// proves who it is may do without.
+    /// Whether its authorization requests need a `code_challenge` (RFC 7636), which they may have in any case. Left out, those of
+    /// an app do that does not prove who it is, which cannot do without.
     pub requires_pkce: Option<bool>,
     /// Addresses and networks that its tokens may be used from; from anywhere where empty.
     #[serde(default)]
@@ -65,12 +65,14 @@ pub(super) fn register(bytes: &[u8]) -> Result<Register, Problem> {
         fields.parsed("authentication", "choose client_secret, private_key_jwt or none", |text| {
             serde_json::from_value::<ClientAuthentication>(text.into()).map_err(|_| "no such way")
         });
+    let authentication = authentication.unwrap_or(ClientAuthentication::ClientSecret);
+    let is_public = authentication == ClientAuthentication::None;
     let register = Register {
         name: fields.required_text("name"),
         client_type: client_type.unwrap_or(ClientType::Server),
         environment: fields.text("environment"),
-        authentication: authentication.unwrap_or(ClientAuthentication::ClientSecret),
-        requires_pkce: yes_or_no(&mut fields, "requires_pkce").unwrap_or(true),
+        authentication,
+        requires_pkce: yes_or_no(&mut fields, "requires_pkce").unwrap_or(is_public),
         redirect_uris: fields
             .list("redirect_uris", "write an absolute URI", |text| Ok::<_, String>(text.to_owned()))
             .unwrap_or_default(),

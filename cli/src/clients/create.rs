@@ -43,9 +43,9 @@ pub(super) struct CreateArgs {
     #[arg(long, value_enum, default_value_t = Authentication::ClientSecret)]
     authentication: Authentication,
 
-    /// Let it ask without PKCE (RFC 7636), where it proves who it is and cannot do it
+    /// Refuse what it asks for without PKCE (RFC 7636); an app that does not prove who it is needs that in any case
     #[arg(long)]
-    without_pkce: bool,
+    require_pkce: bool,
 
     /// Address or network that its tokens may be used from; repeat or put commas between for several
     #[arg(long = "allow-ip", value_name = "CIDR", value_parser = network, value_delimiter = ',')]
@@ -106,7 +106,7 @@ fn body(args: &CreateArgs) -> Value {
     add("redirect_uris", (!args.redirect_uris.is_empty()).then(|| json!(args.redirect_uris)));
     add("scopes", (!args.scopes.is_empty()).then(|| json!(args.scopes)));
     add("environment", args.environment.as_ref().map(|environment| json!(environment)));
-    add("requires_pkce", args.without_pkce.then_some(json!(false)));
+    add("requires_pkce", args.require_pkce.then_some(json!(true)));
     add("ip_allowlist", (!args.allowed.is_empty()).then(|| json!(args.allowed)));
     add("restrictions", (!args.restrictions.is_empty()).then(|| json!(by_name(&args.restrictions))));
     Value::Object(body)
@@ -144,6 +144,6 @@ mod tests {
                 "scopes": ["a", "b"], "environment": "test", "ip_allowlist": ["10.0.0.0/8"],
                 "restrictions": {"brand": ["acme"]}})
         );
-        assert_eq!(body_of("--name CI --type app --without-pkce")["requires_pkce"], false);
+        assert_eq!(body_of("--name CI --type app --require-pkce")["requires_pkce"], true);
     }
 }

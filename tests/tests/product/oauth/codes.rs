@@ -112,7 +112,7 @@ fn case_17_a_code_is_good_for_its_client_and_redirect_uri_alone() {
 #[test]
 fn case_18_the_verifier_is_the_one_that_the_challenge_was_made_of() {
     let platform = Platform::new();
-    let client = platform.register(json!({}));
+    let client = platform.register(json!({"requires_pkce": true}));
     let with = |code: &str, verifier: &str| {
         let fields = [
             ("grant_type", "authorization_code"),
@@ -144,7 +144,7 @@ fn case_18_the_verifier_is_the_one_that_the_challenge_was_made_of() {
     );
     assert_eq!(refused(&[("code_challenge", "short")]), "invalid_request");
 
-    let trusted = platform.register(json!({"requires_pkce": false}));
+    let trusted = platform.register(json!({}));
     let query = request(&trusted, &[("code_challenge", ""), ("code_challenge_method", "")]);
     let code = parameter(&platform.agree(&mut platform.signed_in(), &query), "code").unwrap();
     assert_eq!(

@@ -84,8 +84,8 @@ async function status(token, scope) {
 
 const refused = (/** @type {string} */ why) => (/** @type {unknown} */ error) => error instanceof OAuthError && error.error === why;
 
-test("the page's sample, with a client that was registered not to need PKCE", async () => {
-  const options = await register({ requires_pkce: false });
+test("the page's sample, with a client as it is registered by default", async () => {
+  const options = await register({});
   const browser = new Browser();
   await browser.signIn();
   const oauth = new NexusOAuth(options);
