@@ -31,6 +31,8 @@ class Accepted(TypedDict):
     rate_limits: list[CountedLimit]
     """The dialect's limits that the request was counted against."""
 
+    response: NotRequired[Told | None]
+
     scopes: list[str]
     """What the key was granted."""
 
@@ -51,7 +53,7 @@ class AuditObject(TypedDict):
     """What, such as `key.revoked`."""
 
     actor: NotRequired[str | None]
-    """Who: the id of a key, `system`, or a node."""
+    """Who: the id of a key or of a member, `system`, a node, or `anonymous` where somebody failed to sign in."""
 
     actor_name: NotRequired[str | None]
     """The name of that key where it is a management credential. Told on pages, to whoever sees all tenants."""
@@ -205,6 +207,109 @@ class ChangedKey(KeyObject):
     """How far the change has come."""
 
 
+class ClientObject(TypedDict):
+    """An OAuth client as it is shown."""
+
+    authentication: str
+    """How it proves who it is: `client_secret`, `private_key_jwt` or `none`."""
+
+    client_id: str
+    """Its public id, which it sends with every request."""
+
+    created_at: str
+    """When it was registered."""
+
+    created_by: NotRequired[str | None]
+    """Who registered it."""
+
+    environment: str
+    """The environment of its tokens."""
+
+    id: str
+    """Its id, under which the audit trail and usage have it."""
+
+    ip_allowlist: list[str]
+    """From where its tokens may be used; empty: from anywhere."""
+
+    jwks: list[dict[str, Any]]
+    """Its public keys, where it proves who it is with `private_key_jwt`."""
+
+    name: str
+    """Its name."""
+
+    redirect_uris: list[str]
+    """Where codes may be sent."""
+
+    requires_pkce: bool
+    """Whether its authorization requests need a `code_challenge`."""
+
+    restrictions: dict[str, list[str]]
+    """To what its tokens are restricted."""
+
+    revocation_note: NotRequired[str | None]
+    """What was noted about it."""
+
+    revocation_reason: NotRequired[str | None]
+    """Why it was revoked."""
+
+    revoked_at: NotRequired[str | None]
+    """When it was revoked."""
+
+    scopes: list[str]
+    """What its tokens may allow at most."""
+
+    secrets: list[ClientSecretObject]
+    """Its secrets, oldest first."""
+
+    status: str
+    """`active` or `revoked`."""
+
+    tenant_id: str
+    """Who registered it."""
+
+    type: str
+    """`server` or `app`."""
+
+
+class ClientPage(TypedDict):
+    """A page of clients."""
+
+    data: list[ClientObject]
+    """The clients, newest first."""
+
+    next_cursor: NotRequired[str | None]
+    """Where the next page begins; `null` on the last one."""
+
+
+class ClientSecretObject(TypedDict):
+    """A secret of a client as it is shown."""
+
+    created_at: str
+    """When it was made."""
+
+    number: int
+    """1 for the first."""
+
+    prefix: str
+    """The first characters."""
+
+    superseded_until: NotRequired[str | None]
+    """Until when it stays valid after being replaced; `null`: it is the current one."""
+
+
+class ClientWithSecret(TypedDict):
+    """A client with a secret that is shown this once."""
+
+    client: ClientObject
+    """The client."""
+
+    client_id: str
+    """Its public id."""
+
+    client_secret: NotRequired[str]
+    """The secret, where it has one. Store it now: it cannot be retrieved later."""
+
+
 class CountedLimit(TypedDict):
     """A limit of a tenant's requests that were accepted."""
 
@@ -214,8 +319,24 @@ class CountedLimit(TypedDict):
     remaining: int
     """How many more this node could accept now. Other nodes may hold more."""
 
+    reset_at: NotRequired[str | None]
+    """When the oldest requests that count slide out, so that there is room for more."""
+
     window_seconds: int
     """in any stretch of so many seconds."""
+
+
+class CreateMemberBody(TypedDict):
+    """Who shall be a member."""
+
+    email: str
+    """The e-mail address, which no other member of the installation has."""
+
+    password: NotRequired[str | None]
+    """The first password, 12 characters to 1,024 bytes; left out: the member cannot sign in until one is set."""
+
+    role: str
+    """`owner`: everything; `admin`: keys, members and the audit trail; `developer`: keys; `auditor`: reads alone."""
 
 
 class CreateNodeBody(TypedDict):
@@ -410,6 +531,35 @@ class LeaseObject(TypedDict):
     """`held`, or `lapsed`: it answers nothing."""
 
 
+class MemberObject(TypedDict):
+    """A member as it is shown."""
+
+    created_at: str
+    """Since when."""
+
+    email: NotRequired[str | None]
+    """The e-mail address; `null` where it was erased."""
+
+    id: str
+    """Its id."""
+
+    password_set_at: NotRequired[str | None]
+    """Since when the password is the present one; `null`: the member has none, and cannot sign in."""
+
+    role: str
+    """`owner`, `admin`, `developer` or `auditor`."""
+
+
+class MemberPage(TypedDict):
+    """A page of members."""
+
+    data: list[MemberObject]
+    """The members, newest first."""
+
+    next_cursor: NotRequired[str | None]
+    """Where the next page begins; `null` on the last one."""
+
+
 class NodeCredentialObject(TypedDict):
     """The credential of a validating node, without its secret."""
 
@@ -581,6 +731,44 @@ class RebuildObject(TypedDict):
     """Where it has to go."""
 
 
+class RegisterClientBody(TypedDict):
+    """A client to register."""
+
+    authentication: NotRequired[str | None]
+    """How it proves who it is: `client_secret`, which is the default, `private_key_jwt` (RFC 7523), or `none` for an app that
+    runs where no secret can be kept.
+    """
+
+    environment: NotRequired[str | None]
+    """Name or alias of the environment of its tokens; the dialect's first where left out."""
+
+    ip_allowlist: NotRequired[list[str]]
+    """Addresses and networks that its tokens may be used from; from anywhere where empty."""
+
+    jwks: NotRequired[dict[str, Any] | None]
+    """Its public keys as a JWK set, with `private_key_jwt`: Ed25519, P-256, or RSA of at least 2048 bits."""
+
+    name: str
+    """A name, 1 to 100 characters. People read it when they are asked for their consent."""
+
+    redirect_uris: NotRequired[list[str]]
+    """Where codes may be sent, compared byte for byte; for an app, 1 to 20."""
+
+    requires_pkce: NotRequired[bool | None]
+    """Whether its authorization requests need a `code_challenge` (RFC 7636), which they may have in any case. Left out, those of
+    an app do that does not prove who it is, which cannot do without.
+    """
+
+    restrictions: NotRequired[dict[str, list[str]]]
+    """To what its tokens are restricted, by the names that the dialect has."""
+
+    scopes: NotRequired[list[str] | None]
+    """What its tokens may allow at most; where left out, every scope of the dialect that does not contain all others."""
+
+    type: str
+    """`server` gets tokens for itself (`client_credentials`), `app` for people who agree to it (`authorization_code`)."""
+
+
 class Rejected(TypedDict):
     """The credential may not do what was asked."""
 
@@ -657,6 +845,16 @@ class RevokeKeyBody(TypedDict):
     """
 
 
+class RevokedClient(TypedDict):
+    """A revoked client with the proof that nodes know."""
+
+    client: ClientObject
+    """The client."""
+
+    receipt: Receipt
+    """How far the revocation has come."""
+
+
 class RevokedJwtSecret(TypedDict):
     """A revoked secret with the proof that nodes know."""
 
@@ -677,6 +875,16 @@ class RevokedKey(TypedDict):
     """How far the revocation has come."""
 
 
+class RevokedToken(TypedDict):
+    """A revoked token with the proof that nodes know."""
+
+    receipt: Receipt
+    """How far the revocation has come."""
+
+    token: TokenObject
+    """The token."""
+
+
 class RotateJwtSecretBody(TypedDict):
     """How a secret shall be replaced. Without `Debug`: it may hold the secret."""
 
@@ -694,6 +902,10 @@ class RotateKeyBody(TypedDict):
     """How long the old secret stays valid, such as `24h`; `0`: not at all; the dialect's default
     where left out.
     """
+
+
+class RotatedClient(ClientWithSecret):
+    """A client with a new secret that is shown this once."""
 
 
 class RotatedJwtSecret(IssuedJwtSecret):
@@ -726,6 +938,48 @@ class SecretVersionObject(TypedDict):
 
     superseded_until: NotRequired[str | None]
     """Until when it stays valid after being replaced; `null`: it is the current one."""
+
+
+class SessionObject(TypedDict):
+    """A session of a member that lives."""
+
+    created_at: str
+    """When the member signed in."""
+
+    expires_at: str
+    """When it ends at the latest; sooner when nothing is asked in it for 30 minutes."""
+
+    id: str
+    """Its id, which opens nothing."""
+
+    ip: NotRequired[str | None]
+    """From where the member signed in; `null` where it is unknown or was erased."""
+
+    last_seen_at: str
+    """When something was asked in it last, to a minute."""
+
+    member_id: str
+    """Whose."""
+
+    user_agent: NotRequired[str | None]
+    """The browser, as it says itself."""
+
+
+class SessionPage(TypedDict):
+    """A page of sessions."""
+
+    data: list[SessionObject]
+    """The sessions, newest first."""
+
+    next_cursor: NotRequired[str | None]
+    """Where the next page begins; `null` on the last one."""
+
+
+class SetPasswordBody(TypedDict):
+    """Another password."""
+
+    password: str
+    """12 characters to 1,024 bytes; neither the e-mail address nor the product's name."""
 
 
 class SuspendTenantBody(TypedDict):
@@ -769,6 +1023,63 @@ class TenantPage(TypedDict):
 
     next_cursor: NotRequired[str | None]
     """Where the next page begins; `null` on the last one."""
+
+
+class TokenObject(TypedDict):
+    """A token as it is shown."""
+
+    client: str
+    """The client that it was issued to."""
+
+    client_id: str
+    """Its public id."""
+
+    client_name: str
+    """Its name."""
+
+    expires_at: str
+    """When it ends."""
+
+    grant_id: NotRequired[str | None]
+    """The grant of an access token; `null`: the client's own credentials."""
+
+    id: str
+    """The id of an access token, its `jti`; or that of the grant that a refresh token belongs to."""
+
+    issued_at: str
+    """When it was issued; of a refresh token, when it was last used."""
+
+    kind: str
+    """`access` or `refresh`."""
+
+    revoked_at: NotRequired[str | None]
+    """When it was revoked, or its grant or client was."""
+
+    scopes: list[str]
+    """What it allows."""
+
+    status: str
+    """`active`, `revoked` or `expired`."""
+
+    subject: str
+    """Who agreed to it, or the client itself."""
+
+
+class TokenPage(TypedDict):
+    """A page of tokens."""
+
+    data: list[TokenObject]
+    """The tokens, newest first."""
+
+    next_cursor: NotRequired[str | None]
+    """Where the next page begins; `null` on the last one."""
+
+
+class Told(TypedDict):
+    """What an answer to an accepted request should say besides."""
+
+    headers: dict[str, str]
+    """Headers by name."""
 
 
 class UsageObject(TypedDict):
@@ -831,6 +1142,9 @@ class VerifyBody(TypedDict):
     restrictions: NotRequired[dict[str, str]]
     """What the request touches, by restriction."""
 
+    scheme: NotRequired[str | None]
+    """Whether the caller used `https` or `http`, for dialects that take credentials over HTTPS alone; absent: by HTTPS."""
+
 
 class Management:
     """An operation a method, by the name that openapi.json has for it."""
@@ -858,6 +1172,19 @@ class Management:
         answer: TenantObject = self._send("PATCH", f"/v1/tenants/{in_path(tenant)}", body=body)
         return answer
 
+    def create_member(
+        self,
+        tenant: str,
+        body: CreateMemberBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> MemberObject:
+        """Makes somebody a member of a tenant. A member of the platform's own tenant acts in all tenants. Nobody makes a member who may
+        do what they may not do themselves.
+        """
+        answer: MemberObject = self._send("POST", f"/v1/tenants/{in_path(tenant)}/members", body=body, idempotency_key=idempotency_key)
+        return answer
+
     def create_node(
         self,
         body: CreateNodeBody,
@@ -881,6 +1208,14 @@ class Management:
         """Creates a tenant."""
         answer: TenantObject = self._send("POST", "/v1/tenants", body=body, idempotency_key=idempotency_key)
         return answer
+
+    def end_session(
+        self,
+        tenant: str,
+        session: str,
+    ) -> None:
+        """Ends a session. When this answers, no API node accepts it. Ending a session twice is no error."""
+        self._send("DELETE", f"/v1/tenants/{in_path(tenant)}/sessions/{in_path(session)}")
 
     def follow_events(
         self,
@@ -919,6 +1254,17 @@ class Management:
         answer: KeyWithSecret = self._send("POST", f"/v1/tenants/{in_path(tenant)}/keys", body=body, idempotency_key=idempotency_key)
         return answer
 
+    def list_clients(
+        self,
+        tenant: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> ClientPage:
+        """Lists a tenant's OAuth clients, newest first, those that are revoked among them."""
+        answer: ClientPage = self._send("GET", f"/v1/tenants/{in_path(tenant)}/clients", query={"limit": limit, "cursor": cursor})
+        return answer
+
     def list_jwt_secrets(
         self,
         tenant: str,
@@ -954,6 +1300,17 @@ class Management:
         answer: KeyPage = self._send("GET", f"/v1/tenants/{in_path(tenant)}/keys", query={"status": status, "limit": limit, "cursor": cursor})
         return answer
 
+    def list_members(
+        self,
+        tenant: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> MemberPage:
+        """Lists the members of a tenant."""
+        answer: MemberPage = self._send("GET", f"/v1/tenants/{in_path(tenant)}/members", query={"limit": limit, "cursor": cursor})
+        return answer
+
     def list_nodes(
         self,
     ) -> NodePage:
@@ -970,6 +1327,17 @@ class Management:
         answer: ProjectionPage = self._send("GET", "/v1/projections")
         return answer
 
+    def list_sessions(
+        self,
+        tenant: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> SessionPage:
+        """Lists the sessions of a tenant's members that live."""
+        answer: SessionPage = self._send("GET", f"/v1/tenants/{in_path(tenant)}/sessions", query={"limit": limit, "cursor": cursor})
+        return answer
+
     def list_tenants(
         self,
         *,
@@ -978,6 +1346,19 @@ class Management:
     ) -> TenantPage:
         """Lists the tenants that the caller sees."""
         answer: TenantPage = self._send("GET", "/v1/tenants", query={"limit": limit, "cursor": cursor})
+        return answer
+
+    def list_tokens(
+        self,
+        tenant: str,
+        *,
+        status: str | None = None,
+        client: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> TokenPage:
+        """Lists the tokens that open a tenant's data, newest first: access tokens one by one, and the refresh token of each grant."""
+        answer: TokenPage = self._send("GET", f"/v1/tenants/{in_path(tenant)}/tokens", query={"status": status, "client": client, "limit": limit, "cursor": cursor})
         return answer
 
     def rebuild_projection(
@@ -989,6 +1370,29 @@ class Management:
         """Builds a projection anew beside the live one, and switches when it has caught up."""
         self._send("POST", f"/v1/projections/{in_path(name)}/rebuild", idempotency_key=idempotency_key)
 
+    def register_client(
+        self,
+        tenant: str,
+        body: RegisterClientBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ClientWithSecret:
+        """Registers an OAuth client. Its secret is shown in this answer and never again, except to a repetition with the same
+        idempotency key within 24 hours. When this answers, its tokens work.
+        """
+        answer: ClientWithSecret = self._send("POST", f"/v1/tenants/{in_path(tenant)}/clients", body=body, idempotency_key=idempotency_key)
+        return answer
+
+    def remove_member(
+        self,
+        tenant: str,
+        member: str,
+    ) -> None:
+        """Ends a membership for good. When this answers, none of the member's sessions is accepted by any API node. Removing a member
+        twice is no error.
+        """
+        self._send("DELETE", f"/v1/tenants/{in_path(tenant)}/members/{in_path(member)}")
+
     def resume_tenant(
         self,
         tenant: str,
@@ -997,6 +1401,20 @@ class Management:
     ) -> TenantObject:
         """Accepts the keys of a tenant again."""
         answer: TenantObject = self._send("POST", f"/v1/tenants/{in_path(tenant)}/resume", idempotency_key=idempotency_key)
+        return answer
+
+    def revoke_client(
+        self,
+        tenant: str,
+        client: str,
+        body: RevokeKeyBody | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> RevokedClient:
+        """Revokes an OAuth client, for ever. When this answers, it gets no more tokens, and every validating node refuses all that it
+        ever got: each has confirmed it, or cannot answer any more. Revoking twice is no error and no second event.
+        """
+        answer: RevokedClient = self._send("POST", f"/v1/tenants/{in_path(tenant)}/clients/{in_path(client)}/revoke", body=body, idempotency_key=idempotency_key)
         return answer
 
     def revoke_jwt_secret(
@@ -1025,6 +1443,34 @@ class Management:
         cannot answer any more. Revoking twice is no error and no second event.
         """
         answer: RevokedKey = self._send("POST", f"/v1/tenants/{in_path(tenant)}/keys/{in_path(key)}/revoke", body=body, idempotency_key=idempotency_key)
+        return answer
+
+    def revoke_token(
+        self,
+        tenant: str,
+        token: str,
+        body: RevokeKeyBody | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> RevokedToken:
+        """Revokes an access token, or with the id of a grant its refresh token and all that it ever gave. When this answers, every
+        validating node refuses them although their signatures are good: each has confirmed it, or cannot answer any more.
+        """
+        answer: RevokedToken = self._send("POST", f"/v1/tenants/{in_path(tenant)}/tokens/{in_path(token)}/revoke", body=body, idempotency_key=idempotency_key)
+        return answer
+
+    def rotate_client(
+        self,
+        tenant: str,
+        client: str,
+        body: RotateKeyBody | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> RotatedClient:
+        """Gives a client a new secret, shown in this answer alone. The old one stays valid for the grace period. Tokens that were
+        issued stay as they are: revoke those that somebody else may have.
+        """
+        answer: RotatedClient = self._send("POST", f"/v1/tenants/{in_path(tenant)}/clients/{in_path(client)}/rotate", body=body, idempotency_key=idempotency_key)
         return answer
 
     def rotate_jwt_secret(
@@ -1092,6 +1538,29 @@ class Management:
     ) -> AuditPage:
         """Searches the audit trail of a tenant."""
         answer: AuditPage = self._send("GET", f"/v1/tenants/{in_path(tenant)}/audit", query={"actor": actor, "action": action, "key": key, "ip": ip, "outcome": outcome, "from": from_, "to": to, "q": q, "limit": limit, "cursor": cursor})
+        return answer
+
+    def set_member_password(
+        self,
+        tenant: str,
+        member: str,
+        body: SetPasswordBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> MemberObject:
+        """Gives a member another password. When this answers, no session of the member that was begun before is accepted by any API
+        node.
+        """
+        answer: MemberObject = self._send("POST", f"/v1/tenants/{in_path(tenant)}/members/{in_path(member)}/password", body=body, idempotency_key=idempotency_key)
+        return answer
+
+    def show_client(
+        self,
+        tenant: str,
+        client: str,
+    ) -> ClientObject:
+        """Shows an OAuth client. Its secret cannot be shown again."""
+        answer: ClientObject = self._send("GET", f"/v1/tenants/{in_path(tenant)}/clients/{in_path(client)}")
         return answer
 
     def show_jwt_secret(
@@ -1173,6 +1642,19 @@ class AsyncManagement:
         answer: TenantObject = await self._send("PATCH", f"/v1/tenants/{in_path(tenant)}", body=body)
         return answer
 
+    async def create_member(
+        self,
+        tenant: str,
+        body: CreateMemberBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> MemberObject:
+        """Makes somebody a member of a tenant. A member of the platform's own tenant acts in all tenants. Nobody makes a member who may
+        do what they may not do themselves.
+        """
+        answer: MemberObject = await self._send("POST", f"/v1/tenants/{in_path(tenant)}/members", body=body, idempotency_key=idempotency_key)
+        return answer
+
     async def create_node(
         self,
         body: CreateNodeBody,
@@ -1196,6 +1678,14 @@ class AsyncManagement:
         """Creates a tenant."""
         answer: TenantObject = await self._send("POST", "/v1/tenants", body=body, idempotency_key=idempotency_key)
         return answer
+
+    async def end_session(
+        self,
+        tenant: str,
+        session: str,
+    ) -> None:
+        """Ends a session. When this answers, no API node accepts it. Ending a session twice is no error."""
+        await self._send("DELETE", f"/v1/tenants/{in_path(tenant)}/sessions/{in_path(session)}")
 
     async def follow_events(
         self,
@@ -1234,6 +1724,17 @@ class AsyncManagement:
         answer: KeyWithSecret = await self._send("POST", f"/v1/tenants/{in_path(tenant)}/keys", body=body, idempotency_key=idempotency_key)
         return answer
 
+    async def list_clients(
+        self,
+        tenant: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> ClientPage:
+        """Lists a tenant's OAuth clients, newest first, those that are revoked among them."""
+        answer: ClientPage = await self._send("GET", f"/v1/tenants/{in_path(tenant)}/clients", query={"limit": limit, "cursor": cursor})
+        return answer
+
     async def list_jwt_secrets(
         self,
         tenant: str,
@@ -1269,6 +1770,17 @@ class AsyncManagement:
         answer: KeyPage = await self._send("GET", f"/v1/tenants/{in_path(tenant)}/keys", query={"status": status, "limit": limit, "cursor": cursor})
         return answer
 
+    async def list_members(
+        self,
+        tenant: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> MemberPage:
+        """Lists the members of a tenant."""
+        answer: MemberPage = await self._send("GET", f"/v1/tenants/{in_path(tenant)}/members", query={"limit": limit, "cursor": cursor})
+        return answer
+
     async def list_nodes(
         self,
     ) -> NodePage:
@@ -1285,6 +1797,17 @@ class AsyncManagement:
         answer: ProjectionPage = await self._send("GET", "/v1/projections")
         return answer
 
+    async def list_sessions(
+        self,
+        tenant: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> SessionPage:
+        """Lists the sessions of a tenant's members that live."""
+        answer: SessionPage = await self._send("GET", f"/v1/tenants/{in_path(tenant)}/sessions", query={"limit": limit, "cursor": cursor})
+        return answer
+
     async def list_tenants(
         self,
         *,
@@ -1293,6 +1816,19 @@ class AsyncManagement:
     ) -> TenantPage:
         """Lists the tenants that the caller sees."""
         answer: TenantPage = await self._send("GET", "/v1/tenants", query={"limit": limit, "cursor": cursor})
+        return answer
+
+    async def list_tokens(
+        self,
+        tenant: str,
+        *,
+        status: str | None = None,
+        client: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> TokenPage:
+        """Lists the tokens that open a tenant's data, newest first: access tokens one by one, and the refresh token of each grant."""
+        answer: TokenPage = await self._send("GET", f"/v1/tenants/{in_path(tenant)}/tokens", query={"status": status, "client": client, "limit": limit, "cursor": cursor})
         return answer
 
     async def rebuild_projection(
@@ -1304,6 +1840,29 @@ class AsyncManagement:
         """Builds a projection anew beside the live one, and switches when it has caught up."""
         await self._send("POST", f"/v1/projections/{in_path(name)}/rebuild", idempotency_key=idempotency_key)
 
+    async def register_client(
+        self,
+        tenant: str,
+        body: RegisterClientBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ClientWithSecret:
+        """Registers an OAuth client. Its secret is shown in this answer and never again, except to a repetition with the same
+        idempotency key within 24 hours. When this answers, its tokens work.
+        """
+        answer: ClientWithSecret = await self._send("POST", f"/v1/tenants/{in_path(tenant)}/clients", body=body, idempotency_key=idempotency_key)
+        return answer
+
+    async def remove_member(
+        self,
+        tenant: str,
+        member: str,
+    ) -> None:
+        """Ends a membership for good. When this answers, none of the member's sessions is accepted by any API node. Removing a member
+        twice is no error.
+        """
+        await self._send("DELETE", f"/v1/tenants/{in_path(tenant)}/members/{in_path(member)}")
+
     async def resume_tenant(
         self,
         tenant: str,
@@ -1312,6 +1871,20 @@ class AsyncManagement:
     ) -> TenantObject:
         """Accepts the keys of a tenant again."""
         answer: TenantObject = await self._send("POST", f"/v1/tenants/{in_path(tenant)}/resume", idempotency_key=idempotency_key)
+        return answer
+
+    async def revoke_client(
+        self,
+        tenant: str,
+        client: str,
+        body: RevokeKeyBody | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> RevokedClient:
+        """Revokes an OAuth client, for ever. When this answers, it gets no more tokens, and every validating node refuses all that it
+        ever got: each has confirmed it, or cannot answer any more. Revoking twice is no error and no second event.
+        """
+        answer: RevokedClient = await self._send("POST", f"/v1/tenants/{in_path(tenant)}/clients/{in_path(client)}/revoke", body=body, idempotency_key=idempotency_key)
         return answer
 
     async def revoke_jwt_secret(
@@ -1340,6 +1913,34 @@ class AsyncManagement:
         cannot answer any more. Revoking twice is no error and no second event.
         """
         answer: RevokedKey = await self._send("POST", f"/v1/tenants/{in_path(tenant)}/keys/{in_path(key)}/revoke", body=body, idempotency_key=idempotency_key)
+        return answer
+
+    async def revoke_token(
+        self,
+        tenant: str,
+        token: str,
+        body: RevokeKeyBody | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> RevokedToken:
+        """Revokes an access token, or with the id of a grant its refresh token and all that it ever gave. When this answers, every
+        validating node refuses them although their signatures are good: each has confirmed it, or cannot answer any more.
+        """
+        answer: RevokedToken = await self._send("POST", f"/v1/tenants/{in_path(tenant)}/tokens/{in_path(token)}/revoke", body=body, idempotency_key=idempotency_key)
+        return answer
+
+    async def rotate_client(
+        self,
+        tenant: str,
+        client: str,
+        body: RotateKeyBody | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> RotatedClient:
+        """Gives a client a new secret, shown in this answer alone. The old one stays valid for the grace period. Tokens that were
+        issued stay as they are: revoke those that somebody else may have.
+        """
+        answer: RotatedClient = await self._send("POST", f"/v1/tenants/{in_path(tenant)}/clients/{in_path(client)}/rotate", body=body, idempotency_key=idempotency_key)
         return answer
 
     async def rotate_jwt_secret(
@@ -1407,6 +2008,29 @@ class AsyncManagement:
     ) -> AuditPage:
         """Searches the audit trail of a tenant."""
         answer: AuditPage = await self._send("GET", f"/v1/tenants/{in_path(tenant)}/audit", query={"actor": actor, "action": action, "key": key, "ip": ip, "outcome": outcome, "from": from_, "to": to, "q": q, "limit": limit, "cursor": cursor})
+        return answer
+
+    async def set_member_password(
+        self,
+        tenant: str,
+        member: str,
+        body: SetPasswordBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> MemberObject:
+        """Gives a member another password. When this answers, no session of the member that was begun before is accepted by any API
+        node.
+        """
+        answer: MemberObject = await self._send("POST", f"/v1/tenants/{in_path(tenant)}/members/{in_path(member)}/password", body=body, idempotency_key=idempotency_key)
+        return answer
+
+    async def show_client(
+        self,
+        tenant: str,
+        client: str,
+    ) -> ClientObject:
+        """Shows an OAuth client. Its secret cannot be shown again."""
+        answer: ClientObject = await self._send("GET", f"/v1/tenants/{in_path(tenant)}/clients/{in_path(client)}")
         return answer
 
     async def show_jwt_secret(

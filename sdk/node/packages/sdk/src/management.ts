@@ -18,6 +18,7 @@ export type Accepted = {
   position: number;
   /** The dialect's limits that the request was counted against. */
   rate_limits: CountedLimit[];
+  response?: Told | null;
   /** What the key was granted. */
   scopes: string[];
   /** Whose the key is. */
@@ -32,7 +33,7 @@ export type Accepted = {
 export type AuditObject = {
   /** What, such as `key.revoked`. */
   action: string;
-  /** Who: the id of a key, `system`, or a node. */
+  /** Who: the id of a key or of a member, `system`, a node, or `anonymous` where somebody failed to sign in. */
   actor?: string | null;
   /** The name of that key where it is a management credential. Told on pages, to whoever sees all tenants. */
   actor_name?: string | null;
@@ -86,14 +87,100 @@ export type ChangedKey = KeyObject & {
   receipt: Receipt;
 };
 
+/** An OAuth client as it is shown. */
+export type ClientObject = {
+  /** How it proves who it is: `client_secret`, `private_key_jwt` or `none`. */
+  authentication: string;
+  /** Its public id, which it sends with every request. */
+  client_id: string;
+  /** When it was registered. */
+  created_at: string;
+  /** Who registered it. */
+  created_by?: string | null;
+  /** The environment of its tokens. */
+  environment: string;
+  /** Its id, under which the audit trail and usage have it. */
+  id: string;
+  /** From where its tokens may be used; empty: from anywhere. */
+  ip_allowlist: string[];
+  /** Its public keys, where it proves who it is with `private_key_jwt`. */
+  jwks: (Record<string, unknown>)[];
+  /** Its name. */
+  name: string;
+  /** Where codes may be sent. */
+  redirect_uris: string[];
+  /** Whether its authorization requests need a `code_challenge`. */
+  requires_pkce: boolean;
+  /** To what its tokens are restricted. */
+  restrictions: Record<string, string[]>;
+  /** What was noted about it. */
+  revocation_note?: string | null;
+  /** Why it was revoked. */
+  revocation_reason?: string | null;
+  /** When it was revoked. */
+  revoked_at?: string | null;
+  /** What its tokens may allow at most. */
+  scopes: string[];
+  /** Its secrets, oldest first. */
+  secrets: ClientSecretObject[];
+  /** `active` or `revoked`. */
+  status: string;
+  /** Who registered it. */
+  tenant_id: string;
+  /** `server` or `app`. */
+  type: string;
+};
+
+/** A page of clients. */
+export type ClientPage = {
+  /** The clients, newest first. */
+  data: ClientObject[];
+  /** Where the next page begins; `null` on the last one. */
+  next_cursor?: string | null;
+};
+
+/** A secret of a client as it is shown. */
+export type ClientSecretObject = {
+  /** When it was made. */
+  created_at: string;
+  /** 1 for the first. */
+  number: number;
+  /** The first characters. */
+  prefix: string;
+  /** Until when it stays valid after being replaced; `null`: it is the current one. */
+  superseded_until?: string | null;
+};
+
+/** A client with a secret that is shown this once. */
+export type ClientWithSecret = {
+  /** The client. */
+  client: ClientObject;
+  /** Its public id. */
+  client_id: string;
+  /** The secret, where it has one. Store it now: it cannot be retrieved later. */
+  client_secret?: string;
+};
+
 /** A limit of a tenant's requests that were accepted. */
 export type CountedLimit = {
   /** At most so many */
   limit: number;
   /** How many more this node could accept now. Other nodes may hold more. */
   remaining: number;
+  /** When the oldest requests that count slide out, so that there is room for more. */
+  reset_at?: string | null;
   /** in any stretch of so many seconds. */
   window_seconds: number;
+};
+
+/** Who shall be a member. */
+export type CreateMemberBody = {
+  /** The e-mail address, which no other member of the installation has. */
+  email: string;
+  /** The first password, 12 characters to 1,024 bytes; left out: the member cannot sign in until one is set. */
+  password?: string | null;
+  /** `owner`: everything; `admin`: keys, members and the audit trail; `developer`: keys; `auditor`: reads alone. */
+  role: string;
 };
 
 /** A validating node to come. */
@@ -287,6 +374,28 @@ export type LeaseObject = {
   state: string;
 };
 
+/** A member as it is shown. */
+export type MemberObject = {
+  /** Since when. */
+  created_at: string;
+  /** The e-mail address; `null` where it was erased. */
+  email?: string | null;
+  /** Its id. */
+  id: string;
+  /** Since when the password is the present one; `null`: the member has none, and cannot sign in. */
+  password_set_at?: string | null;
+  /** `owner`, `admin`, `developer` or `auditor`. */
+  role: string;
+};
+
+/** A page of members. */
+export type MemberPage = {
+  /** The members, newest first. */
+  data: MemberObject[];
+  /** Where the next page begins; `null` on the last one. */
+  next_cursor?: string | null;
+};
+
 /** The credential of a validating node, without its secret. */
 export type NodeCredentialObject = {
   /** When it was created. */
@@ -433,6 +542,36 @@ export type Receipt = {
   position: number;
 };
 
+/** A client to register. */
+export type RegisterClientBody = {
+  /**
+   * How it proves who it is: `client_secret`, which is the default, `private_key_jwt` (RFC 7523), or `none` for an app that
+   * runs where no secret can be kept.
+   */
+  authentication?: string | null;
+  /** Name or alias of the environment of its tokens; the dialect's first where left out. */
+  environment?: string | null;
+  /** Addresses and networks that its tokens may be used from; from anywhere where empty. */
+  ip_allowlist?: string[];
+  /** Its public keys as a JWK set, with `private_key_jwt`: Ed25519, P-256, or RSA of at least 2048 bits. */
+  jwks?: Record<string, unknown> | null;
+  /** A name, 1 to 100 characters. People read it when they are asked for their consent. */
+  name: string;
+  /** Where codes may be sent, compared byte for byte; for an app, 1 to 20. */
+  redirect_uris?: string[];
+  /**
+   * Whether its authorization requests need a `code_challenge` (RFC 7636), which they may have in any case. Left out, those of
+   * an app do that does not prove who it is, which cannot do without.
+   */
+  requires_pkce?: boolean | null;
+  /** To what its tokens are restricted, by the names that the dialect has. */
+  restrictions?: Record<string, string[]>;
+  /** What its tokens may allow at most; where left out, every scope of the dialect that does not contain all others. */
+  scopes?: string[] | null;
+  /** `server` gets tokens for itself (`client_credentials`), `app` for people who agree to it (`authorization_code`). */
+  type: string;
+};
+
 /** The credential may not do what was asked. */
 export type Rejected = {
   /** Why, for machines. */
@@ -492,6 +631,14 @@ export type RevokeKeyBody = {
   reason?: string | null;
 };
 
+/** A revoked client with the proof that nodes know. */
+export type RevokedClient = {
+  /** The client. */
+  client: ClientObject;
+  /** How far the revocation has come. */
+  receipt: Receipt;
+};
+
 /** A revoked secret with the proof that nodes know. */
 export type RevokedJwtSecret = {
   /** What is known of it. */
@@ -506,6 +653,14 @@ export type RevokedKey = {
   key: KeyObject;
   /** How far the revocation has come. */
   receipt: Receipt;
+};
+
+/** A revoked token with the proof that nodes know. */
+export type RevokedToken = {
+  /** How far the revocation has come. */
+  receipt: Receipt;
+  /** The token. */
+  token: TokenObject;
 };
 
 /** How a secret shall be replaced. Without `Debug`: it may hold the secret. */
@@ -524,6 +679,9 @@ export type RotateKeyBody = {
    */
   grace?: string | null;
 };
+
+/** A client with a new secret that is shown this once. */
+export type RotatedClient = ClientWithSecret;
 
 /** A secret that was replaced, with the new one, shown this once. */
 export type RotatedJwtSecret = IssuedJwtSecret & {
@@ -548,6 +706,38 @@ export type SecretVersionObject = {
   prefix: string;
   /** Until when it stays valid after being replaced; `null`: it is the current one. */
   superseded_until?: string | null;
+};
+
+/** A session of a member that lives. */
+export type SessionObject = {
+  /** When the member signed in. */
+  created_at: string;
+  /** When it ends at the latest; sooner when nothing is asked in it for 30 minutes. */
+  expires_at: string;
+  /** Its id, which opens nothing. */
+  id: string;
+  /** From where the member signed in; `null` where it is unknown or was erased. */
+  ip?: string | null;
+  /** When something was asked in it last, to a minute. */
+  last_seen_at: string;
+  /** Whose. */
+  member_id: string;
+  /** The browser, as it says itself. */
+  user_agent?: string | null;
+};
+
+/** A page of sessions. */
+export type SessionPage = {
+  /** The sessions, newest first. */
+  data: SessionObject[];
+  /** Where the next page begins; `null` on the last one. */
+  next_cursor?: string | null;
+};
+
+/** Another password. */
+export type SetPasswordBody = {
+  /** 12 characters to 1,024 bytes; neither the e-mail address nor the product's name. */
+  password: string;
 };
 
 /** Why a tenant is suspended. */
@@ -582,6 +772,48 @@ export type TenantPage = {
   data: TenantObject[];
   /** Where the next page begins; `null` on the last one. */
   next_cursor?: string | null;
+};
+
+/** A token as it is shown. */
+export type TokenObject = {
+  /** The client that it was issued to. */
+  client: string;
+  /** Its public id. */
+  client_id: string;
+  /** Its name. */
+  client_name: string;
+  /** When it ends. */
+  expires_at: string;
+  /** The grant of an access token; `null`: the client's own credentials. */
+  grant_id?: string | null;
+  /** The id of an access token, its `jti`; or that of the grant that a refresh token belongs to. */
+  id: string;
+  /** When it was issued; of a refresh token, when it was last used. */
+  issued_at: string;
+  /** `access` or `refresh`. */
+  kind: string;
+  /** When it was revoked, or its grant or client was. */
+  revoked_at?: string | null;
+  /** What it allows. */
+  scopes: string[];
+  /** `active`, `revoked` or `expired`. */
+  status: string;
+  /** Who agreed to it, or the client itself. */
+  subject: string;
+};
+
+/** A page of tokens. */
+export type TokenPage = {
+  /** The tokens, newest first. */
+  data: TokenObject[];
+  /** Where the next page begins; `null` on the last one. */
+  next_cursor?: string | null;
+};
+
+/** What an answer to an accepted request should say besides. */
+export type Told = {
+  /** Headers by name. */
+  headers: Record<string, string>;
 };
 
 /** Usage of a key. */
@@ -629,6 +861,8 @@ export type VerifyBody = {
   required_scopes?: string[];
   /** What the request touches, by restriction. */
   restrictions?: Record<string, string>;
+  /** Whether the caller used `https` or `http`, for dialects that take credentials over HTTPS alone; absent: by HTTPS. */
+  scheme?: string | null;
 };
 
 /** The management interface: an operation a method, by the name that openapi.json has for it. */
@@ -659,6 +893,18 @@ export abstract class Management {
   }
 
   /**
+   * Makes somebody a member of a tenant. A member of the platform's own tenant acts in all tenants. Nobody makes a member who may
+   * do what they may not do themselves.
+   */
+  createMember(
+    tenant: string,
+    body: CreateMemberBody,
+    options: CallOptions = {},
+  ): Promise<MemberObject> {
+    return this.send<MemberObject>("POST", `/v1/tenants/${inPath(tenant)}/members`, { body }, options);
+  }
+
+  /**
    * Creates the credential of a validating node: good for the node's stream, and for nothing else. It is shown in this answer and
    * never again, except to a repetition with the same idempotency key within 24 hours.
    * `POST /v1/tenants/00000000-0000-7000-8000-000000000001/keys/{key}/revoke` revokes it: the node is sent nothing more, and
@@ -677,6 +923,15 @@ export abstract class Management {
     options: CallOptions = {},
   ): Promise<TenantObject> {
     return this.send<TenantObject>("POST", "/v1/tenants", { body }, options);
+  }
+
+  /** Ends a session. When this answers, no API node accepts it. Ending a session twice is no error. */
+  endSession(
+    tenant: string,
+    session: string,
+    options: CallOptions = {},
+  ): Promise<void> {
+    return this.send<void>("DELETE", `/v1/tenants/${inPath(tenant)}/sessions/${inPath(session)}`, {}, options);
   }
 
   /** The events behind a position, as CloudEvents, in the log's order. With `wait` the answer is held until there is one. */
@@ -711,6 +966,15 @@ export abstract class Management {
     return this.send<KeyWithSecret>("POST", `/v1/tenants/${inPath(tenant)}/keys`, { body }, options);
   }
 
+  /** Lists a tenant's OAuth clients, newest first, those that are revoked among them. */
+  listClients(
+    tenant: string,
+    query: { limit?: number; cursor?: string } = {},
+    options: CallOptions = {},
+  ): Promise<ClientPage> {
+    return this.send<ClientPage>("GET", `/v1/tenants/${inPath(tenant)}/clients`, { query: query as Query }, options);
+  }
+
   /** Lists a tenant's secrets for service JWTs, newest first; never the secrets themselves. */
   listJwtSecrets(
     tenant: string,
@@ -739,6 +1003,15 @@ export abstract class Management {
     return this.send<KeyPage>("GET", `/v1/tenants/${inPath(tenant)}/keys`, { query: query as Query }, options);
   }
 
+  /** Lists the members of a tenant. */
+  listMembers(
+    tenant: string,
+    query: { limit?: number; cursor?: string } = {},
+    options: CallOptions = {},
+  ): Promise<MemberPage> {
+    return this.send<MemberPage>("GET", `/v1/tenants/${inPath(tenant)}/members`, { query: query as Query }, options);
+  }
+
   /**
    * Lists the nodes that may accept credentials: those that a revocation waits for, and for a minute those that lost the right
    * to. What other API nodes tell of theirs is up to three seconds old.
@@ -756,12 +1029,30 @@ export abstract class Management {
     return this.send<ProjectionPage>("GET", "/v1/projections", {}, options);
   }
 
+  /** Lists the sessions of a tenant's members that live. */
+  listSessions(
+    tenant: string,
+    query: { limit?: number; cursor?: string } = {},
+    options: CallOptions = {},
+  ): Promise<SessionPage> {
+    return this.send<SessionPage>("GET", `/v1/tenants/${inPath(tenant)}/sessions`, { query: query as Query }, options);
+  }
+
   /** Lists the tenants that the caller sees. */
   listTenants(
     query: { limit?: number; cursor?: string } = {},
     options: CallOptions = {},
   ): Promise<TenantPage> {
     return this.send<TenantPage>("GET", "/v1/tenants", { query: query as Query }, options);
+  }
+
+  /** Lists the tokens that open a tenant's data, newest first: access tokens one by one, and the refresh token of each grant. */
+  listTokens(
+    tenant: string,
+    query: { status?: string; client?: string; limit?: number; cursor?: string } = {},
+    options: CallOptions = {},
+  ): Promise<TokenPage> {
+    return this.send<TokenPage>("GET", `/v1/tenants/${inPath(tenant)}/tokens`, { query: query as Query }, options);
   }
 
   /** Builds a projection anew beside the live one, and switches when it has caught up. */
@@ -772,12 +1063,49 @@ export abstract class Management {
     return this.send<void>("POST", `/v1/projections/${inPath(name)}/rebuild`, {}, options);
   }
 
+  /**
+   * Registers an OAuth client. Its secret is shown in this answer and never again, except to a repetition with the same
+   * idempotency key within 24 hours. When this answers, its tokens work.
+   */
+  registerClient(
+    tenant: string,
+    body: RegisterClientBody,
+    options: CallOptions = {},
+  ): Promise<ClientWithSecret> {
+    return this.send<ClientWithSecret>("POST", `/v1/tenants/${inPath(tenant)}/clients`, { body }, options);
+  }
+
+  /**
+   * Ends a membership for good. When this answers, none of the member's sessions is accepted by any API node. Removing a member
+   * twice is no error.
+   */
+  removeMember(
+    tenant: string,
+    member: string,
+    options: CallOptions = {},
+  ): Promise<void> {
+    return this.send<void>("DELETE", `/v1/tenants/${inPath(tenant)}/members/${inPath(member)}`, {}, options);
+  }
+
   /** Accepts the keys of a tenant again. */
   resumeTenant(
     tenant: string,
     options: CallOptions = {},
   ): Promise<TenantObject> {
     return this.send<TenantObject>("POST", `/v1/tenants/${inPath(tenant)}/resume`, {}, options);
+  }
+
+  /**
+   * Revokes an OAuth client, for ever. When this answers, it gets no more tokens, and every validating node refuses all that it
+   * ever got: each has confirmed it, or cannot answer any more. Revoking twice is no error and no second event.
+   */
+  revokeClient(
+    tenant: string,
+    client: string,
+    body?: RevokeKeyBody,
+    options: CallOptions = {},
+  ): Promise<RevokedClient> {
+    return this.send<RevokedClient>("POST", `/v1/tenants/${inPath(tenant)}/clients/${inPath(client)}/revoke`, { body }, options);
   }
 
   /**
@@ -804,6 +1132,32 @@ export abstract class Management {
     options: CallOptions = {},
   ): Promise<RevokedKey> {
     return this.send<RevokedKey>("POST", `/v1/tenants/${inPath(tenant)}/keys/${inPath(key)}/revoke`, { body }, options);
+  }
+
+  /**
+   * Revokes an access token, or with the id of a grant its refresh token and all that it ever gave. When this answers, every
+   * validating node refuses them although their signatures are good: each has confirmed it, or cannot answer any more.
+   */
+  revokeToken(
+    tenant: string,
+    token: string,
+    body?: RevokeKeyBody,
+    options: CallOptions = {},
+  ): Promise<RevokedToken> {
+    return this.send<RevokedToken>("POST", `/v1/tenants/${inPath(tenant)}/tokens/${inPath(token)}/revoke`, { body }, options);
+  }
+
+  /**
+   * Gives a client a new secret, shown in this answer alone. The old one stays valid for the grace period. Tokens that were
+   * issued stay as they are: revoke those that somebody else may have.
+   */
+  rotateClient(
+    tenant: string,
+    client: string,
+    body?: RotateKeyBody,
+    options: CallOptions = {},
+  ): Promise<RotatedClient> {
+    return this.send<RotatedClient>("POST", `/v1/tenants/${inPath(tenant)}/clients/${inPath(client)}/rotate`, { body }, options);
   }
 
   /**
@@ -848,6 +1202,28 @@ export abstract class Management {
     options: CallOptions = {},
   ): Promise<AuditPage> {
     return this.send<AuditPage>("GET", `/v1/tenants/${inPath(tenant)}/audit`, { query: query as Query }, options);
+  }
+
+  /**
+   * Gives a member another password. When this answers, no session of the member that was begun before is accepted by any API
+   * node.
+   */
+  setMemberPassword(
+    tenant: string,
+    member: string,
+    body: SetPasswordBody,
+    options: CallOptions = {},
+  ): Promise<MemberObject> {
+    return this.send<MemberObject>("POST", `/v1/tenants/${inPath(tenant)}/members/${inPath(member)}/password`, { body }, options);
+  }
+
+  /** Shows an OAuth client. Its secret cannot be shown again. */
+  showClient(
+    tenant: string,
+    client: string,
+    options: CallOptions = {},
+  ): Promise<ClientObject> {
+    return this.send<ClientObject>("GET", `/v1/tenants/${inPath(tenant)}/clients/${inPath(client)}`, {}, options);
   }
 
   /** Shows what is known of a secret for service JWTs; never the secret. */
