@@ -19,7 +19,9 @@ use crate::nodes::streams::Streams;
 use crate::problem::Problem;
 use crate::request::trace;
 use crate::verification::{Behind, Front, Verifier, forward_auth};
-use crate::{audit, docs, events, health, keys, methods, nodes, openapi, projections, tenants};
+use crate::{
+    agents, audit, docs, events, health, integrations, keys, methods, nodes, openapi, projections, tenants,
+};
 
 /// The most bytes of a request body.
 pub const LONGEST_BODY: usize = 64 * 1024;
@@ -69,6 +71,8 @@ pub fn service(app: &web::Data<App>) -> Front<impl Behind + use<>> {
             .app_data(app)
             .configure(tenants::routes)
             .configure(keys::routes)
+            .configure(integrations::routes)
+            .configure(agents::routes)
             .configure(audit::routes)
             .configure(events::routes)
             .configure(nodes::routes)

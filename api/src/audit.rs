@@ -88,7 +88,7 @@ pub struct AuditPage {
 struct AuditParameters {
     /// Who
     actor: Option<String>,
-    /// What: `credential.refused`, `key.changed`, `key.expired`, `key.issued`, `key.revoked`, `key.rotated`, `key.used`, `tenant.created`, `tenant.renamed`, `tenant.resumed` or `tenant.suspended`
+    /// What: `agent.created`, `agent.released`, `agent.renamed`, `agent.restricted`, `credential.refused`, `integration.connected`, `integration.created`, `integration.disabled`, `integration.enabled`, `integration.renamed`, `key.changed`, `key.expired`, `key.issued`, `key.revoked`, `key.rotated`, `key.used`, `tenant.created`, `tenant.renamed`, `tenant.resumed` or `tenant.suspended`
     action: Option<String>,
     /// To which key
     key: Option<String>,

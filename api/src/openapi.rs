@@ -7,7 +7,7 @@ use utoipa::openapi::{RefOr, Required};
 use utoipa::{Modify, OpenApi};
 
 use crate::verification::{forward_auth, verify};
-use crate::{audit, events, health, keys, nodes, problem, projections, tenants};
+use crate::{agents, audit, events, health, integrations, keys, nodes, problem, projections, tenants};
 
 /// The document.
 #[derive(Debug, OpenApi)]
@@ -18,6 +18,8 @@ use crate::{audit, events, health, keys, nodes, problem, projections, tenants};
         forward_auth::forward_auth,
         tenants::create, tenants::list, tenants::show, tenants::change, tenants::suspend, tenants::resume,
         keys::issue, keys::list, keys::show, keys::change, keys::rotate, keys::revoke, keys::usage, keys::requests,
+        integrations::create, integrations::list, integrations::show, integrations::change,
+        agents::create, agents::list, agents::show, agents::change,
         audit::search, audit::search_tenant,
         events::follow,
         nodes::create, nodes::list, nodes::stream,
@@ -30,6 +32,7 @@ use crate::{audit, events, health, keys, nodes, problem, projections, tenants};
     tags(
         (name = "verification", description = "May this credential do this?"),
         (name = "keys", description = "Keys of a tenant"),
+        (name = "integrations", description = "What keys belong to, and what refuses them together"),
         (name = "tenants", description = "Who owns keys"),
         (name = "audit", description = "What happened"),
         (name = "nodes", description = "Processes that answer whether a credential may do something, from memory"),

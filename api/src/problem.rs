@@ -5,6 +5,8 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
+use nexus_domain::agent::AgentRefusal;
+use nexus_domain::integration::IntegrationRefusal;
 use nexus_domain::key::KeyRefusal;
 use nexus_domain::tenant::TenantRefusal;
 use nexus_infrastructure::bus::UnreadableEvent;
@@ -74,6 +76,7 @@ kinds! {
     KEY_REVOKED = 409 "key_revoked" "The key is revoked" "Revocation is final. Create another key.";
     KEY_EXPIRED = 409 "key_expired" "The key has expired" "Create another key.";
     TENANT_SUSPENDED = 409 "tenant_suspended" "The tenant is suspended" "Resume the tenant first.";
+    INTEGRATION_DISABLED = 409 "integration_disabled" "The integration is disabled" "Enable the integration first: a key of it would be refused.";
     QUOTA_EXCEEDED = 409 "quota_exceeded" "The tenant has as many active keys as it may" "Revoke a key that is no longer needed.";
     REQUEST_IN_FLIGHT = 409 "request_in_flight" "The same request is still running" "Ask again in a moment with the same idempotency key.";
     CONTENDED = 409 "contended" "Too many writers at once" "Send the request again.";
@@ -232,6 +235,8 @@ impl From<GateError> for Problem {
         match error {
             GateError::Refused(Refusal::Key(refusal)) => key_refusal(&refusal),
             GateError::Refused(Refusal::Tenant(refusal)) => tenant_refusal(&refusal),
+            GateError::Refused(Refusal::Agent(refusal)) => agent_refusal(refusal),
+            GateError::Refused(Refusal::Integration(refusal)) => integration_refusal(refusal),
             GateError::ConfinedToNothing(_) => {
                 Self::invalid_field("body.restrictions.tenant", detail, "write the id of a tenant")
             }
@@ -318,6 +323,29 @@ fn tenant_refusal(refusal: &TenantRefusal) -> Problem {
     }
 }
 
+fn agent_refusal(refusal: AgentRefusal) -> Problem {
+    let field = |location: &str, fix: &str| refused_field(location, &refusal.to_string(), fix);
+    match refusal {
+        AgentRefusal::NotFound => Problem::not_found(),
+        AgentRefusal::AlreadyCreated => Problem::internal(refusal),
+        AgentRefusal::InvalidName(_) => field("body.name", "choose 1 to 100 visible characters"),
+        AgentRefusal::NothingToChange => field("body", "name at least one property"),
+    }
+}
+
+fn integration_refusal(refusal: IntegrationRefusal) -> Problem {
+    let field = |location: &str, fix: &str| refused_field(location, &refusal.to_string(), fix);
+    match refusal {
+        IntegrationRefusal::NotFound => Problem::not_found(),
+        IntegrationRefusal::AlreadyCreated => Problem::internal(refusal),
+        IntegrationRefusal::InvalidName(_) => field("body.name", "choose 1 to 100 visible characters"),
+        IntegrationRefusal::AgentMissing | IntegrationRefusal::UnknownAgent => {
+            field("body.agent_id", "name an agent of the tenant")
+        }
+        IntegrationRefusal::NothingToChange => field("body", "name at least one property"),
+    }
+}
+
 fn key_refusal(refusal: &KeyRefusal) -> Problem {
     let field = |location: &str, fix: &str| refused_field(location, &refusal.to_string(), fix);
     match refusal {
@@ -340,6 +368,10 @@ fn key_refusal(refusal: &KeyRefusal) -> Problem {
         KeyRefusal::NoLifetime => field("body.expires_in", "choose a longer one"),
         KeyRefusal::UnsupportedLifetime { .. } => field("body.expires_in", "choose one of those named"),
         KeyRefusal::GraceTooLong { .. } => field("body.grace", "choose a shorter grace, such as \"24h\""),
+        KeyRefusal::IntegrationMissing | KeyRefusal::UnknownIntegration => {
+            field("body.integration_id", "name an integration of the tenant")
+        }
+        KeyRefusal::IntegrationDisabled => Problem::new(&INTEGRATION_DISABLED, refusal.to_string()),
         KeyRefusal::NothingToChange => field("body", "name at least one property"),
     }
 }

@@ -9,7 +9,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use crate::failure::Failure;
 use crate::output;
 use crate::server::{DevOptions, StartFailure};
-use crate::{audit, completions, keys, nodes, projections, server, tenants, verify};
+use crate::{agents, audit, completions, integrations, keys, nodes, projections, server, tenants, verify};
 
 const FIRST_STEPS: &str = "\
 First steps:
@@ -22,7 +22,7 @@ First steps:
 Environment:
   NEXUS_URL     address of the server          http://127.0.0.1:8080 where absent
   NEXUS_TOKEN   management credential
-  NEXUS_TENANT  tenant of `nexus keys …`
+  NEXUS_TENANT  tenant of `nexus keys …`, `nexus integrations …` and `nexus agents …`
 
 Exit codes: 0 done, 1 refused or failed (one line why on stderr), 2 wrong usage.";
 
@@ -44,6 +44,8 @@ enum Command {
     Validator(ValidatorArgs),
     Tenants(tenants::TenantsArgs),
     Keys(keys::KeysArgs),
+    Integrations(integrations::IntegrationsArgs),
+    Agents(agents::AgentsArgs),
     Verify(verify::VerifyArgs),
     Audit(audit::AuditArgs),
     Nodes(nodes::NodesArgs),
@@ -88,6 +90,8 @@ impl Cli {
             Command::Validator(args) => served(server::validator(args.config.path())),
             Command::Tenants(args) => tenants::run(&args),
             Command::Keys(args) => keys::run(&args),
+            Command::Integrations(args) => integrations::run(&args),
+            Command::Agents(args) => agents::run(&args),
             Command::Verify(args) => verify::run(&args),
             Command::Audit(args) => audit::run(&args),
             Command::Nodes(args) => nodes::run(&args),
@@ -133,9 +137,9 @@ const OTHER_WORDS: &[(&str, &[&str])] = &[
     ("add", &["create"]),
     ("delete", &["revoke", "suspend"]),
     ("describe", &["show"]),
-    ("disable", &["revoke", "suspend"]),
+    ("disable", &["restrict", "revoke", "suspend"]),
     ("edit", &["change", "rename"]),
-    ("enable", &["resume"]),
+    ("enable", &["release", "resume"]),
     ("find", &["search", "list"]),
     ("generate", &["create"]),
     ("get", &["show", "list", "search"]),

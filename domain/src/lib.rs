@@ -4,11 +4,13 @@
 //! its command; what it decides goes out as events. [`verification::verdict`] is the one function
 //! that API nodes, validating nodes and tests ask whether a credential may do something.
 
+pub mod agent;
 pub mod credential;
 pub mod dialect;
 pub mod duration;
 pub mod ids;
 pub mod instant;
+pub mod integration;
 pub mod key;
 pub mod network;
 pub mod rate_limit;

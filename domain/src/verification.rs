@@ -175,6 +175,15 @@ pub enum SecretStatus {
     Revoked,
 }
 
+/// What of the things that a key belongs to is switched off for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SwitchedOff {
+    /// Its integration is disabled.
+    Integration,
+    /// The agent of its integration is restricted.
+    Agent,
+}
+
 /// What is known of the credential that was looked up.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
@@ -182,6 +191,8 @@ pub struct Facts<'a> {
     pub tenant: TenantId,
     /// Whether the tenant is suspended.
     pub tenant_suspended: bool,
+    /// What it belongs to and what is switched off.
+    pub switched_off: Option<SwitchedOff>,
     /// The status of this secret version.
     pub status: SecretStatus,
     /// Unix time in microseconds from which the secret is refused; `i64::MAX` for never.
@@ -259,6 +270,16 @@ fn check_alive(facts: Facts<'_>, now: i64) -> Result<(), Refused> {
     }
     if facts.tenant_suspended {
         return Err(Refused::new(Code::TenantSuspended, "the key's tenant is suspended"));
+    }
+    match facts.switched_off {
+        None => {}
+        Some(SwitchedOff::Integration) => {
+            return Err(Refused::new(Code::Disabled, "the key's integration is disabled; enable it"));
+        }
+        Some(SwitchedOff::Agent) => {
+            let detail = "the agent that the key's integration is connected to is restricted; release it, or connect another one";
+            return Err(Refused::new(Code::Disabled, detail));
+        }
     }
     Ok(())
 }

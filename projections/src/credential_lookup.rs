@@ -1,4 +1,4 @@
-//! The credential lookup: the folded state of every key and tenant, from which a validating node is filled.
+//! The credential lookup: the folded state of every key, tenant, agent and integration, from which a validating node is filled.
 //!
 //! [`CredentialLookup::snapshot`] hands out everything as of one position of the log; the node then applies what the log
 //! says behind it.
@@ -6,7 +6,9 @@
 use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::agent::{Agent, AgentEvent, AgentState};
+use nexus_domain::ids::{AgentId, IntegrationId, KeyId, TenantId};
+use nexus_domain::integration::{Integration, IntegrationEvent, IntegrationState};
 use nexus_domain::key::{Key, KeyEvent, KeyState};
 use nexus_domain::tenant::{Tenant, TenantEvent, TenantState};
 use nexus_domain::usage::Usage;
@@ -32,6 +34,12 @@ const PATIENCE: &str = "SET LOCAL idle_in_transaction_session_timeout = '5min'";
 const TENANTS: &str = "credential_lookup_tenant";
 const TENANT_COLUMNS: &[(&str, ColumnType)] = &[("tenant_id", Text), ("state", Text)];
 const REPLACE_TENANT: &str = "ON CONFLICT (tenant_id) DO UPDATE SET state = excluded.state";
+const AGENTS: &str = "credential_lookup_agent";
+const AGENT_COLUMNS: &[(&str, ColumnType)] = &[("agent_id", Text), ("state", Text)];
+const REPLACE_AGENT: &str = "ON CONFLICT (agent_id) DO UPDATE SET state = excluded.state";
+const INTEGRATIONS: &str = "credential_lookup_integration";
+const INTEGRATION_COLUMNS: &[(&str, ColumnType)] = &[("integration_id", Text), ("state", Text)];
+const REPLACE_INTEGRATION: &str = "ON CONFLICT (integration_id) DO UPDATE SET state = excluded.state";
 const KEYS: &str = "credential_lookup_key";
 const KEY_COLUMNS: &[(&str, ColumnType)] = &[("key_id", Text), ("state", Text)];
 const REPLACE_KEY: &str = "ON CONFLICT (key_id) DO UPDATE SET state = excluded.state";
@@ -57,13 +65,31 @@ impl Document for Tenant {
     }
 }
 
+impl Document for Agent {
+    type Id = AgentId;
+    type Change = AgentEvent;
+
+    fn apply(&mut self, _: &Event, change: &AgentEvent) {
+        Aggregate::apply(self, change.clone());
+    }
+}
+
+impl Document for Integration {
+    type Id = IntegrationId;
+    type Change = IntegrationEvent;
+
+    fn apply(&mut self, _: &Event, change: &IntegrationEvent) {
+        Aggregate::apply(self, change.clone());
+    }
+}
+
 impl Projection for Fold {
     fn name(&self) -> &'static str {
         NAME
     }
 
     fn schema_version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [Table] {
@@ -81,12 +107,24 @@ impl Projection for Fold {
                     indexes: &[],
                     sums: None,
                 },
+                Table {
+                    name: AGENTS,
+                    columns: "agent_id TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL",
+                    indexes: &[],
+                    sums: None,
+                },
+                Table {
+                    name: INTEGRATIONS,
+                    columns: "integration_id TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL",
+                    indexes: &[],
+                    sums: None,
+                },
             ]
         }
     }
 
     fn consumes(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Tenant::TYPE]
+        &[Key::TYPE, Tenant::TYPE, Agent::TYPE, Integration::TYPE]
     }
 
     fn ignores(&self) -> &'static [&'static str] {
@@ -102,6 +140,16 @@ impl Projection for Fold {
             let tenants =
                 documents::fold::<Tenant>(stored, TENANTS, "tenant_id", "state", tenant_steps(events))
                     .await?;
+            let agents =
+                documents::fold::<Agent>(stored, AGENTS, "agent_id", "state", agent_steps(events)).await?;
+            let integrations = documents::fold::<Integration>(
+                stored,
+                INTEGRATIONS,
+                "integration_id",
+                "state",
+                integration_steps(events),
+            )
+            .await?;
             let keys = documents::fold::<Key>(stored, KEYS, "key_id", "state", key_steps(events)).await?;
             let tenants = tenants.rows(TENANTS, TENANT_COLUMNS, REPLACE_TENANT, |id, tenant| {
                 Ok(vec![id.to_string().into(), serde_json::to_string(tenant)?.into()])
@@ -109,7 +157,14 @@ impl Projection for Fold {
             let keys = keys.rows(KEYS, KEY_COLUMNS, REPLACE_KEY, |id, key| {
                 Ok(vec![id.to_string().into(), serde_json::to_string(key)?.into()])
             })?;
-            Ok(tenants.into_iter().chain(keys).collect())
+            let agents = agents.rows(AGENTS, AGENT_COLUMNS, REPLACE_AGENT, |id, agent| {
+                Ok(vec![id.to_string().into(), serde_json::to_string(agent)?.into()])
+            })?;
+            let integrations =
+                integrations.rows(INTEGRATIONS, INTEGRATION_COLUMNS, REPLACE_INTEGRATION, |id, state| {
+                    Ok(vec![id.to_string().into(), serde_json::to_string(state)?.into()])
+                })?;
+            Ok([tenants, agents, integrations, keys].into_iter().flatten().collect())
         }
         .boxed()
     }
@@ -122,7 +177,12 @@ pub(crate) fn key_steps<D: Document<Id = KeyId, Change = KeyEvent>>(events: &[Ev
             let first = matches!(change, KeyEvent::KeyIssued(_));
             Some(Step { id: *key, first, event, change })
         }
-        Body::Tenant(..) | Body::Usage(_) | Body::Foreign | Body::Undecodable(_) => None,
+        Body::Tenant(..)
+        | Body::Agent(..)
+        | Body::Integration(..)
+        | Body::Usage(_)
+        | Body::Foreign
+        | Body::Undecodable(_) => None,
     });
     steps.collect()
 }
@@ -134,12 +194,51 @@ pub(crate) fn tenant_steps(events: &[Event]) -> Vec<Step<'_, Tenant>> {
             let first = matches!(change, TenantEvent::TenantCreated(_));
             Some(Step { id: *tenant, first, event, change })
         }
-        Body::Key(..) | Body::Usage(_) | Body::Foreign | Body::Undecodable(_) => None,
+        Body::Key(..)
+        | Body::Agent(..)
+        | Body::Integration(..)
+        | Body::Usage(_)
+        | Body::Foreign
+        | Body::Undecodable(_) => None,
     });
     steps.collect()
 }
 
-/// Asks for the state of keys and tenants.
+/// The events of agents, in order.
+pub(crate) fn agent_steps(events: &[Event]) -> Vec<Step<'_, Agent>> {
+    let steps = events.iter().filter_map(|event| match &event.body {
+        Body::Agent(agent, change) => {
+            let first = matches!(change, AgentEvent::AgentCreated(_));
+            Some(Step { id: *agent, first, event, change })
+        }
+        Body::Key(..)
+        | Body::Tenant(..)
+        | Body::Integration(..)
+        | Body::Usage(_)
+        | Body::Foreign
+        | Body::Undecodable(_) => None,
+    });
+    steps.collect()
+}
+
+/// The events of integrations, in order.
+pub(crate) fn integration_steps(events: &[Event]) -> Vec<Step<'_, Integration>> {
+    let steps = events.iter().filter_map(|event| match &event.body {
+        Body::Integration(integration, change) => {
+            let first = matches!(change, IntegrationEvent::IntegrationCreated(_));
+            Some(Step { id: *integration, first, event, change })
+        }
+        Body::Key(..)
+        | Body::Tenant(..)
+        | Body::Agent(..)
+        | Body::Usage(_)
+        | Body::Foreign
+        | Body::Undecodable(_) => None,
+    });
+    steps.collect()
+}
+
+/// Asks for the state of keys and of what they belong to.
 #[derive(Clone)]
 pub struct CredentialLookup {
     reader: Reader,
@@ -172,7 +271,7 @@ impl CredentialLookup {
         serde_json::from_str(row.text(0)?).map_err(QueryError::row)
     }
 
-    /// Everything as of one position, in pages: all tenants first, then all keys. It reads within one read-only
+    /// Everything as of one position, in pages: tenants first, then agents, integrations and keys. It reads within one read-only
     /// transaction, so what is folded meanwhile does not show.
     ///
     /// # Errors
@@ -204,6 +303,8 @@ pub struct Snapshot {
 #[derive(Clone, Copy)]
 enum Stage {
     Tenants,
+    Agents,
+    Integrations,
     Keys,
     End,
 }
@@ -244,7 +345,7 @@ impl Snapshot {
             stage: Stage::Tenants,
         };
         // Holds the tables, so that they are not dropped before their turn comes.
-        for table in [TENANTS, KEYS] {
+        for table in [TENANTS, AGENTS, INTEGRATIONS, KEYS] {
             snapshot.rows(&format!("SELECT '', '' FROM {table}_{build} WHERE $1 = $1 LIMIT $2"), 0).await?;
         }
         Ok(Some(snapshot))
@@ -263,7 +364,9 @@ impl Snapshot {
     pub async fn next(&mut self) -> Result<Option<Vec<DialectEntry>>, QueryError> {
         loop {
             let (table, id, following) = match self.stage {
-                Stage::Tenants => (TENANTS, "tenant_id", Stage::Keys),
+                Stage::Tenants => (TENANTS, "tenant_id", Stage::Agents),
+                Stage::Agents => (AGENTS, "agent_id", Stage::Integrations),
+                Stage::Integrations => (INTEGRATIONS, "integration_id", Stage::Keys),
                 Stage::Keys => (KEYS, "key_id", Stage::End),
                 Stage::End => return Ok(None),
             };
@@ -273,6 +376,8 @@ impl Snapshot {
             let rows = self.rows(&sql, PAGE).await?;
             let read: Result<Vec<DialectEntry>, QueryError> = match self.stage {
                 Stage::Tenants => rows.iter().map(|(id, state)| tenant_entry(id, state)).collect(),
+                Stage::Agents => rows.iter().map(|(id, state)| agent_entry(id, state)).collect(),
+                Stage::Integrations => rows.iter().map(|(id, state)| integration_entry(id, state)).collect(),
                 Stage::Keys | Stage::End => rows.iter().map(|(id, state)| key_entry(id, state)).collect(),
             };
             if let Some((last, _)) = rows.into_iter().next_back() {
@@ -300,6 +405,16 @@ impl Snapshot {
 fn tenant_entry(id: &str, state: &str) -> Result<DialectEntry, QueryError> {
     let tenant: TenantState = serde_json::from_str(state).map_err(QueryError::row)?;
     Ok(DialectEntry::of_tenant(id.parse().map_err(QueryError::row)?, &tenant))
+}
+
+fn agent_entry(id: &str, state: &str) -> Result<DialectEntry, QueryError> {
+    let agent: AgentState = serde_json::from_str(state).map_err(QueryError::row)?;
+    Ok(DialectEntry::of_agent(id.parse().map_err(QueryError::row)?, &agent))
+}
+
+fn integration_entry(id: &str, state: &str) -> Result<DialectEntry, QueryError> {
+    let integration: IntegrationState = serde_json::from_str(state).map_err(QueryError::row)?;
+    Ok(DialectEntry::of_integration(id.parse().map_err(QueryError::row)?, &integration))
 }
 
 fn key_entry(id: &str, state: &str) -> Result<DialectEntry, QueryError> {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use cqrs_es::{Aggregate, DomainEvent};
-use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::agent::{Agent, AgentEvent};
+use nexus_domain::ids::{AgentId, IntegrationId, KeyId, TenantId};
+use nexus_domain::integration::{Integration, IntegrationEvent};
 use nexus_domain::key::{Key, KeyEvent};
 use nexus_domain::tenant::{Tenant, TenantEvent};
 use nexus_domain::usage::{Usage, UsageEvent};
@@ -57,6 +59,10 @@ pub enum Body {
     Key(KeyId, KeyEvent),
     /// To a tenant.
     Tenant(TenantId, TenantEvent),
+    /// To an agent.
+    Agent(AgentId, AgentEvent),
+    /// To an integration.
+    Integration(IntegrationId, IntegrationEvent),
     /// A node reported usage.
     Usage(UsageEvent<Listed>),
     /// To an aggregate that nothing here decodes. Only projections that ignore its type pass over it.
@@ -109,6 +115,8 @@ impl Event {
         let body = match aggregate_type.as_str() {
             Key::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Key),
             Tenant::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Tenant),
+            Agent::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Agent),
+            Integration::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Integration),
             Usage::TYPE => usage(&payload, &event_version),
             _ => Ok(Body::Foreign),
         };
@@ -131,7 +139,12 @@ impl Event {
                     event_type: self.event_type.clone(),
                     reason: reason.clone(),
                 }),
-                Body::Key(..) | Body::Tenant(..) | Body::Usage(_) | Body::Foreign => Ok(()),
+                Body::Key(..)
+                | Body::Tenant(..)
+                | Body::Agent(..)
+                | Body::Integration(..)
+                | Body::Usage(_)
+                | Body::Foreign => Ok(()),
             };
         }
         if projection.ignores().contains(&kind) {

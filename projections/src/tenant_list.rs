@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use nexus_domain::agent::Agent;
 use nexus_domain::ids::TenantId;
+use nexus_domain::integration::Integration;
 use nexus_domain::key::Key;
 use nexus_domain::tenant::{Tenant, TenantState};
 use nexus_domain::usage::Usage;
@@ -70,7 +72,7 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Usage::TYPE]
+        &[Key::TYPE, Agent::TYPE, Integration::TYPE, Usage::TYPE]
     }
 
     fn fold<'a>(

@@ -117,7 +117,7 @@ impl Subject {
     /// Whether its owner's keys are refused for now.
     #[must_use]
     pub fn tenant_suspended(&self) -> bool {
-        self.found.slot().tenant.suspended()
+        self.found.slot().tenant.standing().suspended()
     }
 
     /// Which of the key's secrets was presented; 1 for the first.
@@ -471,9 +471,11 @@ fn judge(
         client_id: presented.client_id.or(question.client_id),
         ..*question
     };
+    let standing = slot.tenant.standing();
     let facts = Facts {
         tenant: slot.tenant.id,
-        tenant_suspended: slot.tenant.suspended(),
+        tenant_suspended: standing.suspended(),
+        switched_off: standing.switched_off(),
         status: slot.status,
         not_after: slot.not_after,
         rights: &slot.rights,

@@ -151,10 +151,10 @@ impl<'a> VerifyAnswer<'a> {
 
 /// What a decision was counted against.
 fn counted(decision: &Decision<'_>) -> Vec<CountedLimit> {
-    let (Limits::Within(remaining), Some(dialect)) = (decision.limits, decision.dialect) else {
+    let (Limits::Within(remaining), Some((_, limits))) = (decision.limits, decision.rate_limits()) else {
         return Vec::new();
     };
-    let counted = dialect.rate_limits.iter().zip(remaining.iter()).map(|(limit, remaining)| CountedLimit {
+    let counted = limits.iter().zip(remaining.iter()).map(|(limit, remaining)| CountedLimit {
         limit: limit.limit(),
         window_seconds: limit.window().as_secs(),
         remaining,

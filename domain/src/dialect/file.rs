@@ -9,8 +9,8 @@ use toml::Spanned;
 
 use crate::dialect::rate_limits::{RateLimitEntry, rate_limits};
 use crate::dialect::{
-    Dialect, Environment, InvalidDialect, KeyType, Lifetime, OutwardRefusal, Prefix, Presentation, Refusals,
-    Rotation, TenantHeader,
+    Dialect, Environment, Integrations, InvalidDialect, KeyType, Lifetime, OutwardRefusal, Prefix,
+    Presentation, Refusals, Rotation, TenantHeader,
 };
 use crate::duration;
 use crate::scope::{Scope, ScopeRules, ScopeSet};
@@ -39,6 +39,8 @@ struct File {
     quota: QuotaEntry,
     #[serde(default)]
     rate_limits: Vec<Spanned<RateLimitEntry>>,
+    #[serde(default)]
+    integrations: IntegrationsEntry,
     #[serde(default)]
     restrictions: Vec<String>,
     refusals: Spanned<Vec<RefusalEntry>>,
@@ -115,6 +117,15 @@ struct RotationEntry {
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
+struct IntegrationsEntry {
+    #[serde(default)]
+    required: bool,
+    #[serde(default)]
+    agent: bool,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
 struct QuotaEntry {
     active_keys: Option<Spanned<u32>>,
 }
@@ -143,7 +154,8 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Dialect, InvalidDialect> {
 }
 
 fn build(file: File) -> Result<Dialect, Fault> {
-    let environments = environments(&file.environments)?;
+    let mut environments = environments(&file.environments)?;
+    let rate_limits = rate_limits(&file.rate_limits, &mut environments)?;
     let prefixes = prefixes(&file.credentials, &environments)?;
     Ok(Dialect {
         name: word(&file.name, "name")?,
@@ -157,7 +169,8 @@ fn build(file: File) -> Result<Dialect, Fault> {
         lifetime: lifetime(file.lifetime)?,
         rotation: rotation(file.rotation)?,
         active_keys: quota(file.quota)?,
-        rate_limits: rate_limits(&file.rate_limits)?,
+        rate_limits,
+        integrations: Integrations { required: file.integrations.required, agent: file.integrations.agent },
         restrictions: file.restrictions,
         refusals: refusals(&file.refusals)?,
     })
@@ -192,6 +205,7 @@ fn environments(entries: &Spanned<Vec<EnvironmentEntry>>) -> Result<Vec<Environm
             realm: entry.realm.clone().unwrap_or_else(|| name.clone()),
             name,
             aliases,
+            rate_limits: Vec::new(),
         });
     }
     // Otherwise an endpoint that serves the realm of that name would take this environment's keys.

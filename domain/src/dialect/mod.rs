@@ -56,6 +56,8 @@ pub struct Environment {
     pub realm: String,
     /// Other names that are accepted for it.
     pub aliases: Vec<String>,
+    /// How many requests with its keys a tenant is admitted, over all nodes, instead of [`Dialect::rate_limits`]. None: those hold.
+    pub rate_limits: Vec<RateLimit>,
 }
 
 /// The prefix of one type of key in one realm.
@@ -103,6 +105,15 @@ pub struct Lifetime {
     pub never: bool,
 }
 
+/// What keys have to do with integrations.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Integrations {
+    /// Whether each key belongs to one.
+    pub required: bool,
+    /// Whether each integration is connected to an agent.
+    pub agent: bool,
+}
+
 /// How a secret is replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rotation {
@@ -147,6 +158,8 @@ pub struct Dialect {
     pub active_keys: Option<u32>,
     /// How many requests of a tenant are admitted, over all nodes; each limit holds. None: any number.
     pub rate_limits: Vec<RateLimit>,
+    /// What keys have to do with integrations.
+    pub integrations: Integrations,
     /// Names of restrictions that a key may carry, such as `brand`.
     pub restrictions: Vec<String>,
     /// What callers are told.
@@ -190,6 +203,31 @@ impl Dialect {
     #[must_use]
     pub fn default_environment(&self) -> Option<&Environment> {
         self.environments.first()
+    }
+
+    /// How many requests of a tenant with keys of this environment are admitted, over all nodes; each limit holds. Where the
+    /// environment has limits of its own they are counted apart, under its place in the list.
+    #[must_use]
+    pub fn limits_in(&self, environment: &str) -> (&[RateLimit], Option<u16>) {
+        let at = self.environments.iter().position(|known| known.name == environment);
+        let at = at.and_then(|at| u16::try_from(at).ok());
+        let own = self.limits_of(at);
+        if at.is_some() && !own.is_empty() { (own, at) } else { (&self.rate_limits, None) }
+    }
+
+    /// The limits of the environment at this place alone, or those of all that have none of their own.
+    #[must_use]
+    pub fn limits_of(&self, environment: Option<u16>) -> &[RateLimit] {
+        match environment {
+            Some(at) => self.environments.get(usize::from(at)).map_or(&[], |known| &known.rate_limits),
+            None => &self.rate_limits,
+        }
+    }
+
+    /// Whether any request is limited.
+    #[must_use]
+    pub fn has_limits(&self) -> bool {
+        !self.rate_limits.is_empty() || self.environments.iter().any(|known| !known.rate_limits.is_empty())
     }
 
     /// Whether a key of environment `of` may be used where `asked` is served: the same

@@ -68,6 +68,9 @@ impl<'a> Unchecked<'_, 'a> {
     }
 }
 
+/// Headers that nobody sends but with a credential.
+const CREDENTIAL_HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "api-key", "x-api-key"];
+
 impl Dialect {
     /// Takes the credential out of a request's headers, given as pairs with names in lower case.
     ///
@@ -78,14 +81,12 @@ impl Dialect {
         &self,
         headers: impl Iterator<Item = (&'a str, &'a str)> + Clone,
     ) -> Result<Presented<'a>, Refused> {
-        let value = self.only(headers.clone(), &self.presentation.header)?.ok_or_else(|| {
-            Refused::malformed(format!("the request has no {} header", self.presentation.header))
-        })?;
+        let value = self
+            .only(headers.clone(), &self.presentation.header)?
+            .ok_or_else(|| self.missing(headers.clone()))?;
         // A second kind of credential makes it unclear which one was meant to count.
-        let elsewhere = |(name, _): (&str, &str)| {
-            name != self.presentation.header
-                && matches!(name, "authorization" | "proxy-authorization" | "api-key" | "x-api-key")
-        };
+        let elsewhere =
+            |(name, _): (&str, &str)| name != self.presentation.header && CREDENTIAL_HEADERS.contains(&name);
         if headers.clone().any(elsewhere) {
             return Err(Refused::malformed("the request carries two kinds of credential"));
         }
@@ -128,6 +129,17 @@ impl Dialect {
         Ok(Unchecked { presented: Presented { secret, client_id, tenant: None }, prefix: &prefix.text })
     }
 
+    /// The refusal of a request without the header. Who sent the credential in another one is told so.
+    fn missing<'a>(&self, mut headers: impl Iterator<Item = (&'a str, &'a str)>) -> Refused {
+        let header = &self.presentation.header;
+        match headers.find(|(name, _)| CREDENTIAL_HEADERS.contains(name)) {
+            Some((other, _)) => Refused::malformed(format!(
+                "the request has no {header} header; send the key in it, and not in {other}"
+            )),
+            None => Refused::malformed(format!("the request has no {header} header")),
+        }
+    }
+
     fn strip_scheme<'a>(&self, value: &'a str) -> Result<&'a str, Refused> {
         let Some(scheme) = &self.presentation.scheme else {
             return match value.split_once(' ') {
@@ -137,6 +149,9 @@ impl Dialect {
                 _ if value.contains(['\r', '\n']) => {
                     Err(Refused::malformed("the header holds a line break; send the key alone"))
                 }
+                _ if value.trim() != value => Err(Refused::malformed(
+                    "the header holds spaces before or behind the key; send the key alone",
+                )),
                 _ if value.contains(|c: char| c.is_whitespace() || c.is_control()) => Err(
                     Refused::malformed("the header holds spaces or control characters; send the key alone"),
                 ),

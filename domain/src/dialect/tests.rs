@@ -12,15 +12,16 @@ use uuid::Uuid;
 
 use super::*;
 use crate::credential::{Digest, RANDOM_BYTES, Secret};
-use crate::ids::{KeyId, TenantId};
-use crate::key::{IssueKey, Key, KeyCommand, Lifespan};
+use crate::ids::{IntegrationId, KeyId, TenantId};
+use crate::key::{IssueKey, Key, KeyCommand, Lifespan, NamedIntegration};
 use crate::validity::KeyEntry;
 use crate::verification::{Code, Facts, Question, Restrictions, verdict};
 
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("nexus", include_str!("../../../dialects/nexus.toml")),
     ("nexpay", include_str!("../../../dialects/nexpay.toml")),
     ("nexuscommerce", include_str!("../../../dialects/nexuscommerce.toml")),
+    ("nexusgpt", include_str!("../../../dialects/nexusgpt.toml")),
     ("management", include_str!("../../dialects/management.toml")),
 ];
 
@@ -130,7 +131,7 @@ fn the_files_parse_and_stand_beside_each_other() {
     }
     let dialects = Dialects::new(all()).unwrap();
     let names: Vec<&str> = dialects.iter().map(|dialect| dialect.name.as_str()).collect();
-    assert_eq!(names, ["acme-parcels", "management", "nexpay", "nexus", "nexuscommerce"]);
+    assert_eq!(names, ["acme-parcels", "management", "nexpay", "nexus", "nexuscommerce", "nexusgpt"]);
     assert_eq!(dialects.get("nexpay").unwrap().title, "Nexpay");
     assert!(dialects.get("Nexpay").is_none());
 }
@@ -209,6 +210,12 @@ fn rate_limits_are_what_the_file_says_and_none_where_it_is_silent() {
     for (name, _) in FILES {
         assert_eq!(dialect(name).rate_limits, [], "{name}");
     }
+    let gpt = dialect("nexusgpt");
+    let own: Vec<_> =
+        gpt.environments.iter().map(|known| (known.name.as_str(), gpt.limits_in(&known.name).1)).collect();
+    assert_eq!(own, [("production", None), ("staging", None), ("development", Some(2))]);
+    assert_eq!(gpt.limits_in("development").0[0].limit(), 60);
+    assert!(gpt.has_limits() && sixth().has_limits() && !dialect("nexus").has_limits());
     let limits: Vec<_> =
         sixth().rate_limits.iter().map(|limit| (limit.limit(), limit.window().as_secs())).collect();
     assert_eq!(limits, [(30, 60)]);
@@ -284,6 +291,10 @@ fn walk(
         restrictions,
         lifespan,
         client_id: client_id.clone(),
+        integration: dialect.integrations.required.then_some(NamedIntegration {
+            integration_id: IntegrationId::new(Uuid::from_u128(3)),
+            enabled: Some(true),
+        }),
         hint: secret.hint(dialect.hint_length),
         digest: secret.digest(),
         now: noon(),
@@ -312,6 +323,7 @@ fn walk(
     let facts = Facts {
         tenant: entry.tenant_id,
         tenant_suspended: false,
+        switched_off: None,
         status: found.status,
         not_after: found.not_after,
         rights: &rights,

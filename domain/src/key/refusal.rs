@@ -83,6 +83,15 @@ pub enum KeyRefusal {
         /// What it offers.
         choices: String,
     },
+    /// The dialect's keys belong to an integration.
+    #[error("this dialect's keys belong to an integration; name one")]
+    IntegrationMissing,
+    /// No integration of this id belongs to the tenant.
+    #[error("the tenant has no such integration; choose one of its own")]
+    UnknownIntegration,
+    /// A key that could not be used.
+    #[error("the integration is disabled; enable it first")]
+    IntegrationDisabled,
     /// The dialect replaces keys, not secrets.
     #[error("{advice}")]
     RotationUnsupported {

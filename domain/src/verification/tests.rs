@@ -40,6 +40,7 @@ fn facts<'a>(dialect: &'a Dialect, rights: &'a Rights) -> Facts<'a> {
     Facts {
         tenant: tenant(),
         tenant_suspended: false,
+        switched_off: None,
         status: SecretStatus::Current,
         not_after: i64::MAX,
         rights,
@@ -82,6 +83,7 @@ fn codes_come_in_a_fixed_order_owner_then_life_then_place_then_powers() {
     let (other_brand, own_brand) = (touching("brand", "other"), touching("brand", "acme"));
     let mut facts = Facts {
         tenant_suspended: true,
+        switched_off: Some(SwitchedOff::Integration),
         status: SecretStatus::Revoked,
         not_after: NOW,
         ..facts(&dialect, &rights)
@@ -108,6 +110,10 @@ fn codes_come_in_a_fixed_order_owner_then_life_then_place_then_powers() {
     facts.not_after = NOW + 1;
     assert_eq!(code(facts, &question), Code::TenantSuspended);
     facts.tenant_suspended = false;
+    assert_eq!(code(facts, &question), Code::Disabled);
+    facts.switched_off = Some(SwitchedOff::Agent);
+    assert_eq!(code(facts, &question), Code::Disabled);
+    facts.switched_off = None;
     assert_eq!(code(facts, &question), Code::WrongEnvironment);
     question.environment = Some("live");
     assert_eq!(code(facts, &question), Code::IpNotAllowed);

@@ -121,5 +121,6 @@ fn administrator(name: &str) -> Result<Issue, GateError> {
         ip_allowlist: Vec::new(),
         restrictions: Restrictions::new(),
         lifespan: Lifespan::Unlimited,
+        integration: None,
     })
 }

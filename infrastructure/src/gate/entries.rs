@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cqrs_es::Aggregate;
 use futures::future::try_join_all;
+use nexus_domain::agent::Agent;
+use nexus_domain::integration::Integration;
 use nexus_domain::key::Key;
 use nexus_domain::tenant::Tenant;
-use nexus_domain::validity::{DialectEntry, Shown};
+use nexus_domain::validity::{DialectEntry, Entry, Shown};
 
 use super::{Gate, GateError};
 use crate::journal::{Change, JournalStore};
@@ -19,7 +21,7 @@ const AT_ONCE: usize = 16;
 /// Whether a change may alter what a node decides.
 #[must_use]
 pub fn concerns(change: &Change) -> bool {
-    [Tenant::TYPE, Key::TYPE].contains(&change.aggregate_type.as_str())
+    [Tenant::TYPE, Agent::TYPE, Integration::TYPE, Key::TYPE].contains(&change.aggregate_type.as_str())
 }
 
 /// Entries of what changed.
@@ -64,14 +66,28 @@ impl Entries {
         Ok(entries)
     }
 
-    /// A key as the log has it now, with its tenant before it.
+    /// A key as the log has it now, with all that it belongs to before it.
     ///
     /// # Errors
     /// [`GateError::Unavailable`]
     pub async fn credential(&self, key_id: &str, tenant_id: &str) -> Result<Vec<DialectEntry>, GateError> {
         let (tenant, _) = self.load(Tenant::TYPE, tenant_id).await?;
         let (key, _) = self.load(Key::TYPE, key_id).await?;
-        Ok(tenant.into_iter().chain(key).collect())
+        let integration = match key.as_ref().map(|held| &held.entry) {
+            Some(Entry::Key(key)) => match key.integration_id {
+                Some(id) => self.load(Integration::TYPE, &id.to_string()).await?.0,
+                None => None,
+            },
+            Some(Entry::Tenant(_) | Entry::Agent(_) | Entry::Integration(_)) | None => None,
+        };
+        let agent = match integration.as_ref().map(|held| &held.entry) {
+            Some(Entry::Integration(integration)) => match integration.agent_id {
+                Some(id) => self.load(Agent::TYPE, &id.to_string()).await?.0,
+                None => None,
+            },
+            Some(Entry::Tenant(_) | Entry::Agent(_) | Entry::Key(_)) | None => None,
+        };
+        Ok([tenant, agent, integration, key].into_iter().flatten().collect())
     }
 
     async fn shown(&self, change: &Change) -> Result<Option<DialectEntry>, GateError> {
@@ -98,10 +114,11 @@ impl Entries {
     }
 
     async fn load(&self, aggregate_type: &str, id: &str) -> Result<(Option<DialectEntry>, u64), GateError> {
-        if aggregate_type == Key::TYPE {
-            load(&self.gate.keys, id).await
-        } else {
-            load(&self.gate.tenants, id).await
+        match aggregate_type {
+            Key::TYPE => load(&self.gate.keys, id).await,
+            Agent::TYPE => load(&self.gate.agents, id).await,
+            Integration::TYPE => load(&self.gate.integrations, id).await,
+            _ => load(&self.gate.tenants, id).await,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Why an operation did not happen.
 
+use nexus_domain::agent::AgentRefusal;
+use nexus_domain::integration::IntegrationRefusal;
 use nexus_domain::key::KeyRefusal;
 use nexus_domain::tenant::TenantRefusal;
 use nexus_domain::usage::UsageRefusal;
@@ -18,6 +20,12 @@ pub enum Refusal {
     /// About a tenant.
     #[error("{0}")]
     Tenant(#[from] TenantRefusal),
+    /// About an agent.
+    #[error("{0}")]
+    Agent(#[from] AgentRefusal),
+    /// About an integration.
+    #[error("{0}")]
+    Integration(#[from] IntegrationRefusal),
 }
 
 impl From<UsageRefusal> for Refusal {
@@ -38,7 +46,7 @@ pub enum GateError {
     /// A management credential is to be confined to what is no tenant's id.
     #[error("`{0}` is not a tenant id, which a management credential can be confined to")]
     ConfinedToNothing(String),
-    /// The platform's own tenant is asked to be suspended or renamed.
+    /// The platform's own tenant is asked to be suspended or renamed, or to have integrations.
     #[error("the platform's own tenant cannot be changed: its keys are the management credentials")]
     PlatformFixed,
     /// No such tenant, as far as the caller can tell.

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use ipnet::IpNet;
 use nexus_domain::credential::{RANDOM_BYTES, Secret};
 use nexus_domain::dialect::{Dialect, KeyType};
-use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::ids::{IntegrationId, KeyId, TenantId};
 use nexus_domain::key::{
     ChangeKey, ExpireKey, IssueKey, Key, KeyCommand, KeyEvent, KeyRefusal, KeyState, Lifespan,
     RevocationReason, RevokeKey, RotateKey,
@@ -39,6 +39,8 @@ pub struct Issue {
     pub restrictions: Restrictions,
     /// How long it lives.
     pub lifespan: Lifespan,
+    /// The integration that it belongs to.
+    pub integration: Option<IntegrationId>,
 }
 
 /// What of a key shall change; what is absent stays.
@@ -140,7 +142,12 @@ impl Gate {
             end_of(&issue.lifespan, call.now),
         )?;
         let key_id = KeyId::new(self.entropy.uuid_v7(call.now));
+        if issue.integration.is_some() && tenant == PLATFORM_TENANT {
+            return Err(GateError::PlatformFixed);
+        }
+        let named = self.named_integration(tenant, issue.integration).await?;
         let (command, secret) = self.issue_command(call, tenant, &dialect, issue);
+        let command = IssueKey { integration: named.map(|(integration, _)| integration), ..command };
         let command = |owner: Option<&TenantState>| {
             let command = IssueKey { tenant_suspended: is_suspended(owner), ..command.clone() };
             KeyCommand::Issue(Box::new(command))
@@ -183,6 +190,7 @@ impl Gate {
             restrictions: issue.restrictions,
             lifespan: issue.lifespan,
             client_id,
+            integration: None,
             hint: secret.hint(dialect.hint_length),
             digest: secret.digest(),
             now: call.now,

@@ -4,11 +4,13 @@
 //! may know. A conflict with another writer is retried here: load, decide, append again.
 
 mod admission;
+mod agents;
 mod bootstrap;
 mod call;
 pub mod entries;
 mod error;
 mod idempotency;
+mod integrations;
 mod keys;
 mod nodes;
 mod quota;
@@ -22,17 +24,21 @@ use std::sync::Arc;
 
 use cqrs_es::event_sink::EventSink;
 use cqrs_es::{Aggregate, DomainEvent};
+use nexus_domain::agent::Agent;
 use nexus_domain::dialect::{Dialect, Dialects};
 use nexus_domain::ids::TenantId;
+use nexus_domain::integration::Integration;
 use nexus_domain::key::Key;
 use nexus_domain::tenant::{Tenant, TenantState};
 use nexus_domain::validity::Shown;
 
 pub use self::admission::{Answer, Begun};
+pub use self::agents::{AgentChange, IdentifiedAgent};
 pub use self::bootstrap::PLATFORM_TENANT;
 pub use self::call::{Call, Excess, IdempotencyKey, Powers, Principal};
 pub use self::error::{GateError, Refusal};
 pub use self::idempotency::Running;
+pub use self::integrations::{IdentifiedIntegration, IntegrationChange, NewIntegration};
 pub use self::keys::{Change, Issue, Issued, Revoke, Rotate, ShownSecret};
 pub use self::nodes::NodeCredential;
 pub use self::tenants::IdentifiedTenant;
@@ -52,6 +58,8 @@ pub struct Gate {
     journal: Journal,
     keys: JournalStore<Key>,
     tenants: JournalStore<Tenant>,
+    agents: JournalStore<Agent>,
+    integrations: JournalStore<Integration>,
     dialects: Arc<Dialects>,
     clock: SharedClock,
     entropy: SharedEntropy,
@@ -91,6 +99,8 @@ impl Gate {
         Self {
             keys: JournalStore::new(journal.clone()),
             tenants: JournalStore::new(journal.clone()),
+            agents: JournalStore::new(journal.clone()),
+            integrations: JournalStore::new(journal.clone()),
             journal,
             dialects,
             clock,

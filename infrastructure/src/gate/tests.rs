@@ -45,6 +45,7 @@ fn issue() -> Issue {
         ip_allowlist: Vec::new(),
         restrictions: Restrictions::new(),
         lifespan: Lifespan::Unlimited,
+        integration: None,
     }
 }
 

@@ -5,8 +5,10 @@ use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use ipnet::IpNet;
+use nexus_domain::agent::{Agent, AgentEvent};
 use nexus_domain::dialect::KeyType;
-use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::ids::{AgentId, IntegrationId, KeyId, TenantId};
+use nexus_domain::integration::{Integration, IntegrationEvent, IntegrationType};
 use nexus_domain::key::{Change, Key, KeyEvent, RevocationReason};
 use nexus_domain::scope::ScopeSet;
 use nexus_domain::tenant::{Tenant, TenantEvent};
@@ -67,7 +69,7 @@ impl Projection for Fold {
     }
 
     fn consumes(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Tenant::TYPE, Usage::TYPE]
+        &[Key::TYPE, Tenant::TYPE, Agent::TYPE, Integration::TYPE, Usage::TYPE]
     }
 
     fn ignores(&self) -> &'static [&'static str] {
@@ -122,6 +124,8 @@ pub(super) enum Details<'a> {
         restrictions: &'a Restrictions,
         expires_at: Option<DateTime<Utc>>,
         client_id: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        integration_id: Option<IntegrationId>,
         prefix: &'a str,
     },
     Changed {
@@ -150,6 +154,25 @@ pub(super) enum Details<'a> {
         note: Option<&'a str>,
     },
     Resumed {},
+    Agent {
+        agent_id: AgentId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<&'a str>,
+    },
+    Integrated {
+        integration_id: IntegrationId,
+        name: &'a str,
+        #[serde(rename = "type")]
+        integration_type: IntegrationType,
+        agent_id: Option<AgentId>,
+    },
+    Integration {
+        integration_id: IntegrationId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        agent_id: Option<AgentId>,
+    },
     Used {
         node: &'a str,
         from: DateTime<Utc>,
@@ -165,7 +188,16 @@ pub(super) const REFUSED: &str = "credential.refused";
 
 /// What the trail calls what was done.
 pub const ACTIONS: &[&str] = &[
+    "agent.created",
+    "agent.released",
+    "agent.renamed",
+    "agent.restricted",
     REFUSED,
+    "integration.connected",
+    "integration.created",
+    "integration.disabled",
+    "integration.enabled",
+    "integration.renamed",
     "key.changed",
     "key.expired",
     "key.issued",
@@ -200,6 +232,15 @@ impl<'a> Entry<'a> {
             Body::Tenant(tenant, change) => {
                 let (action, details) = tenant_details(change);
                 Some(Self { action, tenant: Some(*tenant), key: None, outcome: SUCCESS, details })
+            }
+            // Whose they are stands in the event's circumstances.
+            Body::Agent(agent, change) => {
+                let (action, details) = agent_details(*agent, change);
+                Some(Self { action, tenant: None, key: None, outcome: SUCCESS, details })
+            }
+            Body::Integration(integration, change) => {
+                let (action, details) = integration_details(*integration, change);
+                Some(Self { action, tenant: None, key: None, outcome: SUCCESS, details })
             }
             Body::Usage(UsageEvent::KeyUsed(used)) => Some(Self {
                 action: USED,
@@ -243,6 +284,7 @@ fn key_details(change: &KeyEvent) -> (&'static str, Details<'_>) {
                 restrictions: &issued.restrictions,
                 expires_at: issued.expires_at,
                 client_id: issued.client_id.as_deref(),
+                integration_id: issued.integration_id,
                 prefix: &issued.hint,
             },
         ),
@@ -273,6 +315,42 @@ fn tenant_details(change: &TenantEvent) -> (&'static str, Details<'_>) {
         }
         TenantEvent::TenantResumed(_) => ("tenant.resumed", Details::Resumed {}),
     }
+}
+
+fn agent_details(agent_id: AgentId, change: &AgentEvent) -> (&'static str, Details<'_>) {
+    let (action, name) = match change {
+        AgentEvent::AgentCreated(created) => ("agent.created", Some(created.name.as_str())),
+        AgentEvent::AgentRenamed(renamed) => ("agent.renamed", Some(renamed.name.as_str())),
+        AgentEvent::AgentRestricted(_) => ("agent.restricted", None),
+        AgentEvent::AgentReleased(_) => ("agent.released", None),
+    };
+    (action, Details::Agent { agent_id, name })
+}
+
+fn integration_details(
+    integration_id: IntegrationId,
+    change: &IntegrationEvent,
+) -> (&'static str, Details<'_>) {
+    let (action, name, agent_id) = match change {
+        IntegrationEvent::IntegrationCreated(created) => {
+            let details = Details::Integrated {
+                integration_id,
+                name: &created.name,
+                integration_type: created.integration_type,
+                agent_id: created.agent_id,
+            };
+            return ("integration.created", details);
+        }
+        IntegrationEvent::IntegrationRenamed(renamed) => {
+            ("integration.renamed", Some(renamed.name.as_str()), None)
+        }
+        IntegrationEvent::IntegrationConnected(connected) => {
+            ("integration.connected", None, Some(connected.agent_id))
+        }
+        IntegrationEvent::IntegrationDisabled(_) => ("integration.disabled", None, None),
+        IntegrationEvent::IntegrationEnabled(_) => ("integration.enabled", None, None),
+    };
+    (action, Details::Integration { integration_id, name, agent_id })
 }
 
 /// Success where every decision was one; else the refusal that most requests met, the first in the order of codes among equals.

@@ -6,7 +6,9 @@ use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use nexus_domain::agent::Agent;
 use nexus_domain::ids::KeyId;
+use nexus_domain::integration::Integration;
 use nexus_domain::key::Key;
 use nexus_domain::tenant::Tenant;
 use nexus_domain::usage::{Usage, UsageEvent};
@@ -60,7 +62,7 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Tenant::TYPE]
+        &[Key::TYPE, Tenant::TYPE, Agent::TYPE, Integration::TYPE]
     }
 
     fn fold<'a>(&'a self, _: Stored<'a>, events: &'a [Event]) -> BoxFuture<'a, Result<Vec<Rows>, FoldError>> {
@@ -68,7 +70,12 @@ impl Projection for Fold {
         for event in events {
             match &event.body {
                 Body::Usage(usage) => added.add(event.position, usage),
-                Body::Key(..) | Body::Tenant(..) | Body::Foreign | Body::Undecodable(_) => {}
+                Body::Key(..)
+                | Body::Tenant(..)
+                | Body::Agent(..)
+                | Body::Integration(..)
+                | Body::Foreign
+                | Body::Undecodable(_) => {}
             }
         }
         std::future::ready(Ok(added.rows())).boxed()

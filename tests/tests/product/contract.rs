@@ -27,7 +27,15 @@ const SCOPES: &[(&str, &str, &str)] = &[
     ("POST", "/v1/tenants", "tenants:write"),
     ("GET", "/v1/tenants/{tenant}", "tenants:read"),
     ("PATCH", "/v1/tenants/{tenant}", "tenants:write"),
+    ("GET", "/v1/tenants/{tenant}/agents", "keys:read"),
+    ("POST", "/v1/tenants/{tenant}/agents", "keys:write"),
+    ("GET", "/v1/tenants/{tenant}/agents/{agent}", "keys:read"),
+    ("PATCH", "/v1/tenants/{tenant}/agents/{agent}", "keys:write"),
     ("GET", "/v1/tenants/{tenant}/audit", "audit:read"),
+    ("GET", "/v1/tenants/{tenant}/integrations", "keys:read"),
+    ("POST", "/v1/tenants/{tenant}/integrations", "keys:write"),
+    ("GET", "/v1/tenants/{tenant}/integrations/{integration}", "keys:read"),
+    ("PATCH", "/v1/tenants/{tenant}/integrations/{integration}", "keys:write"),
     ("GET", "/v1/tenants/{tenant}/keys", "keys:read"),
     ("POST", "/v1/tenants/{tenant}/keys", "keys:write"),
     ("GET", "/v1/tenants/{tenant}/keys/{key}", "keys:read"),
@@ -61,7 +69,10 @@ pub(crate) fn body_for(method: &str, path: &str) -> Option<Vec<u8>> {
     let body = match (method, path) {
         ("POST", "/v1/nodes") => json!({"name": "Another"}),
         ("POST", "/v1/tenants") => json!({"name": "Another", "dialect": "nexus"}),
-        ("POST", "/v1/tenants/{tenant}/keys") => json!({"name": "Another"}),
+        (
+            "POST",
+            "/v1/tenants/{tenant}/keys" | "/v1/tenants/{tenant}/integrations" | "/v1/tenants/{tenant}/agents",
+        ) => json!({"name": "Another"}),
         ("PATCH", _) => json!({"name": "Renamed"}),
         ("POST", "/v1/verify") => json!({"credential": "x"}),
         ("POST", _) => json!({}),
@@ -154,6 +165,8 @@ fn a_known_address_names_the_methods_that_it_offers() {
         let path = path
             .replace("{tenant}", node.demo_tenant("nexus"))
             .replace("{key}", "x")
+            .replace("{integration}", "x")
+            .replace("{agent}", "x")
             .replace("{name}", "usage");
         for method in ["DELETE", "PUT"] {
             let answer = node.admin().send(method, &path, None);
@@ -185,6 +198,21 @@ fn whatever_the_trail_says_can_be_asked_for_and_nothing_else() {
     for change in ["/rotate", "/revoke"] {
         let _ = admin.post(&format!("{at}{change}"), &json!({})).expect(200);
     }
+    for (plural, change) in [("agents", "status"), ("integrations", "enabled")] {
+        let made =
+            admin.post(&tenant.path(&format!("/{plural}")), &json!({"name": "Mine"})).expect(201).json();
+        let at = tenant.path(&format!("/{plural}/{}", made["id"].as_str().unwrap()));
+        let (off, on) = match change {
+            "status" => (json!("restricted"), json!("active")),
+            _ => (json!(false), json!(true)),
+        };
+        let _ = admin.patch(&at, &json!({"name": "Renamed", change: off})).expect(200);
+        let _ = admin.patch(&at, &json!({change: on})).expect(200);
+    }
+    let agent = admin.list(&tenant.path("/agents"), 1)[0]["id"].clone();
+    let integration = admin.list(&tenant.path("/integrations"), 1)[0]["id"].as_str().unwrap().to_owned();
+    let at = tenant.path(&format!("/integrations/{integration}"));
+    let _ = admin.patch(&at, &json!({"agent_id": agent})).expect(200);
     for credential in [key.secret.as_str(), "nx_live_0000000000000000000000000000000000"] {
         let _ = admin.post("/v1/verify", &json!({"credential": credential})).expect(200);
     }
@@ -195,7 +223,7 @@ fn whatever_the_trail_says_can_be_asked_for_and_nothing_else() {
         let actions = told("action");
         (actions.contains("key.used") && actions.contains("credential.refused")).then_some(())
     });
-    assert_eq!(told("action").len(), 10, "all but the end of a life: {:?}", told("action"));
+    assert_eq!(told("action").len(), 19, "all but the end of a life: {:?}", told("action"));
     for name in ["action", "outcome"] {
         for value in told(name) {
             assert!(!admin.list(&format!("/v1/audit?{name}={value}"), 200).is_empty(), "{name}={value}");
@@ -227,7 +255,15 @@ fn the_bodies_that_the_documentation_shows_are_accepted() {
             }
             let tenant = Tenant::create(&admin, "nexus");
             let key = tenant.keys(&admin).create(&json!({})).id;
-            let real = path.replace("{tenant}", &tenant.id).replace("{key}", &key);
+            let made = |plural: &str| {
+                let made = admin.post(&tenant.path(plural), &json!({"name": "Mine"})).expect(201).json();
+                made["id"].as_str().unwrap().to_owned()
+            };
+            let real = path
+                .replace("{tenant}", &tenant.id)
+                .replace("{key}", &key)
+                .replace("{integration}", &made("/integrations"))
+                .replace("{agent}", &made("/agents"));
             let body = example.to_string().into_bytes();
             let answer = admin.send(&method.to_uppercase(), &real, Some(&body));
             assert!((200..300).contains(&answer.status), "{method} {path} {example}: {answer:?}");
@@ -375,6 +411,8 @@ fn every_route_without_a_credential_is_refused() {
         let real = path
             .replace("{tenant}", node.demo_tenant("nexus"))
             .replace("{key}", "x")
+            .replace("{integration}", "x")
+            .replace("{agent}", "x")
             .replace("{name}", "usage");
         for client in [&outsider, &wrong] {
             let answer = client.send(&method, &real, body_for(&method, &path).as_deref());
@@ -420,7 +458,17 @@ fn every_route_needs_its_scope() {
             .filter(|scope| (*needed, *scope) != ("nodes:connect", "nodes:write"))
             .collect();
         let key = if path.contains("{key}") { keys.create(&json!({})).id } else { String::new() };
-        let real = path.replace("{tenant}", &tenant).replace("{key}", &key).replace("{name}", "usage");
+        let made = |plural: &str| {
+            let path = format!("/v1/tenants/{tenant}/{plural}");
+            let made = node.admin().post(&path, &json!({"name": "Mine"})).expect(201).json();
+            made["id"].as_str().unwrap().to_owned()
+        };
+        let real = path
+            .replace("{tenant}", &tenant)
+            .replace("{key}", &key)
+            .replace("{integration}", &made("integrations"))
+            .replace("{agent}", &made("agents"))
+            .replace("{name}", "usage");
         let body = body_for(method, path);
         let lacking = credential(&node, &others, &json!({})).send(method, &real, body.as_deref());
         assert_problem(&lacking, 403, "forbidden");

@@ -25,13 +25,36 @@ fn case_35_another_tenants_objects_and_absent_ones_are_the_same_404_on_every_rou
     let their_key = theirs.keys(&admin).create(&json!({}));
     let absent_tenant = "3714240b-2e06-4c35-8856-ccc1c096323e";
     let absent_key = "key_00000000000000000123456789abcdef";
+    let made = |tenant: &Tenant| {
+        ["/integrations", "/agents"].map(|plural| {
+            let made = admin.post(&tenant.path(plural), &json!({"name": "One"})).expect(201).json();
+            made["id"].as_str().unwrap().to_owned()
+        })
+    };
+    let their_things = made(&theirs);
+    let my_things = made(&mine);
+    // Whose key stands in a path, theirs are its integration and agent.
+    let things_beside = |key: &str| match key {
+        key if key == their_key.id => their_things.clone(),
+        key if key == my_key.id => my_things.clone(),
+        _ => {
+            let absent = "00000000000000000123456789abcdef";
+            [format!("int_{absent}"), format!("agt_{absent}")]
+        }
+    };
     let confined = credential(&node, &["admin:all"], &json!({"tenant": [mine.id]}));
     let mut compared = 0;
     for (method, path) in routes(&node.client()) {
         if !path.contains("{tenant}") {
             continue;
         }
-        let at = |tenant: &str, key: &str| path.replace("{tenant}", tenant).replace("{key}", key);
+        let at = |tenant: &str, key: &str| {
+            let [integration, agent] = things_beside(key);
+            path.replace("{tenant}", tenant)
+                .replace("{key}", key)
+                .replace("{integration}", &integration)
+                .replace("{agent}", &agent)
+        };
         let body = body_for(&method, &path);
         let send = |client: &nexus_tests::Client, path: &str| {
             comparable(&client.send(&method, path, body.as_deref()))
@@ -54,7 +77,7 @@ fn case_35_another_tenants_objects_and_absent_ones_are_the_same_404_on_every_rou
             "{method} {path}: absent for the mightiest"
         );
         assert_eq!(send(&confined, &at("nonsense", "nonsense")), absent, "{method} {path}: no id at all");
-        if path.contains("{key}") {
+        if ["{key}", "{integration}", "{agent}"].iter().any(|name| path.contains(name)) {
             let absent = send(&confined, &at(&mine.id, absent_key));
             assert_eq!(absent.0, 404, "{method} {path}: {absent:?}");
             assert_eq!(

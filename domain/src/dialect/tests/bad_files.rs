@@ -287,6 +287,42 @@ fn rate_limits() {
 }
 
 #[test]
+fn rate_limits_of_an_environment() {
+    let with = |environments: &[&str]| {
+        let entry = |(at, name): (usize, &&str)| {
+            format!(
+                "\n[[rate_limits]]\nper = \"tenant\"\nenvironment = \"{name}\"\nlimit = 1\nwindow = \"{}s\"\n",
+                at + 60
+            )
+        };
+        Dialect::parse(
+            "acme.toml",
+            &(GOOD.to_owned() + &environments.iter().enumerate().map(entry).collect::<String>()),
+        )
+    };
+    let acme = with(&["staging", "staging"]).unwrap();
+    assert_eq!((acme.limits_in("live").0.len(), acme.limits_in("live").1), (2, None));
+    assert_eq!((acme.limits_in("staging").0.len(), acme.limits_in("staging").1), (2, Some(1)));
+    assert_eq!(acme.limits_in("staging").0[0].window().as_secs(), 60, "apart from those of all");
+    for (environments, line, reason) in [
+        (&["qa"][..], 82, "no environment is named `qa`"),
+        (&["production"], 82, "no environment is named `production`"),
+        (&["staging"; 5], 104, "an environment has at most 4 rate limits"),
+    ] {
+        let error = with(environments).unwrap_err();
+        assert_eq!((error.line, error.reason.as_str()), (line, reason), "{environments:?}");
+    }
+}
+
+#[test]
+fn integrations() {
+    refused(&[
+        ("[quota]", "[integrations]\nrequired = \"yes\"\n\n[quota]", 52, "invalid type: string"),
+        ("[quota]", "[integrations]\nneeded = true\n\n[quota]", 52, "unknown field `needed`"),
+    ]);
+}
+
+#[test]
 fn refusals() {
     refused(&[
         (", \"UNAVAILABLE\"]", "]", 54, "no refusal answers UNAVAILABLE"),

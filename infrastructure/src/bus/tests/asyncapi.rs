@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cqrs_es::{Aggregate, DomainEvent};
+use nexus_domain::agent::{Agent, AgentEvent};
+use nexus_domain::integration::{Integration, IntegrationEvent};
 use nexus_domain::key::{Key, KeyEvent};
 use nexus_domain::tenant::{Tenant, TenantEvent};
 use nexus_domain::usage::{AlikeRequests, Usage, UsageEvent};
@@ -22,6 +24,8 @@ fn the_document_has_every_event_and_no_other() {
     let mut events = BTreeMap::new();
     collect::<Key, KeyEvent>(&mut events);
     collect::<Tenant, TenantEvent>(&mut events);
+    collect::<Agent, AgentEvent>(&mut events);
+    collect::<Integration, IntegrationEvent>(&mut events);
     collect::<Usage, UsageEvent>(&mut events);
     let names: BTreeSet<String> = events.keys().map(|name| format!("nexus.{name}")).collect();
     let stated = |label: &str| -> BTreeSet<String> {
