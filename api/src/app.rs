@@ -10,6 +10,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use nexus_infrastructure::gate::Gate;
 use nexus_infrastructure::rate_budgets::RateBudgets;
 use nexus_infrastructure::registry::Registry;
+use nexus_infrastructure::signing::Signer;
 use nexus_projections::Projections;
 use nexus_validator::bus::seal::Sealer;
 
@@ -20,7 +21,8 @@ use crate::problem::Problem;
 use crate::request::trace;
 use crate::verification::{Behind, Front, Verifier, forward_auth};
 use crate::{
-    agents, audit, docs, events, health, integrations, keys, methods, nodes, openapi, projections, tenants,
+    agents, audit, docs, events, health, integrations, jwt_secrets, key_set, keys, methods, nodes, openapi,
+    projections, tenants,
 };
 
 /// The most bytes of a request body.
@@ -38,6 +40,8 @@ const VALIDATING: &[&str] =
 pub struct App {
     /// The way to change anything.
     pub gate: Arc<Gate>,
+    /// What signs tokens.
+    pub signer: Arc<Signer>,
     /// The read models.
     pub projections: Projections,
     /// The validating nodes, and the barrier that waits for them.
@@ -73,6 +77,8 @@ pub fn service(app: &web::Data<App>) -> Front<impl Behind + use<>> {
             .configure(keys::routes)
             .configure(integrations::routes)
             .configure(agents::routes)
+            .configure(jwt_secrets::routes)
+            .configure(key_set::routes)
             .configure(audit::routes)
             .configure(events::routes)
             .configure(nodes::routes)

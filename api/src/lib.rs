@@ -10,6 +10,8 @@ pub mod events;
 pub mod expiry;
 pub mod health;
 pub mod integrations;
+pub mod jwt_secrets;
+pub mod key_set;
 pub mod keys;
 pub mod methods;
 pub mod nodes;

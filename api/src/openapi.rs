@@ -7,7 +7,10 @@ use utoipa::openapi::{RefOr, Required};
 use utoipa::{Modify, OpenApi};
 
 use crate::verification::{forward_auth, verify};
-use crate::{agents, audit, events, health, integrations, keys, nodes, problem, projections, tenants};
+use crate::{
+    agents, audit, events, health, integrations, jwt_secrets, key_set, keys, nodes, problem, projections,
+    tenants,
+};
 
 /// The document.
 #[derive(Debug, OpenApi)]
@@ -24,6 +27,8 @@ use crate::{agents, audit, events, health, integrations, keys, nodes, problem, p
         events::follow,
         nodes::create, nodes::list, nodes::stream,
         projections::list, projections::rebuild,
+        jwt_secrets::issue, jwt_secrets::list, jwt_secrets::show, jwt_secrets::rotate, jwt_secrets::revoke,
+        key_set::key_set,
         health::healthz, health::readyz, health::metrics,
     ),
     components(schemas(problem::Document, problem::FieldError)),
@@ -33,8 +38,10 @@ use crate::{agents, audit, events, health, integrations, keys, nodes, problem, p
         (name = "verification", description = "May this credential do this?"),
         (name = "keys", description = "Keys of a tenant"),
         (name = "integrations", description = "What keys belong to, and what refuses them together"),
+        (name = "jwt-secrets", description = "Secrets with which a tenant's services sign their own tokens"),
         (name = "tenants", description = "Who owns keys"),
         (name = "audit", description = "What happened"),
+        (name = "oauth", description = "Tokens, and what they are checked with"),
         (name = "nodes", description = "Processes that answer whether a credential may do something, from memory"),
         (name = "operation", description = "How the process is"),
     ),

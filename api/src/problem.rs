@@ -7,6 +7,7 @@ use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use nexus_domain::agent::AgentRefusal;
 use nexus_domain::integration::IntegrationRefusal;
+use nexus_domain::jwt_secret::JwtSecretRefusal;
 use nexus_domain::key::KeyRefusal;
 use nexus_domain::tenant::TenantRefusal;
 use nexus_infrastructure::bus::UnreadableEvent;
@@ -75,6 +76,8 @@ kinds! {
     ROTATION_UNSUPPORTED = 409 "rotation_unsupported" "This dialect does not rotate keys in place" "Create a new key, update whoever uses the old one, verify, then revoke the old one.";
     KEY_REVOKED = 409 "key_revoked" "The key is revoked" "Revocation is final. Create another key.";
     KEY_EXPIRED = 409 "key_expired" "The key has expired" "Create another key.";
+    SECRET_REVOKED = 409 "secret_revoked" "The secret is revoked" "Revocation is final. Create another secret.";
+    NOT_OFFERED = 409 "not_offered" "The tenant's dialect does not offer this" "`detail` says what it has instead.";
     TENANT_SUSPENDED = 409 "tenant_suspended" "The tenant is suspended" "Resume the tenant first.";
     INTEGRATION_DISABLED = 409 "integration_disabled" "The integration is disabled" "Enable the integration first: a key of it would be refused.";
     QUOTA_EXCEEDED = 409 "quota_exceeded" "The tenant has as many active keys as it may" "Revoke a key that is no longer needed.";
@@ -237,6 +240,7 @@ impl From<GateError> for Problem {
             GateError::Refused(Refusal::Tenant(refusal)) => tenant_refusal(&refusal),
             GateError::Refused(Refusal::Agent(refusal)) => agent_refusal(refusal),
             GateError::Refused(Refusal::Integration(refusal)) => integration_refusal(refusal),
+            GateError::Refused(Refusal::JwtSecret(refusal)) => jwt_secret_refusal(&refusal),
             GateError::ConfinedToNothing(_) => {
                 Self::invalid_field("body.restrictions.tenant", detail, "write the id of a tenant")
             }
@@ -343,6 +347,25 @@ fn integration_refusal(refusal: IntegrationRefusal) -> Problem {
             field("body.agent_id", "name an agent of the tenant")
         }
         IntegrationRefusal::NothingToChange => field("body", "name at least one property"),
+    }
+}
+
+fn jwt_secret_refusal(refusal: &JwtSecretRefusal) -> Problem {
+    let field = |location: &str, fix: &str| refused_field(location, &refusal.to_string(), fix);
+    match refusal {
+        JwtSecretRefusal::NotFound => Problem::not_found(),
+        JwtSecretRefusal::AlreadyIssued => Problem::internal(refusal),
+        JwtSecretRefusal::Revoked => Problem::new(&SECRET_REVOKED, refusal.to_string()),
+        JwtSecretRefusal::TenantSuspended => Problem::new(&TENANT_SUSPENDED, refusal.to_string()),
+        JwtSecretRefusal::NotOffered { .. } => Problem::new(&NOT_OFFERED, refusal.to_string()),
+        JwtSecretRefusal::InvalidName(_) => field("body.name", "choose 1 to 100 visible characters"),
+        JwtSecretRefusal::InvalidNote(_) => field("body.note", "choose up to 100 visible characters"),
+        JwtSecretRefusal::UnknownEnvironment { .. } => field("body.environment", "choose one of those named"),
+        JwtSecretRefusal::UnknownScope { .. } => field("body.scopes", "choose from those named"),
+        JwtSecretRefusal::GraceTooLong { .. } => {
+            field("body.grace", "choose a shorter grace, such as \"24h\"")
+        }
+        JwtSecretRefusal::WeakSecret => field("body.secret", "write a longer one"),
     }
 }
 

@@ -5,6 +5,7 @@ use std::hint::black_box;
 
 use cqrs_es::Aggregate;
 use nexus_domain::key::{Key, KeyEvent};
+use nexus_domain::signing_key::{SigningKeyEvent, SigningKeys};
 use nexus_domain::tenant::{Tenant, TenantEvent};
 use nexus_domain::usage::{Usage, UsageEvent};
 use nexus_infrastructure::journal::{Journal, RecordedEvent};
@@ -97,6 +98,7 @@ async fn decode(journal: &Journal, batch: u32) -> Result<f64, Failure> {
                 Key::TYPE => one::<KeyEvent>(event)?,
                 Tenant::TYPE => one::<TenantEvent>(event)?,
                 Usage::TYPE => one::<UsageEvent>(event)?,
+                SigningKeys::TYPE => one::<SigningKeyEvent>(event)?,
                 other => return Err(format!("an event of the unknown type {other}").into()),
             }
         }

@@ -121,6 +121,24 @@ impl From<TenantId> for OrganizationId {
     }
 }
 
+id!(
+    /// A key that tokens are signed with: the `kid` of their headers. Written `sgn` and 32 hexadecimal digits.
+    SigningKeyId, "signing key", "sgn", "sgn and 32 hexadecimal digits"
+);
+id!(
+    /// A tenant's secret for service JWTs, over all its versions: the `kid` of their headers. Written `jws` and 32 hexadecimal
+    /// digits, without an underscore, since it stands between two in the secret itself.
+    JwtSecretId, "JWT secret", "jws", "jws and 32 hexadecimal digits"
+);
+
+impl JwtSecretId {
+    /// The id under which uses are counted, as those of keys are.
+    #[must_use]
+    pub const fn key_id(self) -> KeyId {
+        KeyId(self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,9 +1,18 @@
-//! What a validating node must know of a key and a tenant to decide alone: the entries that API
+//! What a validating node must know of keys, clients, tokens and tenants to decide alone: the entries that API
 //! nodes send and nodes hold. An entry carries the whole state, so that applying a later one
 //! twice, or without the ones before it, does no harm.
 
+mod client;
+mod jwt_secret;
+mod revoked_token;
+mod verifying_key;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::client::ClientEntry;
+pub use self::jwt_secret::{JwtSecretEntry, JwtSecretVersionEntry, sealed_context};
+pub use self::revoked_token::RevokedTokenEntry;
+pub use self::verifying_key::VerifyingKeyEntry;
 use crate::agent::{Agent, AgentState};
 use crate::credential::Digest;
 use crate::dialect::{Dialect, KeyType};
@@ -102,6 +111,14 @@ pub enum Entry {
     Integration(IntegrationEntry),
     /// A key.
     Key(Box<KeyEntry>),
+    /// All keys that the server signs with, the oldest first. They belong to the management dialect, which every node has.
+    VerifyingKeys(Vec<VerifyingKeyEntry>),
+    /// An OAuth client.
+    Client(Box<ClientEntry>),
+    /// An access token, or a consent with all its tokens, that was revoked before its end.
+    RevokedToken(RevokedTokenEntry),
+    /// A tenant's secret for service JWTs.
+    JwtSecret(Box<JwtSecretEntry>),
 }
 
 /// An entry with the name of the dialect that it belongs to, for whoever hands entries on to nodes that serve only some.

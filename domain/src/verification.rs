@@ -234,6 +234,23 @@ pub fn verdict(facts: Facts<'_>, question: &Question<'_>, now: i64) -> Result<()
     check_powers(facts, question)
 }
 
+/// As [`verdict`], for a credential whose life is another matter than a secret's: `lives` tells whether it has not ended and is
+/// not revoked. The status and the end in `facts` count for nothing.
+///
+/// # Errors
+/// [`Refused`] with the first code that applies.
+pub fn verdict_where(
+    facts: Facts<'_>,
+    lives: impl FnOnce() -> Result<(), Refused>,
+    question: &Question<'_>,
+) -> Result<(), Refused> {
+    check_owner(facts, question)?;
+    lives()?;
+    check_tenant(facts)?;
+    check_place(facts, question)?;
+    check_powers(facts, question)
+}
+
 fn check_owner(facts: Facts<'_>, question: &Question<'_>) -> Result<(), Refused> {
     if question.tenant.is_some_and(|tenant| tenant != facts.tenant) {
         return Err(Refused::new(
@@ -268,6 +285,10 @@ fn check_alive(facts: Facts<'_>, now: i64) -> Result<(), Refused> {
         }
         SecretStatus::Superseded | SecretStatus::Current => {}
     }
+    check_tenant(facts)
+}
+
+fn check_tenant(facts: Facts<'_>) -> Result<(), Refused> {
     if facts.tenant_suspended {
         return Err(Refused::new(Code::TenantSuspended, "the key's tenant is suspended"));
     }

@@ -15,16 +15,19 @@ use cqrs_es::{Aggregate as _, DomainEvent};
 use nexus_domain::agent::{AgentCreated, AgentEvent, AgentReleased, AgentRenamed, AgentRestricted};
 use nexus_domain::credential::{CHECKSUM_DIGITS, Digest, RANDOM_BYTES, Secret};
 use nexus_domain::dialect::{Dialect, KeyType};
-use nexus_domain::ids::{AgentId, IntegrationId, KeyId, TenantId};
+use nexus_domain::ids::{AgentId, IntegrationId, KeyId, SigningKeyId, TenantId};
 use nexus_domain::integration::{
     IntegrationConnected, IntegrationCreated, IntegrationDisabled, IntegrationEnabled, IntegrationEvent,
     IntegrationRenamed, IntegrationType,
 };
+use nexus_domain::jwt::{Algorithm, Curve, PublicJwk};
+use nexus_domain::jwt_secret::{JwtSecretEvent, JwtSecretIssued, JwtSecretRevoked, JwtSecretRotated};
 use nexus_domain::key::{
     Change, ChangeKey, ExpireKey, IssueKey, Key, KeyChanged, KeyCommand, KeyEvent, KeyExpired, KeyIssued,
     KeyRevoked, KeyRotated, Lifespan, RevocationReason, RevokeKey, RotateKey,
 };
 use nexus_domain::scope::ScopeSet;
+use nexus_domain::signing_key::{SigningKeyEvent, SigningKeyIntroduced, SigningKeyRetired};
 use nexus_domain::tenant::{TenantCreated, TenantEvent, TenantRenamed, TenantResumed, TenantSuspended};
 use nexus_domain::usage::{Counts, KeyUsed, UnattributedRefusals, UsageEvent, UsedRequest};
 use nexus_domain::validity::KeyEntry;
@@ -153,6 +156,31 @@ fn agent_events() -> Vec<AgentEvent> {
     samples
 }
 
+fn signing_key_events() -> Vec<SigningKeyEvent> {
+    let kid = SigningKeyId::new(Uuid::from_u128(9));
+    let samples = vec![
+        SigningKeyEvent::SigningKeyIntroduced(SigningKeyIntroduced {
+            kid,
+            algorithm: Algorithm::Es256,
+            issuer: "https://nexus.example.com".into(),
+            jwk: PublicJwk::Elliptic {
+                crv: Curve::P256,
+                x: "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU".into(),
+                y: "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0".into(),
+            },
+            signs_from: at("12:00:00"),
+            introduced_at: at("11:00:00"),
+        }),
+        SigningKeyEvent::SigningKeyRetired(SigningKeyRetired { kid, retired_at: at("12:00:00") }),
+    ];
+    for sample in &samples {
+        match sample {
+            SigningKeyEvent::SigningKeyIntroduced(_) | SigningKeyEvent::SigningKeyRetired(_) => {}
+        }
+    }
+    samples
+}
+
 fn integration_events() -> Vec<IntegrationEvent> {
     let agent = |number| AgentId::new(Uuid::from_u128(number));
     let samples = vec![
@@ -182,6 +210,41 @@ fn integration_events() -> Vec<IntegrationEvent> {
             | IntegrationEvent::IntegrationConnected(_)
             | IntegrationEvent::IntegrationDisabled(_)
             | IntegrationEvent::IntegrationEnabled(_) => {}
+        }
+    }
+    samples
+}
+
+fn jwt_secret_events() -> Vec<JwtSecretEvent> {
+    let samples = vec![
+        JwtSecretEvent::JwtSecretIssued(JwtSecretIssued {
+            tenant_id: tenant(),
+            dialect: "nexus".into(),
+            name: "Payments".into(),
+            environment: "live".into(),
+            scopes: scopes(&["read:payments", "write:payments"]),
+            sealed_id: Uuid::from_u128(8),
+            issued_at: at("11:00:00"),
+        }),
+        JwtSecretEvent::JwtSecretRotated(JwtSecretRotated {
+            tenant_id: tenant(),
+            version: 2,
+            sealed_id: Uuid::from_u128(9),
+            previous_valid_until: at("12:00:00"),
+            rotated_at: at("11:20:00"),
+        }),
+        JwtSecretEvent::JwtSecretRevoked(JwtSecretRevoked {
+            tenant_id: tenant(),
+            reason: RevocationReason::Compromised,
+            note: Some("found in a repository".into()),
+            revoked_at: at("11:30:00"),
+        }),
+    ];
+    for sample in &samples {
+        match sample {
+            JwtSecretEvent::JwtSecretIssued(_)
+            | JwtSecretEvent::JwtSecretRotated(_)
+            | JwtSecretEvent::JwtSecretRevoked(_) => {}
         }
     }
     samples
@@ -283,7 +346,9 @@ fn every_event_is_written_and_read_as_its_committed_sample() {
     files.extend(check(&agent_events()));
     files.extend(check(&integration_events()));
     files.extend(check(&usage_events()));
-    assert_eq!(files.len(), 20, "an event has two samples, or two events have one");
+    files.extend(check(&signing_key_events()));
+    files.extend(check(&jwt_secret_events()));
+    assert_eq!(files.len(), 25, "an event has two samples, or two events have one");
     let committed: BTreeSet<String> = std::fs::read_dir(folder())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use nexus_domain::jwt::Algorithm;
 
 pub use self::address::{Secret, ServiceUrl};
 pub use self::source::Place;
@@ -112,6 +113,8 @@ pub struct NexusConfig {
     pub bus: BusConfig,
     /// `[security]`
     pub security: SecurityConfig,
+    /// `[signing]`
+    pub signing: SigningConfig,
     /// `[dialects]`
     pub dialects: DialectsConfig,
     /// `[node]`: the validating node that an API node holds within.
@@ -192,6 +195,13 @@ pub struct BusConfig {
 pub struct SecurityConfig {
     /// The master key's file, made at the first start; see [`crate::vault::Vault::open_or_create`].
     pub master_key_file: PathBuf,
+}
+
+/// `[signing]`: the keys that access tokens are signed with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningConfig {
+    /// What is signed with; there is a key for each, and the first one is the usual one.
+    pub algorithms: Vec<Algorithm>,
 }
 
 /// `[dialects]`

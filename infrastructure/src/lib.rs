@@ -12,6 +12,8 @@ pub mod journal;
 pub mod personal_data;
 pub mod rate_budgets;
 pub mod registry;
+pub mod sealed_secrets;
+pub mod signing;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod vault;

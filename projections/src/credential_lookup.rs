@@ -1,15 +1,19 @@
-//! The credential lookup: the folded state of every key, tenant, agent and integration, from which a validating node is filled.
+//! The credential lookup: the folded state of everything that nodes know, from which a validating node is filled.
 //!
 //! [`CredentialLookup::snapshot`] hands out everything as of one position of the log; the node then applies what the log
 //! says behind it.
+
+use std::collections::HashMap;
 
 use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use nexus_domain::agent::{Agent, AgentEvent, AgentState};
-use nexus_domain::ids::{AgentId, IntegrationId, KeyId, TenantId};
+use nexus_domain::ids::{AgentId, IntegrationId, JwtSecretId, KeyId, SigningKeyId, TenantId};
 use nexus_domain::integration::{Integration, IntegrationEvent, IntegrationState};
+use nexus_domain::jwt_secret::{JwtSecret, JwtSecretEvent, JwtSecretState};
 use nexus_domain::key::{Key, KeyEvent, KeyState};
+use nexus_domain::signing_key::{SigningKeyEvent, SigningKeys};
 use nexus_domain::tenant::{Tenant, TenantEvent, TenantState};
 use nexus_domain::usage::Usage;
 use nexus_domain::validity::DialectEntry;
@@ -17,6 +21,7 @@ use nexus_infrastructure::database::ColumnType::{self, Text};
 use nexus_infrastructure::database::{Database, DatabaseError};
 use sqlx::{Postgres, Sqlite};
 
+use crate::cursor::{self, Page};
 use crate::documents::{self, Document, Step};
 use crate::error::{FoldError, QueryError};
 use crate::event::{Body, Event};
@@ -43,6 +48,14 @@ const REPLACE_INTEGRATION: &str = "ON CONFLICT (integration_id) DO UPDATE SET st
 const KEYS: &str = "credential_lookup_key";
 const KEY_COLUMNS: &[(&str, ColumnType)] = &[("key_id", Text), ("state", Text)];
 const REPLACE_KEY: &str = "ON CONFLICT (key_id) DO UPDATE SET state = excluded.state";
+
+const SIGNING_KEYS: &str = "credential_lookup_signing_key";
+const SIGNING_KEY_COLUMNS: &[(&str, ColumnType)] = &[("kid", Text), ("state", Text)];
+const REPLACE_SIGNING_KEY: &str = "ON CONFLICT (kid) DO UPDATE SET state = excluded.state";
+const JWT_SECRETS: &str = "credential_lookup_jwt_secret";
+const JWT_SECRET_COLUMNS: &[(&str, ColumnType)] =
+    &[("secret_id", Text), ("tenant_id", Text), ("state", Text)];
+const REPLACE_JWT_SECRET: &str = "ON CONFLICT (secret_id) DO UPDATE SET state = excluded.state";
 
 /// The fold.
 pub(crate) struct Fold;
@@ -74,11 +87,30 @@ impl Document for Agent {
     }
 }
 
+/// One signing key: a list of it alone.
+impl Document for SigningKeys {
+    type Id = SigningKeyId;
+    type Change = SigningKeyEvent;
+
+    fn apply(&mut self, _: &Event, change: &SigningKeyEvent) {
+        Aggregate::apply(self, change.clone());
+    }
+}
+
 impl Document for Integration {
     type Id = IntegrationId;
     type Change = IntegrationEvent;
 
     fn apply(&mut self, _: &Event, change: &IntegrationEvent) {
+        Aggregate::apply(self, change.clone());
+    }
+}
+
+impl Document for JwtSecret {
+    type Id = JwtSecretId;
+    type Change = JwtSecretEvent;
+
+    fn apply(&mut self, _: &Event, change: &JwtSecretEvent) {
         Aggregate::apply(self, change.clone());
     }
 }
@@ -114,9 +146,21 @@ impl Projection for Fold {
                     sums: None,
                 },
                 Table {
+                    name: SIGNING_KEYS,
+                    columns: "kid TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL",
+                    indexes: &[],
+                    sums: None,
+                },
+                Table {
                     name: INTEGRATIONS,
                     columns: "integration_id TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL",
                     indexes: &[],
+                    sums: None,
+                },
+                Table {
+                    name: JWT_SECRETS,
+                    columns: "secret_id TEXT NOT NULL PRIMARY KEY, tenant_id TEXT NOT NULL, state TEXT NOT NULL",
+                    indexes: &[("tenant", "(tenant_id, secret_id)")],
                     sums: None,
                 },
             ]
@@ -124,7 +168,7 @@ impl Projection for Fold {
     }
 
     fn consumes(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Tenant::TYPE, Agent::TYPE, Integration::TYPE]
+        &[Key::TYPE, Tenant::TYPE, Agent::TYPE, Integration::TYPE, SigningKeys::TYPE, JwtSecret::TYPE]
     }
 
     fn ignores(&self) -> &'static [&'static str] {
@@ -164,7 +208,21 @@ impl Projection for Fold {
                 integrations.rows(INTEGRATIONS, INTEGRATION_COLUMNS, REPLACE_INTEGRATION, |id, state| {
                     Ok(vec![id.to_string().into(), serde_json::to_string(state)?.into()])
                 })?;
-            Ok([tenants, agents, integrations, keys].into_iter().flatten().collect())
+            let steps = signing_key_steps(events);
+            let signing = documents::fold::<SigningKeys>(stored, SIGNING_KEYS, "kid", "state", steps).await?;
+            let signing =
+                signing.rows(SIGNING_KEYS, SIGNING_KEY_COLUMNS, REPLACE_SIGNING_KEY, |kid, key| {
+                    Ok(vec![kid.to_string().into(), serde_json::to_string(key)?.into()])
+                })?;
+            let steps = jwt_secret_steps(events);
+            let secrets =
+                documents::fold::<JwtSecret>(stored, JWT_SECRETS, "secret_id", "state", steps).await?;
+            let secrets =
+                secrets.rows(JWT_SECRETS, JWT_SECRET_COLUMNS, REPLACE_JWT_SECRET, |id, secret| {
+                    let tenant = secret.state().map(|state| state.tenant_id.to_string()).unwrap_or_default();
+                    Ok(vec![id.to_string().into(), tenant.into(), serde_json::to_string(secret)?.into()])
+                })?;
+            Ok([tenants, agents, integrations, keys, signing, secrets].into_iter().flatten().collect())
         }
         .boxed()
     }
@@ -180,9 +238,37 @@ pub(crate) fn key_steps<D: Document<Id = KeyId, Change = KeyEvent>>(events: &[Ev
         Body::Tenant(..)
         | Body::Agent(..)
         | Body::Integration(..)
+        | Body::JwtSecret(..)
+        | Body::SigningKey(_)
         | Body::Usage(_)
         | Body::Foreign
         | Body::Undecodable(_) => None,
+    });
+    steps.collect()
+}
+
+/// The events of signing keys, in order.
+fn signing_key_steps(events: &[Event]) -> Vec<Step<'_, SigningKeys>> {
+    let steps = events.iter().filter_map(|event| {
+        let Body::SigningKey(change) = &event.body else { return None };
+        Some(match change {
+            SigningKeyEvent::SigningKeyIntroduced(introduced) => {
+                Step { id: introduced.kid, first: true, event, change }
+            }
+            SigningKeyEvent::SigningKeyRetired(retired) => {
+                Step { id: retired.kid, first: false, event, change }
+            }
+        })
+    });
+    steps.collect()
+}
+
+/// The events of secrets for service JWTs, in order.
+fn jwt_secret_steps(events: &[Event]) -> Vec<Step<'_, JwtSecret>> {
+    let steps = events.iter().filter_map(|event| {
+        let Body::JwtSecret(id, change) = &event.body else { return None };
+        let first = matches!(change, JwtSecretEvent::JwtSecretIssued(_));
+        Some(Step { id: *id, first, event, change })
     });
     steps.collect()
 }
@@ -197,6 +283,8 @@ pub(crate) fn tenant_steps(events: &[Event]) -> Vec<Step<'_, Tenant>> {
         Body::Key(..)
         | Body::Agent(..)
         | Body::Integration(..)
+        | Body::JwtSecret(..)
+        | Body::SigningKey(_)
         | Body::Usage(_)
         | Body::Foreign
         | Body::Undecodable(_) => None,
@@ -206,34 +294,20 @@ pub(crate) fn tenant_steps(events: &[Event]) -> Vec<Step<'_, Tenant>> {
 
 /// The events of agents, in order.
 pub(crate) fn agent_steps(events: &[Event]) -> Vec<Step<'_, Agent>> {
-    let steps = events.iter().filter_map(|event| match &event.body {
-        Body::Agent(agent, change) => {
-            let first = matches!(change, AgentEvent::AgentCreated(_));
-            Some(Step { id: *agent, first, event, change })
-        }
-        Body::Key(..)
-        | Body::Tenant(..)
-        | Body::Integration(..)
-        | Body::Usage(_)
-        | Body::Foreign
-        | Body::Undecodable(_) => None,
+    let steps = events.iter().filter_map(|event| {
+        let Body::Agent(agent, change) = &event.body else { return None };
+        let first = matches!(change, AgentEvent::AgentCreated(_));
+        Some(Step { id: *agent, first, event, change })
     });
     steps.collect()
 }
 
 /// The events of integrations, in order.
 pub(crate) fn integration_steps(events: &[Event]) -> Vec<Step<'_, Integration>> {
-    let steps = events.iter().filter_map(|event| match &event.body {
-        Body::Integration(integration, change) => {
-            let first = matches!(change, IntegrationEvent::IntegrationCreated(_));
-            Some(Step { id: *integration, first, event, change })
-        }
-        Body::Key(..)
-        | Body::Tenant(..)
-        | Body::Agent(..)
-        | Body::Usage(_)
-        | Body::Foreign
-        | Body::Undecodable(_) => None,
+    let steps = events.iter().filter_map(|event| {
+        let Body::Integration(integration, change) = &event.body else { return None };
+        let first = matches!(change, IntegrationEvent::IntegrationCreated(_));
+        Some(Step { id: *integration, first, event, change })
     });
     steps.collect()
 }
@@ -271,7 +345,42 @@ impl CredentialLookup {
         serde_json::from_str(row.text(0)?).map_err(QueryError::row)
     }
 
-    /// Everything as of one position, in pages: tenants first, then agents, integrations and keys. It reads within one read-only
+    /// A page of a tenant's secrets for service JWTs, newest first. `limit` is held between 1 and [`crate::LONGEST_PAGE`].
+    ///
+    /// # Errors
+    /// [`QueryError`]
+    pub async fn jwt_secrets(
+        &self,
+        tenant: TenantId,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<(JwtSecretId, JwtSecretState)>, QueryError> {
+        let limit = cursor::bounded(limit);
+        let before = match cursor {
+            Some(cursor) => {
+                let [before] = cursor::read("jwt_secrets", cursor)?;
+                before
+            }
+            // Behind every id.
+            None => "k".to_owned(),
+        };
+        let sql = |build| {
+            format!(
+                "SELECT secret_id, state FROM {JWT_SECRETS}_{build} WHERE tenant_id = $1 AND secret_id < $2 \
+                 ORDER BY secret_id DESC LIMIT $3"
+            )
+        };
+        let args = [tenant.to_string().into(), before.into(), (limit + 1).into()];
+        let mut found = Vec::new();
+        for row in self.reader.query(sql, &args).await? {
+            let secret: JwtSecret = serde_json::from_str(row.text(1)?).map_err(QueryError::row)?;
+            let id = row.text(0)?.parse().map_err(QueryError::row)?;
+            found.extend(secret.state().cloned().map(|state| (id, state)));
+        }
+        Ok(Page::of(found, limit, |(last, _)| cursor::write("jwt_secrets", &[last])))
+    }
+
+    /// Everything as of one position, in pages: all tenants first, then all else. It reads within one read-only
     /// transaction, so what is folded meanwhile does not show.
     ///
     /// # Errors
@@ -305,7 +414,9 @@ enum Stage {
     Tenants,
     Agents,
     Integrations,
+    SigningKeys,
     Keys,
+    JwtSecrets,
     End,
 }
 
@@ -345,7 +456,7 @@ impl Snapshot {
             stage: Stage::Tenants,
         };
         // Holds the tables, so that they are not dropped before their turn comes.
-        for table in [TENANTS, AGENTS, INTEGRATIONS, KEYS] {
+        for table in [TENANTS, AGENTS, INTEGRATIONS, SIGNING_KEYS, KEYS, JWT_SECRETS] {
             snapshot.rows(&format!("SELECT '', '' FROM {table}_{build} WHERE $1 = $1 LIMIT $2"), 0).await?;
         }
         Ok(Some(snapshot))
@@ -366,18 +477,25 @@ impl Snapshot {
             let (table, id, following) = match self.stage {
                 Stage::Tenants => (TENANTS, "tenant_id", Stage::Agents),
                 Stage::Agents => (AGENTS, "agent_id", Stage::Integrations),
-                Stage::Integrations => (INTEGRATIONS, "integration_id", Stage::Keys),
-                Stage::Keys => (KEYS, "key_id", Stage::End),
+                Stage::Integrations => (INTEGRATIONS, "integration_id", Stage::SigningKeys),
+                Stage::SigningKeys => (SIGNING_KEYS, "kid", Stage::Keys),
+                Stage::Keys => (KEYS, "key_id", Stage::JwtSecrets),
+                Stage::JwtSecrets => (JWT_SECRETS, "secret_id", Stage::End),
                 Stage::End => return Ok(None),
             };
             let build = self.build;
             let sql =
                 format!("SELECT {id}, state FROM {table}_{build} WHERE {id} > $1 ORDER BY {id} LIMIT $2");
-            let rows = self.rows(&sql, PAGE).await?;
+            // Of signing keys, all that there are make one entry.
+            let limit = if matches!(self.stage, Stage::SigningKeys) { i64::MAX } else { PAGE };
+            let rows = self.rows(&sql, limit).await?;
             let read: Result<Vec<DialectEntry>, QueryError> = match self.stage {
                 Stage::Tenants => rows.iter().map(|(id, state)| tenant_entry(id, state)).collect(),
                 Stage::Agents => rows.iter().map(|(id, state)| agent_entry(id, state)).collect(),
                 Stage::Integrations => rows.iter().map(|(id, state)| integration_entry(id, state)).collect(),
+                Stage::SigningKeys if rows.is_empty() => Ok(Vec::new()),
+                Stage::SigningKeys => signing_keys_entry(&rows).map(|entry| vec![entry]),
+                Stage::JwtSecrets => self.jwt_secret_entries(&rows).await,
                 Stage::Keys | Stage::End => rows.iter().map(|(id, state)| key_entry(id, state)).collect(),
             };
             if let Some((last, _)) = rows.into_iter().next_back() {
@@ -387,6 +505,26 @@ impl Snapshot {
             self.after = String::new();
             self.stage = following;
         }
+    }
+
+    /// With what the store keeps sealed for nodes.
+    async fn jwt_secret_entries(
+        &mut self,
+        rows: &[(String, String)],
+    ) -> Result<Vec<DialectEntry>, QueryError> {
+        let mut entries: Vec<DialectEntry> =
+            rows.iter().map(|(id, state)| jwt_secret_entry(id, state)).collect::<Result<_, _>>()?;
+        for entry in &mut entries {
+            let mut sealed = HashMap::new();
+            for context in entry.sealed_contexts() {
+                self.after = context;
+                // Of the two arguments of all statements here, the first is `after`.
+                let sql = "SELECT context, sealed FROM sealed_secret WHERE context = $1 LIMIT $2";
+                sealed.extend(self.rows(sql, 1).await?);
+            }
+            entry.fill(&sealed);
+        }
+        Ok(entries)
     }
 
     async fn rows(&mut self, sql: &str, limit: i64) -> Result<Vec<(String, String)>, DatabaseError> {
@@ -420,4 +558,15 @@ fn integration_entry(id: &str, state: &str) -> Result<DialectEntry, QueryError> 
 fn key_entry(id: &str, state: &str) -> Result<DialectEntry, QueryError> {
     let key: KeyState = serde_json::from_str(state).map_err(QueryError::row)?;
     Ok(DialectEntry::of_key(id.parse().map_err(QueryError::row)?, &key))
+}
+
+fn signing_keys_entry(rows: &[(String, String)]) -> Result<DialectEntry, QueryError> {
+    let read = |(_, state): &(String, String)| serde_json::from_str::<SigningKeys>(state);
+    let keys = rows.iter().map(read).collect::<Result<Vec<_>, _>>().map_err(QueryError::row)?;
+    Ok(DialectEntry::of_signing_keys(&SigningKeys::together(keys)))
+}
+
+fn jwt_secret_entry(id: &str, state: &str) -> Result<DialectEntry, QueryError> {
+    let secret: JwtSecretState = serde_json::from_str(state).map_err(QueryError::row)?;
+    Ok(DialectEntry::of_jwt_secret(id.parse().map_err(QueryError::row)?, &secret))
 }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use cqrs_es::{Aggregate, DomainEvent};
 use nexus_domain::agent::{Agent, AgentEvent};
-use nexus_domain::ids::{AgentId, IntegrationId, KeyId, TenantId};
+use nexus_domain::ids::{AgentId, IntegrationId, JwtSecretId, KeyId, TenantId};
 use nexus_domain::integration::{Integration, IntegrationEvent};
+use nexus_domain::jwt_secret::{JwtSecret, JwtSecretEvent};
 use nexus_domain::key::{Key, KeyEvent};
+use nexus_domain::signing_key::{SigningKeyEvent, SigningKeys};
 use nexus_domain::tenant::{Tenant, TenantEvent};
 use nexus_domain::usage::{Usage, UsageEvent};
 use nexus_infrastructure::journal::{Json, RecordedEvent};
@@ -63,6 +65,10 @@ pub enum Body {
     Agent(AgentId, AgentEvent),
     /// To an integration.
     Integration(IntegrationId, IntegrationEvent),
+    /// To a secret for service JWTs.
+    JwtSecret(JwtSecretId, JwtSecretEvent),
+    /// To a key that tokens are signed with.
+    SigningKey(SigningKeyEvent),
     /// A node reported usage.
     Usage(UsageEvent<Listed>),
     /// To an aggregate that nothing here decodes. Only projections that ignore its type pass over it.
@@ -117,6 +123,8 @@ impl Event {
             Tenant::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Tenant),
             Agent::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Agent),
             Integration::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Integration),
+            JwtSecret::TYPE => identified(&aggregate_id, &payload, &event_version, Body::JwtSecret),
+            SigningKeys::TYPE => decode(&payload, &event_version).map(Body::SigningKey),
             Usage::TYPE => usage(&payload, &event_version),
             _ => Ok(Body::Foreign),
         };
@@ -143,6 +151,8 @@ impl Event {
                 | Body::Tenant(..)
                 | Body::Agent(..)
                 | Body::Integration(..)
+                | Body::JwtSecret(..)
+                | Body::SigningKey(_)
                 | Body::Usage(_)
                 | Body::Foreign => Ok(()),
             };

@@ -7,7 +7,9 @@ use futures::future::BoxFuture;
 use nexus_domain::agent::Agent;
 use nexus_domain::ids::TenantId;
 use nexus_domain::integration::Integration;
+use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::Key;
+use nexus_domain::signing_key::SigningKeys;
 use nexus_domain::tenant::{Tenant, TenantState};
 use nexus_domain::usage::Usage;
 use nexus_infrastructure::database::ColumnType::{self, Int, Text};
@@ -72,7 +74,7 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Agent::TYPE, Integration::TYPE, Usage::TYPE]
+        &[Key::TYPE, Agent::TYPE, Integration::TYPE, JwtSecret::TYPE, SigningKeys::TYPE, Usage::TYPE]
     }
 
     fn fold<'a>(

@@ -91,6 +91,10 @@ impl Intake {
                     self.take_integration(integration, table);
                 }
                 Entry::Key(key) => self.take_key(*key, table),
+                Entry::VerifyingKeys(keys) => table.tokens.put_keys(keys),
+                Entry::Client(client) => table.tokens.put_client(*client),
+                Entry::RevokedToken(revoked) => table.tokens.put_revoked(revoked),
+                Entry::JwtSecret(secret) => table.tokens.put_secret(*secret),
             }
             if self.gathered.len() >= GATHERED {
                 table.put(std::mem::take(&mut self.gathered));
@@ -126,7 +130,9 @@ impl Intake {
         let standing = match self.dialects.get(&entry.dialect) {
             Some(dialect) => {
                 let standing = rows::Standing::of_tenant(entry.suspended);
-                Standing::Served(Arc::new(Tenant::new(id, Arc::clone(dialect), standing)))
+                let tenant = Arc::new(Tenant::new(id, Arc::clone(dialect), standing));
+                table.tokens.put_tenant(&tenant);
+                Standing::Served(tenant)
             }
             None => Standing::Elsewhere,
         };

@@ -19,8 +19,10 @@ mod rows;
 mod shard;
 mod table;
 pub mod tasks;
+mod tokens;
 pub mod usage_journal;
 mod verify;
 
 pub use self::limits::Limits;
+pub use self::tokens::SecretKeys;
 pub use self::verify::{Decision, Fetched, Sight, Subject, UnknownDialect, Validator};

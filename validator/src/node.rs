@@ -320,7 +320,13 @@ mod tests {
 
     /// What an API node says first.
     fn welcome() -> String {
-        let welcome = Welcome { log: Uuid::nil(), epoch: Uuid::nil(), start: Start::Snapshot, bus: None };
+        let welcome = Welcome {
+            log: Uuid::nil(),
+            epoch: Uuid::nil(),
+            start: Start::Snapshot,
+            bus: None,
+            secrets: Default::default(),
+        };
         serde_json::to_string(&ToNode::Welcome(welcome)).unwrap()
     }
 

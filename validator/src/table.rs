@@ -10,6 +10,7 @@ use nexus_domain::ids::KeyId;
 
 use crate::rows::{Incoming, Slot, spread};
 use crate::shard::{Place, Shard};
+use crate::tokens::Tokens;
 
 /// Few enough that their heads stay in a processor's cache, and many enough that copying one, about
 /// 2,000 secrets of a million once in 64 changes, holds up nobody.
@@ -22,6 +23,8 @@ pub(crate) struct Table {
     /// The number of the shard that a digest belongs to stands in its highest bits, behind so many others.
     shift: u32,
     len: AtomicUsize,
+    /// What tokens are checked by, beside them.
+    pub(crate) tokens: Tokens,
 }
 
 /// A secret that was found. It keeps the shard that it was found in, and nothing newer. Holding
@@ -69,7 +72,7 @@ impl Table {
     fn of(bits: u32) -> Self {
         let empty = Arc::new(Shard::default());
         let shards = (0..1usize << bits).map(|_| ArcSwap::new(Arc::clone(&empty))).collect();
-        Self { shards, shift: u64::BITS - bits, len: AtomicUsize::new(0) }
+        Self { shards, shift: u64::BITS - bits, len: AtomicUsize::new(0), tokens: Tokens::new() }
     }
 
     /// The number of the shard that a digest belongs to.
@@ -87,13 +90,14 @@ impl Table {
         Some(Found { shard, place })
     }
 
-    /// Takes all secrets out. For one writer at a time.
+    /// Takes everything out. For one writer at a time.
     pub(crate) fn clear(&self) {
         let empty = Arc::new(Shard::default());
         for shard in &self.shards {
             shard.store(Arc::clone(&empty));
         }
         self.len.store(0, Ordering::Release);
+        self.tokens.clear();
     }
 
     /// Puts secrets in, in order. For one writer at a time. Visible to every thread on return.

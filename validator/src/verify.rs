@@ -1,20 +1,25 @@
 //! The validator: takes the feed's entries and answers whether a credential may do something.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nexus_domain::credential::Digest;
 use nexus_domain::dialect::{Dialect, Dialects, Prefix, Presented};
 use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::jwt::Compact;
 use nexus_domain::validity::Entry;
-use nexus_domain::verification::{Code, Facts, Question, Refused, Rights, SecretStatus, verdict};
+use nexus_domain::verification::{
+    Code, Facts, Question, Refused, Rights, SecretStatus, verdict, verdict_where,
+};
 use tokio::sync::watch;
 
 use crate::intake::Intake;
 use crate::lease::Permit;
 use crate::limits::Limits;
-use crate::rows::Slot;
+use crate::rows::{Slot, Tenant};
 use crate::table::{Found, Table};
+use crate::tokens::{SecretKeys, Verified};
 
 /// All credentials of a process's dialects, in memory. Shared by `Arc` among all threads: readers
 /// wait for nobody.
@@ -95,60 +100,107 @@ impl<'v> Decision<'v> {
     }
 }
 
-/// A key as it was when the decision was made.
+/// Whose credential it is, a key or a token, as it was when the decision was made.
 #[derive(Debug, Clone)]
-pub struct Subject {
-    found: Found,
+pub struct Subject(Holder);
+
+#[derive(Clone)]
+enum Holder {
+    Key(Found),
+    Token(Arc<Verified>),
+}
+
+impl fmt::Debug for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(found) => f.debug_tuple("Key").field(&found.key_id()).finish(),
+            Self::Token(token) => f.debug_tuple("Token").field(&token.key_id()).finish(),
+        }
+    }
 }
 
 impl Subject {
-    /// The key.
+    /// The key; of a token, the id under which uses of its client, or of the secret that it was signed with, are counted.
     #[must_use]
     pub fn key_id(&self) -> KeyId {
-        self.found.key_id()
+        match &self.0 {
+            Holder::Key(found) => found.key_id(),
+            Holder::Token(token) => token.key_id(),
+        }
+    }
+
+    fn tenant(&self) -> &Tenant {
+        match &self.0 {
+            Holder::Key(found) => &found.slot().tenant,
+            Holder::Token(token) => &token.tenant,
+        }
     }
 
     /// Its owner.
     #[must_use]
     pub fn tenant_id(&self) -> TenantId {
-        self.found.slot().tenant.id
+        self.tenant().id
     }
 
-    /// Whether its owner's keys are refused for now.
+    /// Whether its owner's credentials are refused for now.
     #[must_use]
     pub fn tenant_suspended(&self) -> bool {
-        self.found.slot().tenant.standing().suspended()
+        self.tenant().standing().suspended()
     }
 
-    /// Which of the key's secrets was presented; 1 for the first.
+    /// Which of its secrets was presented, or signed the token; 1 for the first.
     #[must_use]
     pub fn version(&self) -> u32 {
-        self.found.slot().version
+        match &self.0 {
+            Holder::Key(found) => found.slot().version,
+            Holder::Token(token) => token.version(),
+        }
     }
 
-    /// Whether that secret can be used, apart from time.
+    /// Whether that secret can be used, apart from time. Of a token, the verdict tells.
     #[must_use]
     pub fn status(&self) -> SecretStatus {
-        self.found.slot().status
+        match &self.0 {
+            Holder::Key(found) => found.slot().status,
+            Holder::Token(_) => SecretStatus::Current,
+        }
     }
 
-    /// Unix time in microseconds from which that secret is refused: the key's expiry, or the end of
-    /// the grace of a superseded secret where that is sooner; `i64::MAX`: never.
+    /// Unix time in microseconds from which it is refused: the key's expiry, or the end of the grace of a superseded secret
+    /// where that is sooner, or the end that a token names; `i64::MAX`: never.
     #[must_use]
     pub fn not_after(&self) -> i64 {
-        self.found.slot().not_after
+        match &self.0 {
+            Holder::Key(found) => found.slot().not_after,
+            Holder::Token(token) => token.expires_at(),
+        }
     }
 
-    /// The key's name.
+    /// The name of the key, of the token's client, or of the secret that it was signed with.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.found.name()
+        match &self.0 {
+            Holder::Key(found) => found.name(),
+            Holder::Token(token) => token.holder(),
+        }
     }
 
-    /// What the key may do.
+    /// `secret` or `publishable` for a key, `access_token` or `service` for a token.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match &self.0 {
+            Holder::Key(found) => found.slot().rights.key_type.as_str(),
+            Holder::Token(token) => token.kind(),
+        }
+    }
+
+    /// What it may do.
     #[must_use]
     pub fn rights(&self) -> &Arc<Rights> {
-        &self.found.slot().rights
+        match &self.0 {
+            Holder::Key(found) => &found.slot().rights,
+            Holder::Token(token) => &token.rights,
+        }
     }
 
     /// Key, tenant and secret version, as [`crate::usage_journal::UsageRecord::key`] takes them.
@@ -277,7 +329,7 @@ impl Validator {
         if before.is_multiple_of(2) && self.fillings.load(Ordering::Acquire) == before {
             return Ok(found);
         }
-        Err(Refused::new(Code::Unavailable, "this node is loading all credentials anew; try another one"))
+        Err(loading())
     }
 
     /// The dialect of a tenant that is known.
@@ -289,7 +341,7 @@ impl Validator {
     /// The key that has this secret, whether or not it may be used.
     #[must_use]
     pub fn key_of(&self, digest: &Digest) -> Option<Subject> {
-        self.table.find(digest).map(|found| Subject { found })
+        self.table.find(digest).map(|found| Subject(Holder::Key(found)))
     }
 
     /// The position in the log up to which entries are visible. Goes back in [`Validator::clear`] alone.
@@ -343,6 +395,9 @@ impl Validator {
         let dialect = match home {
             Ok(dialect) => dialect,
             Err(refused) => {
+                if let Some(token) = Compact::read(credential) {
+                    return Ok(self.verify_token(sight, None, token, question, now));
+                }
                 let limits = Limits::NotCounted;
                 return Ok(Decision { outcome: Err(refused), dialect: None, subject: None, limits });
             }
@@ -350,7 +405,10 @@ impl Validator {
         let unchecked = match dialect.read_credential(credential) {
             Ok(unchecked) => unchecked,
             Err(refused) => {
-                return Ok(Decision::refused(refused, dialect));
+                return Ok(match Compact::read(credential).filter(|_| dialect.accepts_tokens()) {
+                    Some(token) => self.verify_token(sight, Some(dialect), token, question, now),
+                    None => Decision::refused(refused, dialect),
+                });
             }
         };
         // The look-up first: it waits for memory, and the processor works out the checksum meanwhile.
@@ -369,12 +427,77 @@ impl Validator {
         question: &Question<'_>,
         now: i64,
     ) -> Decision<'v> {
-        let presented = dialect.extract(headers);
-        let found = match &presented {
-            Ok(presented) => self.find(sight, &Digest::of(presented.secret)),
-            Err(_) => Ok(None),
+        let presented = match dialect.extract(headers.clone()) {
+            Ok(presented) => presented,
+            Err(refused) => {
+                let (token, tenant) = match dialect.extract_token(headers) {
+                    Some(Ok(extracted)) => extracted,
+                    Some(Err(refused)) => return Decision::refused(refused, dialect),
+                    None => return Decision::refused(refused, dialect),
+                };
+                if differ(tenant, question.tenant) {
+                    let refused = Refused::new(Code::TenantMismatch, "the request names two tenants");
+                    return Decision::refused(refused, dialect);
+                }
+                let question = Question { tenant: tenant.or(question.tenant), ..*question };
+                return self.verify_token(sight, Some(dialect), token, &question, now);
+            }
         };
-        decide(dialect, presented, found, question, now)
+        let found = self.find(sight, &Digest::of(presented.secret));
+        decide(dialect, Ok(presented), found, question, now)
+    }
+
+    /// Decides on a token. Without a dialect, its tenant tells which one it is.
+    fn verify_token<'v>(
+        &'v self,
+        sight: &Sight,
+        dialect: Option<&'v Arc<Dialect>>,
+        token: Compact<'_>,
+        question: &Question<'_>,
+        now: i64,
+    ) -> Decision<'v> {
+        let limits = Limits::NotCounted;
+        let verified = match self.seen_token(sight, token, now) {
+            Ok(verified) => verified,
+            Err(refused) => return Decision { outcome: Err(refused), dialect, subject: None, limits },
+        };
+        let own = &verified.tenant.dialect;
+        if dialect.is_some_and(|dialect| !Arc::ptr_eq(own, dialect)) {
+            let refused = Refused::new(Code::Unknown, "the token is of another dialect");
+            return Decision { outcome: Err(refused), dialect, subject: None, limits };
+        }
+        let facts = Facts {
+            tenant: verified.tenant.id,
+            tenant_suspended: verified.tenant.standing().suspended(),
+            switched_off: None,
+            status: SecretStatus::Current,
+            not_after: i64::MAX,
+            rights: &verified.rights,
+            dialect: own,
+        };
+        let outcome = verdict_where(facts, || verified.lives(now), question);
+        let dialect = self.dialects.get(&own.name);
+        Decision { outcome, dialect, subject: Some(Subject(Holder::Token(verified))), limits }
+    }
+
+    /// What is known of a token by what may be seen, as [`Validator::find`] has it of a secret.
+    fn seen_token(&self, sight: &Sight, token: Compact<'_>, now: i64) -> Result<Arc<Verified>, Refused> {
+        if matches!(sight, Sight::Fetched(_)) {
+            let detail =
+                "this node has no right to answer from memory just now, and tokens are told by nothing else";
+            return Err(Refused::new(Code::Unavailable, detail));
+        }
+        let before = self.fillings.load(Ordering::Acquire);
+        let verified = self.table.tokens.verify(token, now);
+        if before.is_multiple_of(2) && self.fillings.load(Ordering::Acquire) == before {
+            return verified;
+        }
+        Err(loading())
+    }
+
+    /// Takes what opens tenants' secrets for service JWTs.
+    pub fn learn_secret_keys(&self, keys: &SecretKeys) {
+        self.table.tokens.learn(keys);
     }
 
     /// The dialect of a name.
@@ -426,9 +549,18 @@ impl Validator {
     }
 
     #[cfg(test)]
+    pub(crate) fn revoked_tokens(&self) -> usize {
+        self.table.tokens.revoked_count()
+    }
+
+    #[cfg(test)]
     fn rights(&self) -> usize {
         self.intake.lock().unwrap_or_else(PoisonError::into_inner).rights()
     }
+}
+
+fn loading() -> Refused {
+    Refused::new(Code::Unavailable, "this node is loading all credentials anew; try another one")
 }
 
 fn decide<'v>(
@@ -449,7 +581,7 @@ fn decide<'v>(
     };
     let outcome = judge(found.slot(), dialect, &presented, question, now);
     let limits = Limits::NotCounted;
-    Decision { outcome, dialect: Some(dialect), subject: Some(Subject { found }), limits }
+    Decision { outcome, dialect: Some(dialect), subject: Some(Subject(Holder::Key(found))), limits }
 }
 
 /// The verdict on a secret that was found, for both what came with it and what is asked.

@@ -230,7 +230,13 @@ impl Node {
                     (None, None) => (Start::Snapshot, Stream::Loading(head, 2)),
                 };
                 self.complete &= start == Start::Resume;
-                self.hear(ToNode::Welcome(Welcome { log: LOG, epoch: EPOCH, start, bus: None }));
+                self.hear(ToNode::Welcome(Welcome {
+                    log: LOG,
+                    epoch: EPOCH,
+                    start,
+                    bus: None,
+                    secrets: Default::default(),
+                }));
                 self.stream = stream;
             }
             (Step::Piece, Stream::Loading(position, left)) => {

@@ -145,7 +145,7 @@ pub(super) fn rotate(bytes: &[u8]) -> Result<Rotate, Problem> {
     Ok(Rotate { grace })
 }
 
-pub(super) fn revoke(bytes: &[u8]) -> Result<Revoke, Problem> {
+pub(crate) fn revoke(bytes: &[u8]) -> Result<Revoke, Problem> {
     let mut fields = Fields::parse(bytes)?;
     let reason = fields
         .parsed("reason", "choose compromised, superseded, unused, cessation_of_operation, privilege_withdrawn or unspecified", |text| {

@@ -15,7 +15,7 @@ use actix_web::web;
 use nexus_domain::ids::{KeyId, TenantId};
 
 pub use self::body::{ChangeKeyBody, IssueKeyBody, RevokeKeyBody, RotateKeyBody};
-pub(crate) use self::body::{lifespan, networks};
+pub(crate) use self::body::{lifespan, networks, revoke as revocation};
 pub(crate) use self::change::__path_change;
 pub(crate) use self::issue::__path_issue;
 pub(crate) use self::list::__path_list;

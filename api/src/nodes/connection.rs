@@ -12,6 +12,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use nexus_domain::credential::Digest;
 use nexus_domain::validity::DialectEntry;
+use nexus_validator::SecretKeys;
 use nexus_validator::control::message::{
     BudgetAsk, BusKeys, Delta, FromNode, Have, Hello, MOST_ASKS, Refusal, Start, TenantShares, ToNode,
     VERSION, Welcome,
@@ -107,6 +108,10 @@ pub trait Desk {
     }
     /// What opens the bus for a node that serves these dialects.
     fn bus_keys(&self, served: &Served) -> Option<BusKeys>;
+    /// What opens tenants' secrets for service JWTs, for a node that serves these dialects.
+    fn secret_keys(&self, _served: &Served) -> SecretKeys {
+        SecretKeys::default()
+    }
     /// A credential as of now.
     fn credential(&self, digest: Digest) -> impl Future<Output = Result<Vec<DialectEntry>, StoreError>>;
     /// Divides rate limits: the shares of a node, where it may have any just now.
@@ -271,8 +276,8 @@ impl<P: Peer, D: Desk> Connection<P, D> {
             _ => None,
         };
         let start = if have.is_some() { Start::Resume } else { Start::Snapshot };
-        let bus = self.desk.bus_keys(&served);
-        self.say(&ToNode::Welcome(Welcome { log: self.log.id(), epoch, start, bus })).await?;
+        let (bus, secrets) = (self.desk.bus_keys(&served), self.desk.secret_keys(&served));
+        self.say(&ToNode::Welcome(Welcome { log: self.log.id(), epoch, start, bus, secrets })).await?;
         let place = match have {
             Some(have) => have.position,
             None => self.send_snapshot(&served).await?,

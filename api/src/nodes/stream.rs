@@ -12,6 +12,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use nexus_domain::credential::Digest;
 use nexus_domain::validity::DialectEntry;
+use nexus_validator::SecretKeys;
 use nexus_validator::control::message::{BudgetAsk, BusKeys, FromNode, LONGEST_BATCH, TenantShares};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -165,6 +166,12 @@ impl Desk for Counter {
         Some(
             sealer.keys(|dialect| served.has(dialect) && self.node.sees_dialect(&self.app.verifier, dialect)),
         )
+    }
+
+    fn secret_keys(&self, served: &Served) -> SecretKeys {
+        let App { gate, .. } = &**self.app;
+        let sees = |dialect: &str| served.has(dialect) && self.node.sees_dialect(&self.app.verifier, dialect);
+        SecretKeys::new(gate.node_secret_keys().filter(|(dialect, _)| sees(dialect)))
     }
 
     async fn credential(&self, digest: Digest) -> Result<Vec<DialectEntry>, StoreError> {

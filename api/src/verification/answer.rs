@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use nexus_domain::dialect::KeyType;
 use nexus_domain::ids::{KeyId, LONGEST_ID, TenantId};
 use nexus_domain::verification::Code;
 #[cfg(doc)]
@@ -42,10 +41,9 @@ pub struct Accepted<'a> {
     key_id: KeyId,
     /// The key's name.
     name: &'a str,
-    /// `secret` or `publishable`.
+    /// `secret` or `publishable` for a key, `access_token` or `service` for a token.
     #[serde(rename = "type")]
-    #[schema(value_type = String)]
-    key_type: KeyType,
+    kind: &'static str,
     /// The environment that the key is for.
     environment: &'a str,
     /// What the key was granted.
@@ -171,7 +169,7 @@ impl<'a> Accepted<'a> {
             tenant_id: subject.tenant_id(),
             key_id: subject.key_id(),
             name: subject.name(),
-            key_type: rights.key_type,
+            kind: subject.kind(),
             environment: &rights.environment,
             scopes: Scopes(&rights.granted),
             expires_at: Some(subject.not_after())
@@ -194,7 +192,7 @@ impl<'a> Accepted<'a> {
         json.extend_from_slice(br#"","name":"#);
         serde_json::to_writer(&mut json, self.name)?;
         json.extend_from_slice(br#","type":""#);
-        json.extend_from_slice(self.key_type.as_str().as_bytes());
+        json.extend_from_slice(self.kind.as_bytes());
         json.extend_from_slice(br#"","environment":"#);
         serde_json::to_writer(&mut json, self.environment)?;
         json.extend_from_slice(br#","scopes":["#);
@@ -258,7 +256,7 @@ mod tests {
                 tenant_id: TenantId::new(Uuid::from_u128(0x0123)),
                 key_id: KeyId::new(Uuid::from_u128(u128::MAX)),
                 name,
-                key_type: KeyType::Publishable,
+                kind: "publishable",
                 environment,
                 scopes: Scopes(scopes),
                 expires_at,

@@ -94,6 +94,7 @@ from!(
     nexus_infrastructure::database::DatabaseError,
     nexus_infrastructure::dialects::DialectsError,
     nexus_infrastructure::gate::GateError,
+    nexus_infrastructure::signing::SigningError,
     nexus_infrastructure::vault::VaultError,
     nexus_projections::Lagging,
     nexus_projections::QueryError,

@@ -38,13 +38,14 @@ use nexus_infrastructure::journal::{Journal, JournalOptions};
 use nexus_infrastructure::personal_data::{PersonalData, PersonalDataError};
 use nexus_infrastructure::rate_budgets::RateBudgets;
 use nexus_infrastructure::registry::{Registry, RegistryWatch};
+use nexus_infrastructure::signing::Signer;
 use nexus_infrastructure::vault::Vault;
 use nexus_projections::{LONGEST_PAGE, Projections, tenant_list};
-use nexus_validator::Validator;
 use nexus_validator::budget::Budgets;
 use nexus_validator::lease::Lease;
 use nexus_validator::tasks::{TaskEnded, Tasks};
 use nexus_validator::usage_journal::{UsageJournal, UsageJournalOptions, drain};
+use nexus_validator::{SecretKeys, Validator};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::server::failure::StartFailure;
@@ -137,12 +138,18 @@ impl Node {
         let foundation = foundation(config).await?;
         let alone = foundation.database.use_alone()?;
         let gate = Arc::clone(&foundation.gate);
+        let signer =
+            Signer::new(Arc::clone(&gate), &config.server.public_url, config.signing.algorithms.clone());
+        let signer = Arc::new(signer);
+        // Before the table is filled, which then has the keys.
+        signer.keep().await?;
         let node_id = gate.entropy().uuid_v7(gate.clock().now());
         let (usage, segments) = UsageJournal::open(&config.node.data, &UsageJournalOptions::new(node_id))?;
         let projections = Projections::start(foundation.journal.clone());
         projections.await_built(BUILT_WITHIN).await?;
         let lease = Arc::new(Lease::new());
         let validator = Arc::new(Validator::new(Arc::clone(gate.dialects())));
+        validator.learn_secret_keys(&SecretKeys::new(gate.node_secret_keys()));
         load_snapshot(&projections, &validator).await?;
 
         let stop = watch::Sender::new(false);
@@ -167,6 +174,7 @@ impl Node {
         tasks.spawn("rate limits", ask_for_own(asked, Arc::clone(&budgets), own, clock, stop.subscribe()));
         tasks.spawn("usage", drain(segments, IntoLog(Arc::clone(&gate)), config.usage.window, told));
         tasks.spawn("expiry", expiry::sweep(Arc::clone(&gate), projections.clone(), stop.subscribe()));
+        tasks.spawn("signing keys", Arc::clone(&signer).run(stop.subscribe()));
         if let Some(url) = &config.bus.url {
             let options = RelayOptions::new(url.expose(), &config.server.public_url);
             let relay = Relay::spawn(foundation.journal.clone(), options, stop.subscribe());
@@ -204,6 +212,7 @@ impl Node {
         };
         let state = web::Data::new(App {
             gate: Arc::clone(&gate),
+            signer,
             projections: projections.clone(),
             plane: Arc::clone(&plane),
             registry: Registry::new(foundation.database.clone()),

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::dialect::rate_limits::{RateLimitEntry, rate_limits};
+use crate::dialect::tokens::{AccessTokensEntry, ServiceJwtsEntry, access_tokens, service_jwts};
 use crate::dialect::{
     Dialect, Environment, Integrations, InvalidDialect, KeyType, Lifetime, OutwardRefusal, Prefix,
     Presentation, Refusals, Rotation, TenantHeader,
@@ -43,6 +44,8 @@ struct File {
     integrations: IntegrationsEntry,
     #[serde(default)]
     restrictions: Vec<String>,
+    access_tokens: Option<AccessTokensEntry>,
+    service_jwts: Option<ServiceJwtsEntry>,
     refusals: Spanned<Vec<RefusalEntry>>,
 }
 
@@ -172,6 +175,8 @@ fn build(file: File) -> Result<Dialect, Fault> {
         rate_limits,
         integrations: Integrations { required: file.integrations.required, agent: file.integrations.agent },
         restrictions: file.restrictions,
+        access_tokens: file.access_tokens.map(access_tokens).transpose()?,
+        service_jwts: file.service_jwts.map(service_jwts).transpose()?,
         refusals: refusals(&file.refusals)?,
     })
 }

@@ -7,6 +7,7 @@ mod presentation;
 mod rate_limits;
 mod refusals;
 mod registry;
+mod tokens;
 
 use std::fmt;
 
@@ -17,6 +18,7 @@ pub use self::built_in::{MANAGEMENT, built_in, management};
 pub use self::presentation::{Presentation, Presented, TenantHeader, Unchecked};
 pub use self::refusals::{OutwardRefusal, Refusals};
 pub use self::registry::{DialectConflict, Dialects};
+pub use self::tokens::{AccessTokens, ServiceJwts};
 use crate::rate_limit::RateLimit;
 use crate::scope::{EffectiveScopes, Scope, ScopeRules, ScopeSet};
 
@@ -162,6 +164,10 @@ pub struct Dialect {
     pub integrations: Integrations,
     /// Names of restrictions that a key may carry, such as `brand`.
     pub restrictions: Vec<String>,
+    /// Access tokens; absent: it has none.
+    pub access_tokens: Option<AccessTokens>,
+    /// JWTs that a tenant's services sign; absent: it has none.
+    pub service_jwts: Option<ServiceJwts>,
     /// What callers are told.
     pub refusals: Refusals,
 }

@@ -6,6 +6,7 @@ use uuid::fmt::Hyphenated;
 use crate::credential::{LONGEST_SECRET, is_well_formed};
 use crate::dialect::Dialect;
 use crate::ids::TenantId;
+use crate::jwt::Compact;
 use crate::verification::{Code, Refused};
 
 /// Where a dialect's credentials stand in a request.
@@ -81,6 +82,38 @@ impl Dialect {
         &self,
         headers: impl Iterator<Item = (&'a str, &'a str)> + Clone,
     ) -> Result<Presented<'a>, Refused> {
+        let mut presented = self.parse_credential(self.credential_in(headers.clone())?)?;
+        presented.tenant = self.asserted_tenant(headers)?;
+        Ok(presented)
+    }
+
+    /// Takes a token out of a request's headers, and the tenant that they name, where the dialect accepts tokens and there is a
+    /// text of the form of one. Whatever [`Dialect::extract`] takes for a secret is none.
+    ///
+    /// # Errors
+    /// `TENANT_MISMATCH` when a required tenant header is missing or no id. What else is wrong, [`Dialect::extract`] tells.
+    pub fn extract_token<'a>(
+        &self,
+        headers: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    ) -> Option<Result<(Compact<'a>, Option<TenantId>), Refused>> {
+        if !self.accepts_tokens() {
+            return None;
+        }
+        let token = Compact::read(self.credential_in(headers.clone()).ok()?)?;
+        Some(self.asserted_tenant(headers).map(|tenant| (token, tenant)))
+    }
+
+    /// Whether requests may show tokens.
+    #[must_use]
+    pub fn accepts_tokens(&self) -> bool {
+        self.access_tokens.as_ref().is_some_and(|tokens| tokens.accepted) || self.service_jwts.is_some()
+    }
+
+    /// The credential in a request's headers as it stands behind the scheme.
+    fn credential_in<'a>(
+        &self,
+        headers: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    ) -> Result<&'a str, Refused> {
         let value = self
             .only(headers.clone(), &self.presentation.header)?
             .ok_or_else(|| self.missing(headers.clone()))?;
@@ -90,10 +123,7 @@ impl Dialect {
         if headers.clone().any(elsewhere) {
             return Err(Refused::malformed("the request carries two kinds of credential"));
         }
-        let credential = self.strip_scheme(value)?;
-        let mut presented = self.parse_credential(credential)?;
-        presented.tenant = self.asserted_tenant(headers)?;
-        Ok(presented)
+        self.strip_scheme(value)
     }
 
     /// Reads a credential as it stands behind the scheme.

@@ -235,7 +235,7 @@ fn hex(bytes: &[u8]) -> String {
 fn conceal(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            fields.retain(|name, _| !matches!(name.as_str(), "digest" | "ip"));
+            fields.retain(|name, _| !matches!(name.as_str(), "digest" | "ip" | "sealed_id"));
             for (_, field) in fields.iter_mut().filter(|(name, _)| name.as_str() != "restrictions") {
                 conceal(field);
             }

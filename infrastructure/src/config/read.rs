@@ -5,12 +5,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nexus_domain::jwt::Algorithm;
+
 use super::address::network;
 use super::source::{Keys, Source};
 use super::{
     BusConfig, ConfigError, ControlConfig, DatabaseConfig, DialectsConfig, LogConfig, LogFormat, NexusConfig,
-    NodeConfig, NodesConfig, Secret, SecurityConfig, ServerConfig, ServiceUrl, TlsConfig, UsageConfig,
-    UsageDetail, ValidatorConfig,
+    NodeConfig, NodesConfig, Secret, SecurityConfig, ServerConfig, ServiceUrl, SigningConfig, TlsConfig,
+    UsageConfig, UsageDetail, ValidatorConfig,
 };
 
 /// The keys of `nexus.toml`.
@@ -27,6 +29,7 @@ pub(super) const NEXUS_KEYS: &[&str] = &[
     "database.max_connections",
     "bus.url",
     "security.master_key_file",
+    "signing.algorithms",
     "dialects.path",
     "node.data",
     "nodes.max_streams",
@@ -93,6 +96,7 @@ impl NexusConfig {
             security: SecurityConfig {
                 master_key_file: folder(source, "security.master_key_file", "nexus.key"),
             },
+            signing: signing(source),
             dialects: DialectsConfig { path: source.text("dialects.path").map(PathBuf::from) },
             node: NodeConfig { data: folder(source, "node.data", "nexus-data") },
             nodes: NodesConfig {
@@ -239,6 +243,26 @@ fn control(source: &mut Source) -> ControlConfig {
     };
     let ca = source.text("control.ca").map(PathBuf::from);
     ControlConfig { urls, credential: Secret::new(credential), ca, certificate }
+}
+
+fn signing(source: &mut Source) -> SigningConfig {
+    let named = source.list("signing.algorithms");
+    let usual = vec![Algorithm::EdDsa, Algorithm::Es256];
+    let read = |names: &Vec<String>| {
+        let one = |name: &String| Algorithm::parse(name).filter(|known| *known != Algorithm::Hs256);
+        let known = names.iter().map(one).collect::<Option<Vec<_>>>()?;
+        let mut sorted = known.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        (!known.is_empty() && sorted.len() == known.len()).then_some(known)
+    };
+    let algorithms = named.as_ref().map_or_else(|| Some(usual.clone()), read);
+    let algorithms = algorithms.unwrap_or_else(|| {
+        let wanted = "name EdDSA, ES256 or RS256, each once; the first one is the usual one";
+        source.reject("signing.algorithms", wanted.to_owned());
+        usual
+    });
+    SigningConfig { algorithms }
 }
 
 fn usage(source: &mut Source) -> UsageConfig {

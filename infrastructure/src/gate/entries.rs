@@ -7,7 +7,9 @@ use cqrs_es::Aggregate;
 use futures::future::try_join_all;
 use nexus_domain::agent::Agent;
 use nexus_domain::integration::Integration;
+use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::Key;
+use nexus_domain::signing_key::SigningKeys;
 use nexus_domain::tenant::Tenant;
 use nexus_domain::validity::{DialectEntry, Entry, Shown};
 
@@ -18,10 +20,14 @@ use crate::journal::{Change, JournalStore};
 /// waits to see a change would wait for the sum.
 const AT_ONCE: usize = 16;
 
+/// What nodes know of.
+const KNOWN: [&str; 6] =
+    [Tenant::TYPE, Agent::TYPE, Integration::TYPE, Key::TYPE, SigningKeys::TYPE, JwtSecret::TYPE];
+
 /// Whether a change may alter what a node decides.
 #[must_use]
 pub fn concerns(change: &Change) -> bool {
-    [Tenant::TYPE, Agent::TYPE, Integration::TYPE, Key::TYPE].contains(&change.aggregate_type.as_str())
+    KNOWN.contains(&change.aggregate_type.as_str())
 }
 
 /// Entries of what changed.
@@ -73,20 +79,18 @@ impl Entries {
     pub async fn credential(&self, key_id: &str, tenant_id: &str) -> Result<Vec<DialectEntry>, GateError> {
         let (tenant, _) = self.load(Tenant::TYPE, tenant_id).await?;
         let (key, _) = self.load(Key::TYPE, key_id).await?;
-        let integration = match key.as_ref().map(|held| &held.entry) {
-            Some(Entry::Key(key)) => match key.integration_id {
-                Some(id) => self.load(Integration::TYPE, &id.to_string()).await?.0,
-                None => None,
-            },
-            Some(Entry::Tenant(_) | Entry::Agent(_) | Entry::Integration(_)) | None => None,
-        };
-        let agent = match integration.as_ref().map(|held| &held.entry) {
-            Some(Entry::Integration(integration)) => match integration.agent_id {
-                Some(id) => self.load(Agent::TYPE, &id.to_string()).await?.0,
-                None => None,
-            },
-            Some(Entry::Tenant(_) | Entry::Agent(_) | Entry::Key(_)) | None => None,
-        };
+        let mut integration = None;
+        if let Some(DialectEntry { entry: Entry::Key(key), .. }) = &key
+            && let Some(id) = key.integration_id
+        {
+            (integration, _) = self.load(Integration::TYPE, &id.to_string()).await?;
+        }
+        let mut agent = None;
+        if let Some(DialectEntry { entry: Entry::Integration(integration), .. }) = &integration
+            && let Some(id) = integration.agent_id
+        {
+            (agent, _) = self.load(Agent::TYPE, &id.to_string()).await?;
+        }
         Ok([tenant, agent, integration, key].into_iter().flatten().collect())
     }
 
@@ -114,12 +118,23 @@ impl Entries {
     }
 
     async fn load(&self, aggregate_type: &str, id: &str) -> Result<(Option<DialectEntry>, u64), GateError> {
-        match aggregate_type {
-            Key::TYPE => load(&self.gate.keys, id).await,
-            Agent::TYPE => load(&self.gate.agents, id).await,
-            Integration::TYPE => load(&self.gate.integrations, id).await,
-            _ => load(&self.gate.tenants, id).await,
+        let gate = &self.gate;
+        let (mut entry, sequence) = match aggregate_type {
+            Key::TYPE => load(&gate.keys, id).await?,
+            SigningKeys::TYPE => load(&gate.signing_keys, id).await?,
+            Agent::TYPE => load(&gate.agents, id).await?,
+            Integration::TYPE => load(&gate.integrations, id).await?,
+            JwtSecret::TYPE => load(&gate.jwt_secrets, id).await?,
+            _ => load(&gate.tenants, id).await?,
+        };
+        if let Some(entry) = &mut entry {
+            let contexts: Vec<String> = entry.sealed_contexts().collect();
+            if !contexts.is_empty() {
+                let sealed = gate.sealed_secrets.stored(&contexts).await.map_err(GateError::Unavailable)?;
+                entry.fill(&sealed.into_iter().collect());
+            }
         }
+        Ok((entry, sequence))
     }
 
     fn ahead(&self) -> MutexGuard<'_, HashMap<String, u64>> {

@@ -2,7 +2,9 @@
 
 use nexus_domain::agent::AgentRefusal;
 use nexus_domain::integration::IntegrationRefusal;
+use nexus_domain::jwt_secret::JwtSecretRefusal;
 use nexus_domain::key::KeyRefusal;
+use nexus_domain::signing_key::SigningKeyRefusal;
 use nexus_domain::tenant::TenantRefusal;
 use nexus_domain::usage::UsageRefusal;
 
@@ -10,6 +12,7 @@ use crate::database::DatabaseError;
 use crate::gate::call::Excess;
 use crate::journal::AppendError;
 use crate::personal_data::PersonalDataError;
+use crate::sealed_secrets::SealedSecretError;
 
 /// A decision of the domain against the command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +29,15 @@ pub enum Refusal {
     /// About an integration.
     #[error("{0}")]
     Integration(#[from] IntegrationRefusal),
+    /// About a secret for service JWTs.
+    #[error("{0}")]
+    JwtSecret(#[from] JwtSecretRefusal),
+}
+
+impl From<SigningKeyRefusal> for Refusal {
+    fn from(never: SigningKeyRefusal) -> Self {
+        match never {}
+    }
 }
 
 impl From<UsageRefusal> for Refusal {
@@ -116,6 +128,15 @@ impl GateError {
 
     pub(super) fn encode(error: serde_json::Error) -> Self {
         Self::Internal(Box::new(error))
+    }
+}
+
+impl From<SealedSecretError> for GateError {
+    fn from(error: SealedSecretError) -> Self {
+        match error {
+            SealedSecretError::Store(cause) => Self::Unavailable(cause),
+            SealedSecretError::Vault(cause) => Self::Internal(Box::new(cause)),
+        }
     }
 }
 

@@ -377,7 +377,7 @@ struct KeyTarget {
     owner: Option<Owner>,
 }
 
-fn is_suspended(owner: Option<&TenantState>) -> bool {
+pub(super) fn is_suspended(owner: Option<&TenantState>) -> bool {
     owner.is_some_and(|tenant| tenant.suspended)
 }
 

@@ -11,9 +11,11 @@ pub mod entries;
 mod error;
 mod idempotency;
 mod integrations;
+mod jwt_secrets;
 mod keys;
 mod nodes;
 mod quota;
+mod signing_keys;
 mod tenants;
 #[cfg(test)]
 mod tests;
@@ -28,7 +30,9 @@ use nexus_domain::agent::Agent;
 use nexus_domain::dialect::{Dialect, Dialects};
 use nexus_domain::ids::TenantId;
 use nexus_domain::integration::Integration;
+use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::Key;
+use nexus_domain::signing_key::SigningKeys;
 use nexus_domain::tenant::{Tenant, TenantState};
 use nexus_domain::validity::Shown;
 
@@ -39,6 +43,7 @@ pub use self::call::{Call, Excess, IdempotencyKey, Powers, Principal};
 pub use self::error::{GateError, Refusal};
 pub use self::idempotency::Running;
 pub use self::integrations::{IdentifiedIntegration, IntegrationChange, NewIntegration};
+pub use self::jwt_secrets::{IssueSecret, IssuedSecret};
 pub use self::keys::{Change, Issue, Issued, Revoke, Rotate, ShownSecret};
 pub use self::nodes::NodeCredential;
 pub use self::tenants::IdentifiedTenant;
@@ -48,6 +53,7 @@ use crate::journal::{
     Append, AppendError, Claim, Expected, Journal, JournalStore, Json, NewEvent, Slot, StreamAppend,
 };
 use crate::personal_data::PersonalData;
+use crate::sealed_secrets::SealedSecrets;
 use crate::vault::Vault;
 
 /// How often a command that lost a race is decided anew before the caller is told to try again.
@@ -60,11 +66,14 @@ pub struct Gate {
     tenants: JournalStore<Tenant>,
     agents: JournalStore<Agent>,
     integrations: JournalStore<Integration>,
+    signing_keys: JournalStore<SigningKeys>,
+    jwt_secrets: JournalStore<JwtSecret>,
     dialects: Arc<Dialects>,
     clock: SharedClock,
     entropy: SharedEntropy,
     vault: Arc<Vault>,
     personal_data: PersonalData,
+    sealed_secrets: SealedSecrets,
     in_flight: idempotency::InFlight,
 }
 
@@ -96,17 +105,22 @@ impl Gate {
     ) -> Self {
         let personal_data =
             PersonalData::new(journal.database().clone(), Arc::clone(&vault), Arc::clone(&entropy));
+        let sealed_secrets =
+            SealedSecrets::new(journal.database().clone(), Arc::clone(&vault), Arc::clone(&entropy));
         Self {
             keys: JournalStore::new(journal.clone()),
             tenants: JournalStore::new(journal.clone()),
             agents: JournalStore::new(journal.clone()),
             integrations: JournalStore::new(journal.clone()),
+            signing_keys: JournalStore::new(journal.clone()),
+            jwt_secrets: JournalStore::new(journal.clone()),
             journal,
             dialects,
             clock,
             entropy,
             vault,
             personal_data,
+            sealed_secrets,
             in_flight: idempotency::InFlight::default(),
         }
     }
@@ -139,6 +153,12 @@ impl Gate {
     #[must_use]
     pub const fn personal_data(&self) -> &PersonalData {
         &self.personal_data
+    }
+
+    /// Secrets that must be had again to be used.
+    #[must_use]
+    pub const fn sealed_secrets(&self) -> &SealedSecrets {
+        &self.sealed_secrets
     }
 
     /// A tenant that the caller may see, with its dialect. A foreign one and an absent one are the
@@ -217,7 +237,11 @@ impl Gate {
                 claims: reservations.claims,
                 slots: reservations.slots,
                 now: call.now.timestamp_micros(),
-                shows: aggregate.shown(target.aggregate_id).map(Arc::new),
+                // What is not whole without the store is read from there.
+                shows: aggregate
+                    .shown(target.aggregate_id)
+                    .filter(|shown| !shown.needs_store())
+                    .map(Arc::new),
             };
             match self.journal.append(append).await {
                 Ok(appended) => {

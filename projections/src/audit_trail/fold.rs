@@ -7,10 +7,13 @@ use futures::future::BoxFuture;
 use ipnet::IpNet;
 use nexus_domain::agent::{Agent, AgentEvent};
 use nexus_domain::dialect::KeyType;
-use nexus_domain::ids::{AgentId, IntegrationId, KeyId, TenantId};
+use nexus_domain::ids::{AgentId, IntegrationId, JwtSecretId, KeyId, SigningKeyId, TenantId};
 use nexus_domain::integration::{Integration, IntegrationEvent, IntegrationType};
+use nexus_domain::jwt::Algorithm;
+use nexus_domain::jwt_secret::{JwtSecret, JwtSecretEvent};
 use nexus_domain::key::{Change, Key, KeyEvent, RevocationReason};
 use nexus_domain::scope::ScopeSet;
+use nexus_domain::signing_key::{SigningKeyEvent, SigningKeys};
 use nexus_domain::tenant::{Tenant, TenantEvent};
 use nexus_domain::usage::{Counts, Usage, UsageEvent};
 use nexus_domain::verification::{Code, Restrictions};
@@ -69,7 +72,15 @@ impl Projection for Fold {
     }
 
     fn consumes(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Tenant::TYPE, Agent::TYPE, Integration::TYPE, Usage::TYPE]
+        &[
+            Key::TYPE,
+            Tenant::TYPE,
+            Agent::TYPE,
+            Integration::TYPE,
+            JwtSecret::TYPE,
+            SigningKeys::TYPE,
+            Usage::TYPE,
+        ]
     }
 
     fn ignores(&self) -> &'static [&'static str] {
@@ -143,6 +154,31 @@ pub(super) enum Details<'a> {
     Expired {
         expired_at: DateTime<Utc>,
     },
+    SecretIssued {
+        secret_id: JwtSecretId,
+        name: &'a str,
+        environment: &'a str,
+        scopes: &'a ScopeSet,
+    },
+    SecretRotated {
+        secret_id: JwtSecretId,
+        version: u32,
+        previous_valid_until: DateTime<Utc>,
+    },
+    SecretRevoked {
+        secret_id: JwtSecretId,
+        reason: RevocationReason,
+        note: Option<&'a str>,
+    },
+    SigningKeyIntroduced {
+        kid: SigningKeyId,
+        algorithm: Algorithm,
+        issuer: &'a str,
+        signs_from: DateTime<Utc>,
+    },
+    SigningKeyRetired {
+        kid: SigningKeyId,
+    },
     Created {
         name: &'a str,
         dialect: &'a str,
@@ -198,12 +234,17 @@ pub const ACTIONS: &[&str] = &[
     "integration.disabled",
     "integration.enabled",
     "integration.renamed",
+    "jwt_secret.issued",
+    "jwt_secret.revoked",
+    "jwt_secret.rotated",
     "key.changed",
     "key.expired",
     "key.issued",
     "key.revoked",
     "key.rotated",
     USED,
+    "signing_key.introduced",
+    "signing_key.retired",
     "tenant.created",
     "tenant.renamed",
     "tenant.resumed",
@@ -240,6 +281,15 @@ impl<'a> Entry<'a> {
             }
             Body::Integration(integration, change) => {
                 let (action, details) = integration_details(*integration, change);
+                Some(Self { action, tenant: None, key: None, outcome: SUCCESS, details })
+            }
+            Body::JwtSecret(secret, change) => {
+                let (action, details) = secret_details(*secret, change);
+                let (tenant, key) = (Some(change.tenant_id()), Some(secret.key_id()));
+                Some(Self { action, tenant, key, outcome: SUCCESS, details })
+            }
+            Body::SigningKey(change) => {
+                let (action, details) = signing_key_details(change);
                 Some(Self { action, tenant: None, key: None, outcome: SUCCESS, details })
             }
             Body::Usage(UsageEvent::KeyUsed(used)) => Some(Self {
@@ -301,6 +351,49 @@ fn key_details(change: &KeyEvent) -> (&'static str, Details<'_>) {
             ("key.revoked", Details::Revoked { reason: revoked.reason, note: revoked.note.as_deref() })
         }
         KeyEvent::KeyExpired(expired) => ("key.expired", Details::Expired { expired_at: expired.expired_at }),
+    }
+}
+
+fn secret_details(secret_id: JwtSecretId, change: &JwtSecretEvent) -> (&'static str, Details<'_>) {
+    match change {
+        JwtSecretEvent::JwtSecretIssued(issued) => (
+            "jwt_secret.issued",
+            Details::SecretIssued {
+                secret_id,
+                name: &issued.name,
+                environment: &issued.environment,
+                scopes: &issued.scopes,
+            },
+        ),
+        JwtSecretEvent::JwtSecretRotated(rotated) => (
+            "jwt_secret.rotated",
+            Details::SecretRotated {
+                secret_id,
+                version: rotated.version,
+                previous_valid_until: rotated.previous_valid_until,
+            },
+        ),
+        JwtSecretEvent::JwtSecretRevoked(revoked) => (
+            "jwt_secret.revoked",
+            Details::SecretRevoked { secret_id, reason: revoked.reason, note: revoked.note.as_deref() },
+        ),
+    }
+}
+
+fn signing_key_details(change: &SigningKeyEvent) -> (&'static str, Details<'_>) {
+    match change {
+        SigningKeyEvent::SigningKeyIntroduced(introduced) => (
+            "signing_key.introduced",
+            Details::SigningKeyIntroduced {
+                kid: introduced.kid,
+                algorithm: introduced.algorithm,
+                issuer: &introduced.issuer,
+                signs_from: introduced.signs_from,
+            },
+        ),
+        SigningKeyEvent::SigningKeyRetired(retired) => {
+            ("signing_key.retired", Details::SigningKeyRetired { kid: retired.kid })
+        }
     }
 }
 

@@ -9,7 +9,9 @@ use futures::future::BoxFuture;
 use nexus_domain::agent::Agent;
 use nexus_domain::ids::KeyId;
 use nexus_domain::integration::Integration;
+use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::{Key, KeyEvent};
+use nexus_domain::signing_key::SigningKeys;
 use nexus_domain::tenant::Tenant;
 use nexus_domain::usage::{Usage, UsageEvent};
 use nexus_infrastructure::database::ColumnType::{self, Blob, Int, Text};
@@ -110,7 +112,7 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Tenant::TYPE, Agent::TYPE, Integration::TYPE]
+        &[Tenant::TYPE, Agent::TYPE, Integration::TYPE, JwtSecret::TYPE, SigningKeys::TYPE]
     }
 
     fn fold<'a>(
@@ -159,6 +161,8 @@ fn uses(events: &[Event]) -> Rows {
             | Body::Tenant(..)
             | Body::Agent(..)
             | Body::Integration(..)
+            | Body::JwtSecret(..)
+            | Body::SigningKey(_)
             | Body::Foreign
             | Body::Undecodable(_) => {}
         }

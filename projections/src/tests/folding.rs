@@ -110,9 +110,9 @@ async fn the_snapshot_holds_everything_as_of_its_position() {
         assert_eq!(entries.len(), 14);
         assert!(entries[..2].iter().all(|entry| matches!(entry, Entry::Tenant(tenant) if !tenant.suspended)));
         let statuses = |number: u128| {
-            let found = entries.iter().find_map(|entry| match entry {
-                Entry::Key(entry) if entry.key_id == key(number) => Some(entry),
-                Entry::Key(_) | Entry::Tenant(_) | Entry::Agent(_) | Entry::Integration(_) => None,
+            let found = entries.iter().find_map(|entry| {
+                let Entry::Key(entry) = entry else { return None };
+                (entry.key_id == key(number)).then_some(entry)
             });
             found.unwrap().secrets.iter().map(|secret| secret.status).collect::<Vec<_>>()
         };
@@ -208,6 +208,9 @@ async fn agents_and_integrations_are_listed_with_their_keys_and_come_before_them
                 Entry::Integration(integration) if !integration.enabled => "disabled integration",
                 Entry::Integration(_) => "integration",
                 Entry::Key(_) => "key",
+                Entry::VerifyingKeys(_) | Entry::Client(_) | Entry::RevokedToken(_) | Entry::JwtSecret(_) => {
+                    "another"
+                }
             }));
         }
         assert_eq!(kinds, ["tenant", "restricted agent", "disabled integration", "key", "key"]);

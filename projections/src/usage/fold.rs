@@ -9,7 +9,9 @@ use futures::future::BoxFuture;
 use nexus_domain::agent::Agent;
 use nexus_domain::ids::KeyId;
 use nexus_domain::integration::Integration;
+use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::Key;
+use nexus_domain::signing_key::SigningKeys;
 use nexus_domain::tenant::Tenant;
 use nexus_domain::usage::{Usage, UsageEvent};
 use nexus_domain::verification::Code;
@@ -62,7 +64,7 @@ impl Projection for Fold {
     }
 
     fn ignores(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Tenant::TYPE, Agent::TYPE, Integration::TYPE]
+        &[Key::TYPE, Tenant::TYPE, Agent::TYPE, Integration::TYPE, JwtSecret::TYPE, SigningKeys::TYPE]
     }
 
     fn fold<'a>(&'a self, _: Stored<'a>, events: &'a [Event]) -> BoxFuture<'a, Result<Vec<Rows>, FoldError>> {
@@ -74,6 +76,8 @@ impl Projection for Fold {
                 | Body::Tenant(..)
                 | Body::Agent(..)
                 | Body::Integration(..)
+                | Body::JwtSecret(..)
+                | Body::SigningKey(_)
                 | Body::Foreign
                 | Body::Undecodable(_) => {}
             }

@@ -194,7 +194,13 @@ fn node() -> (Ear, Arc<Validator>, watch::Sender<Connection>) {
     let mut follower =
         Follower::new(identity, Arc::clone(&validator), Arc::new(Lease::new()), None, Box::new(Unobserved));
     let _hello = follower.begin();
-    let welcome = Welcome { log: LOG, epoch: Uuid::nil(), start: Start::Snapshot, bus: None };
+    let welcome = Welcome {
+        log: LOG,
+        epoch: Uuid::nil(),
+        start: Start::Snapshot,
+        bus: None,
+        secrets: Default::default(),
+    };
     follower.receive(ToNode::Welcome(welcome), "").unwrap();
     follower.receive(ToNode::Snapshot { entries: Vec::new(), complete: Some(5) }, "").unwrap();
     let connection = watch::Sender::new(Connection { api: None, bus: Some(keys(&["nexus"])) });

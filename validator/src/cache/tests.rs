@@ -259,7 +259,13 @@ fn a_disk_that_stands_still_delays_no_acknowledgement() {
     let (done, told) = mpsc::channel();
     let following = thread::spawn(move || {
         follower.begin();
-        let welcome = Welcome { log: log(), epoch: Uuid::nil(), start: Start::Snapshot, bus: None };
+        let welcome = Welcome {
+            log: log(),
+            epoch: Uuid::nil(),
+            start: Start::Snapshot,
+            bus: None,
+            secrets: Default::default(),
+        };
         let piece = ToNode::Snapshot { entries: vec![tenant(1, false)], complete: Some(5) };
         let revoked = ToNode::Delta(Delta { from: 5, to: 6, entries: vec![tenant(1, true)] });
         for message in [ToNode::Welcome(welcome), piece, revoked] {

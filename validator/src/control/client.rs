@@ -359,7 +359,13 @@ mod tests {
 
         async fn dial(&self, api: usize) -> Result<Stream, LinkError> {
             let Api(pauses) = self.0[api];
-            let start = Welcome { log: Uuid::nil(), epoch: Uuid::nil(), start: Start::Snapshot, bus: None };
+            let start = Welcome {
+                log: Uuid::nil(),
+                epoch: Uuid::nil(),
+                start: Start::Snapshot,
+                bus: None,
+                secrets: Default::default(),
+            };
             let mut says = vec![(Some(Duration::ZERO), ToNode::Welcome(start))];
             for (index, pause) in pauses.iter().enumerate() {
                 let complete = (index + 1 == pauses.len()).then_some(7);

@@ -204,7 +204,8 @@ impl Follower {
         if self.stream != Stream::Silent {
             return Err(Violation::OutOfTurn("a welcome"));
         }
-        let Welcome { log, epoch, start, bus: _ } = welcome;
+        let Welcome { log, epoch, start, bus: _, secrets } = welcome;
+        self.validator.learn_secret_keys(&secrets);
         self.stream = match start {
             Start::Resume if self.table == Table::Complete(log) => Stream::Following { epoch },
             Start::Resume => return Err(Violation::OutOfTurn("a resumption")),

@@ -11,8 +11,10 @@ use nexus_domain::validity::Entry;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::tokens::SecretKeys;
+
 /// The version of this protocol. A node that speaks another one is refused with [`Refusal::Version`].
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The most bytes of a frame to a node.
 pub const LONGEST_FRAME: usize = 64 << 20;
@@ -169,6 +171,8 @@ pub struct Welcome {
     pub start: Start,
     /// What opens messages of the bus; absent where there is none.
     pub bus: Option<BusKeys>,
+    /// What opens tenants' secrets for service JWTs, of the dialects that the node serves.
+    pub secrets: SecretKeys,
 }
 
 /// What comes first on a stream.
@@ -254,7 +258,7 @@ mod tests {
         for (message, text) in [
             (
                 hello,
-                r#"{"hello":{"version":1,"node":"00000000-0000-0000-0000-000000000000","incarnation":"00000000-0000-0000-0000-000000000000","program":"0.1.0","dialects":["nexus"],"have":{"log":"00000000-0000-0000-0000-000000000000","position":7}}}"#,
+                r#"{"hello":{"version":2,"node":"00000000-0000-0000-0000-000000000000","incarnation":"00000000-0000-0000-0000-000000000000","program":"0.1.0","dialects":["nexus"],"have":{"log":"00000000-0000-0000-0000-000000000000","position":7}}}"#,
             ),
             (FromNode::Renew { t0: 5, applied: 6 }, r#"{"renew":{"t0":5,"applied":6}}"#),
             (FromNode::Ack { applied: 6 }, r#"{"ack":{"applied":6}}"#),

@@ -65,7 +65,13 @@ impl Listener {
         let (lease, observer) = (Arc::new(Lease::new()), Box::new(Unobserved));
         let mut follower = Follower::new(identity, Arc::clone(&validator), lease, None, observer);
         let _hello = follower.begin();
-        let welcome = Welcome { log: LOG, epoch: Uuid::nil(), start: Start::Snapshot, bus: None };
+        let welcome = Welcome {
+            log: LOG,
+            epoch: Uuid::nil(),
+            start: Start::Snapshot,
+            bus: None,
+            secrets: Default::default(),
+        };
         follower.receive(ToNode::Welcome(welcome), "").unwrap();
         follower.receive(ToNode::Snapshot { entries: Vec::new(), complete: Some(5) }, "").unwrap();
         let bus = Some(sealer.keys(|dialect| dialect == "nexus"));

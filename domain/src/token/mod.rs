@@ -1,0 +1,5 @@
+//! Access tokens: what is signed into one.
+
+mod claims;
+
+pub use self::claims::{ACCESS_TOKEN, AccessClaims};

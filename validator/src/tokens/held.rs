@@ -1,0 +1,127 @@
+//! The writer's side: entries of the feed as they come. What is revoked stays revoked, whatever comes later.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use foldhash::fast::RandomState;
+use nexus_domain::ids::{JwtSecretId, SigningKeyId, TenantId};
+use nexus_domain::validity::{ClientEntry, JwtSecretEntry, RevokedTokenEntry, VerifyingKeyEntry};
+use nexus_domain::verification::SecretStatus;
+
+use super::secret_keys::{Opener, SecretKeys};
+use super::signature::VerifyingKey;
+use super::{LEAST_SWEEP, Tokens};
+use crate::rows::Tenant;
+
+impl Tokens {
+    pub(crate) fn put_tenant(&self, tenant: &Arc<Tenant>) {
+        self.tenants.pin().insert(tenant.id, Arc::clone(tenant));
+        self.changed();
+    }
+
+    /// All keys that there are. Those that stay as they were are not read again.
+    pub(crate) fn put_keys(&self, entries: Vec<VerifyingKeyEntry>) {
+        let known = self.keys.load();
+        let mut keys: HashMap<SigningKeyId, Arc<VerifyingKey>, RandomState> = HashMap::default();
+        for entry in entries {
+            let same = known.get(&entry.kid).filter(|known| known.entry == entry).map(Arc::clone);
+            match same.or_else(|| VerifyingKey::of(entry.clone()).map(Arc::new)) {
+                Some(key) => {
+                    keys.insert(entry.kid, key);
+                }
+                None => {
+                    tracing::error!(kid = %entry.kid, "a signing key cannot be read; its tokens are refused")
+                }
+            }
+        }
+        self.keys.store(Arc::new(keys));
+        self.changed();
+    }
+
+    pub(crate) fn put_client(&self, entry: ClientEntry) {
+        let clients = self.clients.pin();
+        let is_revoked = clients.get(entry.client_id.as_str()).is_some_and(|known| known.revoked);
+        if !is_revoked || entry.revoked {
+            clients.insert(entry.client_id.as_str().into(), Arc::new(entry));
+        }
+        self.changed();
+    }
+
+    pub(crate) fn put_secret(&self, entry: JwtSecretEntry) {
+        let secrets = self.secrets.pin();
+        let stays = secrets.get(&entry.id).is_some_and(|known| is_revoked(known));
+        if !stays || is_revoked(&entry) {
+            secrets.insert(entry.id, Arc::new(entry));
+        }
+        self.changed();
+    }
+
+    pub(crate) fn put_revoked(&self, entry: RevokedTokenEntry) {
+        let RevokedTokenEntry { tenant_id, id, until } = entry;
+        let revoked = self.revoked.pin();
+        revoked.insert((tenant_id, id.into()), until);
+        // As often as there are twice as many as were left: constant work for each, and half are over at the most.
+        if revoked.len() as u64 >= self.sweep_at.load(Ordering::Relaxed) {
+            let now = self.latest.load(Ordering::Relaxed);
+            revoked.retain(|_, until| *until > now);
+            self.sweep_at.store((revoked.len() as u64 * 2).max(LEAST_SWEEP), Ordering::Relaxed);
+        }
+        self.changed();
+    }
+
+    /// Takes what opens secrets.
+    pub(crate) fn learn(&self, keys: &SecretKeys) {
+        self.opener.store(Arc::new(Opener::of(keys)));
+    }
+
+    /// Forgets everything but what opens secrets.
+    pub(crate) fn clear(&self) {
+        self.tenants.pin().clear();
+        self.keys.store(Arc::default());
+        self.clients.pin().clear();
+        self.secrets.pin().clear();
+        self.revoked.pin().clear();
+        self.cache.clear();
+        self.changed();
+    }
+
+    pub(super) fn tenant(&self, id: TenantId) -> Option<Arc<Tenant>> {
+        self.tenants.pin().get(&id).map(Arc::clone)
+    }
+
+    pub(super) fn key(&self, kid: SigningKeyId) -> Option<Arc<VerifyingKey>> {
+        self.keys.load().get(&kid).map(Arc::clone)
+    }
+
+    pub(super) fn client(&self, client_id: &str) -> Option<Arc<ClientEntry>> {
+        self.clients.pin().get(client_id).map(Arc::clone)
+    }
+
+    pub(super) fn secret(&self, id: JwtSecretId) -> Option<Arc<JwtSecretEntry>> {
+        self.secrets.pin().get(&id).map(Arc::clone)
+    }
+
+    pub(super) fn is_revoked(&self, tenant: TenantId, id: &str) -> bool {
+        !self.revoked.is_empty() && self.revoked.pin().contains_key(&(tenant, id.into()))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn revoked_count(&self) -> usize {
+        self.revoked.len()
+    }
+
+    /// Whether this is somebody's name who signs tokens here.
+    pub(super) fn is_issuer(&self, name: &str) -> bool {
+        self.keys.load().values().any(|key| key.entry.issuer == name)
+    }
+
+    fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// Whether a secret is revoked, with all its versions.
+pub(super) fn is_revoked(secret: &JwtSecretEntry) -> bool {
+    secret.versions.iter().any(|version| version.status == SecretStatus::Revoked)
+}
