@@ -9,7 +9,9 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use crate::failure::Failure;
 use crate::output;
 use crate::server::{DevOptions, StartFailure};
-use crate::{agents, audit, completions, integrations, keys, nodes, projections, server, tenants, verify};
+use crate::{
+    agents, audit, completions, integrations, jwt_secrets, keys, nodes, projections, server, tenants, verify,
+};
 
 const FIRST_STEPS: &str = "\
 First steps:
@@ -46,6 +48,7 @@ enum Command {
     Keys(keys::KeysArgs),
     Integrations(integrations::IntegrationsArgs),
     Agents(agents::AgentsArgs),
+    JwtSecrets(jwt_secrets::JwtSecretsArgs),
     Verify(verify::VerifyArgs),
     Audit(audit::AuditArgs),
     Nodes(nodes::NodesArgs),
@@ -92,6 +95,7 @@ impl Cli {
             Command::Keys(args) => keys::run(&args),
             Command::Integrations(args) => integrations::run(&args),
             Command::Agents(args) => agents::run(&args),
+            Command::JwtSecrets(args) => jwt_secrets::run(&args),
             Command::Verify(args) => verify::run(&args),
             Command::Audit(args) => audit::run(&args),
             Command::Nodes(args) => nodes::run(&args),
@@ -387,6 +391,9 @@ mod tests {
             "nexus nodes create edge-1 --output json",
             "nexus nodes create N --dialect nexus --dialect nexpay,nexuscore --expires-in 90d --allow-ip 10.0.0.0/8",
             "nexus nodes list --output json",
+            "nexus jwt-secrets create --name N --environment test --scope a --scope b --secret-file F --tenant 3714240b-2e06-4c35-8856-ccc1c096323e",
+            "nexus jwt-secrets rotate jws00000000000000000123456789abcdef --grace 0 --tenant 3714240b-2e06-4c35-8856-ccc1c096323e",
+            "nexus jwt-secrets revoke jws00000000000000000123456789abcdef --reason compromised --tenant 3714240b-2e06-4c35-8856-ccc1c096323e",
             "nexus nodes revoke key_00000000000000000123456789abcdef --reason unused --note N",
             "nexus verify - --dialect nexus --scope a:b --scope c --method get --ip ::1 --environment live --restrict brand=acme",
             "nexus audit search --actor a --from 2026-01-01 --q x --limit 5 --output json",

@@ -10,6 +10,7 @@ mod connection;
 mod failure;
 mod integrations;
 mod json;
+mod jwt_secrets;
 mod keys;
 mod nodes;
 mod output;

@@ -495,6 +495,12 @@ impl Validator {
         Err(loading())
     }
 
+    /// The tenant of the client, or of the secret for service JWTs, under whose id uses of tokens are counted.
+    #[must_use]
+    pub fn owner_of_tokens(&self, id: KeyId) -> Option<TenantId> {
+        self.table.tokens.holder(id)
+    }
+
     /// Takes what opens tenants' secrets for service JWTs.
     pub fn learn_secret_keys(&self, keys: &SecretKeys) {
         self.table.tokens.learn(keys);

@@ -113,6 +113,11 @@ impl Intake<'_> {
         for some in keys.chunks(KEYS_AT_ONCE) {
             owners.extend(list.owners(some).await.map_err(|error| error.to_string())?);
         }
+        // Those of clients and of secrets for service JWTs, whose tokens are used under their ids.
+        let others = keys.iter().filter_map(|key| Some((*key, self.validator.owner_of_tokens(*key)?)));
+        for (key, tenant) in others {
+            owners.entry(key).or_insert(tenant);
+        }
         Ok(())
     }
 }

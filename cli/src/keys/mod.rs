@@ -15,7 +15,7 @@ use clap::{Args, Subcommand};
 use nexus_domain::ids::KeyId;
 
 pub(crate) use self::revoke::{Why, revoke};
-pub(crate) use self::terms::{Bounds, Restriction, instant, restriction};
+pub(crate) use self::terms::{Bounds, Restriction, duration, instant, restriction};
 use crate::connection::{Connection, OfTenant, Rendering};
 use crate::failure::Failure;
 

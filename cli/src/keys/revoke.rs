@@ -83,7 +83,7 @@ pub(crate) fn revoke(
         return output::json(answer.raw());
     }
     let revoked: Value = answer.parse(client)?;
-    let key = revoked.get("key").unwrap_or(&Value::Null);
+    let key = revoked.get("key").or_else(|| revoked.get("jwt_secret")).unwrap_or(&Value::Null);
     let mut facts = vec![
         ("Name", text(key, "name")),
         ("ID", text(key, "id")),

@@ -3,6 +3,7 @@
 mod bad_files;
 mod extract;
 mod readme;
+mod tokens;
 
 use std::sync::Arc;
 

@@ -12,7 +12,7 @@ pub const SKEW: i64 = 60 * SECOND;
 /// The longest time that a token may have before it, in microseconds: it can be revoked for as long alone.
 pub const LONGEST_LIFE: i64 = 24 * 3600 * SECOND;
 /// Later than any date that means something, in seconds.
-const LATEST: f64 = 1e12;
+const LATEST: u64 = 1_000_000_000_000;
 
 /// The claims of a token, each named once. Without `Debug`: they may hold what is nobody's business.
 #[derive(Clone, PartialEq)]
@@ -92,11 +92,16 @@ impl Claims {
 
     fn time(&self, name: &str) -> Result<Option<i64>, Refused> {
         let Some(value) = self.0.get(name) else { return Ok(None) };
-        let seconds = value.as_f64().filter(|seconds| seconds.abs() <= LATEST).ok_or_else(|| {
+        let wrong = || {
             let detail = format!("the token's claim `{name}` is no time in seconds (RFC 7519 section 2)");
             Refused::malformed(detail)
-        })?;
-        #[expect(clippy::cast_possible_truncation, reason = "a whole number of less than 1e18")]
+        };
+        if let Some(seconds) = value.as_i64() {
+            return (seconds.unsigned_abs() <= LATEST).then(|| Some(seconds * SECOND)).ok_or_else(wrong);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a bound that floats have exactly")]
+        let seconds = value.as_f64().filter(|seconds| seconds.abs() <= LATEST as f64).ok_or_else(wrong)?;
+        #[expect(clippy::cast_possible_truncation, reason = "a whole number of no more than 1e18")]
         let micros = (seconds * 1e6).round() as i64;
         Ok(Some(micros))
     }

@@ -8,6 +8,7 @@
     reason = "what a test cannot have fails it, in its helpers as well; it says what it skips"
 )]
 
+mod access_tokens;
 mod amqp_example;
 mod barrier_example;
 mod command_line;
@@ -25,4 +26,5 @@ mod refusals;
 mod repetition;
 mod security;
 mod sixth_dialect;
+mod tokens;
 mod walk;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use foldhash::fast::RandomState;
-use nexus_domain::ids::{JwtSecretId, SigningKeyId, TenantId};
+use nexus_domain::ids::{JwtSecretId, KeyId, SigningKeyId, TenantId};
 use nexus_domain::validity::{ClientEntry, JwtSecretEntry, RevokedTokenEntry, VerifyingKeyEntry};
 use nexus_domain::verification::SecretStatus;
 
@@ -40,6 +40,7 @@ impl Tokens {
     }
 
     pub(crate) fn put_client(&self, entry: ClientEntry) {
+        self.holders.pin().insert(entry.id, entry.tenant_id);
         let clients = self.clients.pin();
         let is_revoked = clients.get(entry.client_id.as_str()).is_some_and(|known| known.revoked);
         if !is_revoked || entry.revoked {
@@ -49,6 +50,7 @@ impl Tokens {
     }
 
     pub(crate) fn put_secret(&self, entry: JwtSecretEntry) {
+        self.holders.pin().insert(entry.id.key_id(), entry.tenant_id);
         let secrets = self.secrets.pin();
         let stays = secrets.get(&entry.id).is_some_and(|known| is_revoked(known));
         if !stays || is_revoked(&entry) {
@@ -81,6 +83,7 @@ impl Tokens {
         self.keys.store(Arc::default());
         self.clients.pin().clear();
         self.secrets.pin().clear();
+        self.holders.pin().clear();
         self.revoked.pin().clear();
         self.cache.clear();
         self.changed();
@@ -104,6 +107,11 @@ impl Tokens {
 
     pub(super) fn is_revoked(&self, tenant: TenantId, id: &str) -> bool {
         !self.revoked.is_empty() && self.revoked.pin().contains_key(&(tenant, id.into()))
+    }
+
+    /// Whose tokens' uses are counted under this id.
+    pub(crate) fn holder(&self, id: KeyId) -> Option<TenantId> {
+        self.holders.pin().get(&id).copied()
     }
 
     #[cfg(test)]

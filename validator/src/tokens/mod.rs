@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
-use nexus_domain::ids::{JwtSecretId, SigningKeyId, TenantId};
+use nexus_domain::ids::{JwtSecretId, KeyId, SigningKeyId, TenantId};
 use nexus_domain::validity::{ClientEntry, JwtSecretEntry};
 
 use self::cache::Cache;
@@ -42,6 +42,8 @@ pub(crate) struct Tokens {
     keys: ArcSwap<HashMap<SigningKeyId, Arc<VerifyingKey>, RandomState>>,
     clients: papaya::HashMap<Box<str>, Arc<ClientEntry>, RandomState>,
     secrets: papaya::HashMap<JwtSecretId, Arc<JwtSecretEntry>, RandomState>,
+    /// Whose the ids are under which uses of tokens are counted.
+    holders: papaya::HashMap<KeyId, TenantId, RandomState>,
     /// Until when each must be remembered.
     revoked: papaya::HashMap<TokenId, i64, RandomState>,
     sweep_at: AtomicU64,
@@ -60,6 +62,7 @@ impl Tokens {
             keys: ArcSwap::default(),
             clients: papaya::HashMap::with_hasher(RandomState::default()),
             secrets: papaya::HashMap::with_hasher(RandomState::default()),
+            holders: papaya::HashMap::with_hasher(RandomState::default()),
             revoked: papaya::HashMap::with_hasher(RandomState::default()),
             sweep_at: AtomicU64::new(LEAST_SWEEP),
             opener: ArcSwap::default(),

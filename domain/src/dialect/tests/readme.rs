@@ -55,6 +55,8 @@ fn every_key_that_a_file_may_have_is_explained_and_shown() {
         ("rotation", "[rotation]"),
         ("quota", "[quota]"),
         ("rate_limits", "[[rate_limits]]"),
+        ("access_tokens", "[access_tokens]"),
+        ("service_jwts", "[service_jwts]"),
         ("refusals", "[[refusals]]"),
     ];
     for (table, line) in tables {
