@@ -388,6 +388,7 @@ fn key_refusal(refusal: &KeyRefusal) -> Problem {
             field("body.restrictions", "use the restrictions that the dialect names, each with values")
         }
         KeyRefusal::ExpiryInPast => field("body.expires_at", "choose a later instant"),
+        KeyRefusal::ExpiryInKey => field("body.expires_at", "choose a sooner one"),
         KeyRefusal::NoLifetime => field("body.expires_in", "choose a longer one"),
         KeyRefusal::UnsupportedLifetime { .. } => field("body.expires_in", "choose one of those named"),
         KeyRefusal::GraceTooLong { .. } => field("body.grace", "choose a shorter grace, such as \"24h\""),

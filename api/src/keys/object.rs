@@ -32,7 +32,7 @@ pub struct KeyObject {
     /// Its name.
     #[schema(example = "Warehouse Integration")]
     pub name: String,
-    /// The first characters of its newest secret.
+    /// The first characters of its newest secret; of a key that is a JWT, its prefix and its last characters.
     #[schema(example = "nx_live_2EAV")]
     pub prefix: String,
     /// `secret` or `publishable`.

@@ -38,10 +38,8 @@ pub(super) struct CreateArgs {
 }
 
 pub(super) fn run(args: &CreateArgs, client: &Client, format: Format) -> Result<(), Failure> {
-    let mut body = Map::from_iter([
-        ("name".to_owned(), json!(args.name)),
-        ("scopes".to_owned(), json!(args.scopes)),
-    ]);
+    let mut body =
+        Map::from_iter([("name".to_owned(), json!(args.name)), ("scopes".to_owned(), json!(args.scopes))]);
     body.extend(args.environment.as_ref().map(|environment| ("environment".to_owned(), json!(environment))));
     body.extend(args.brought.read()?.map(|secret| ("secret".to_owned(), json!(secret))));
     let answer = client.post(&args.tenant.path("jwt-secrets"), &Value::Object(body))?;

@@ -3,6 +3,7 @@
 
 mod built_in;
 mod file;
+mod key_claims;
 mod presentation;
 mod rate_limits;
 mod refusals;
@@ -15,6 +16,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 pub use self::built_in::{MANAGEMENT, built_in, management};
+pub use self::key_claims::{KeyClaims, KeyFacts};
 pub use self::presentation::{Presentation, Presented, TenantHeader, Unchecked};
 pub use self::refusals::{OutwardRefusal, Refusals};
 pub use self::registry::{DialectConflict, Dialects};
@@ -62,6 +64,17 @@ pub struct Environment {
     pub rate_limits: Vec<RateLimit>,
 }
 
+/// What a secret is behind its prefix.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// Random characters and a checksum.
+    #[default]
+    Opaque,
+    /// A JWT that the server has signed. It always ends.
+    Jwt,
+}
+
 /// The prefix of one type of key in one realm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prefix {
@@ -71,6 +84,8 @@ pub struct Prefix {
     pub key_type: KeyType,
     /// The realm of its environments.
     pub realm: String,
+    /// What stands behind it.
+    pub form: Form,
 }
 
 impl Prefix {
@@ -105,6 +120,8 @@ pub struct Lifetime {
     pub choices: Vec<(String, TimeDelta)>,
     /// Whether a key may live for ever.
     pub never: bool,
+    /// The longest life, as written; a key has it where none is asked for. Absent: any.
+    pub longest: Option<(String, TimeDelta)>,
 }
 
 /// What keys have to do with integrations.
@@ -162,6 +179,8 @@ pub struct Dialect {
     pub rate_limits: Vec<RateLimit>,
     /// What keys have to do with integrations.
     pub integrations: Integrations,
+    /// What keys that are JWTs say of themselves; absent: none of its keys is one.
+    pub key_claims: Option<KeyClaims>,
     /// Names of restrictions that a key may carry, such as `brand`.
     pub restrictions: Vec<String>,
     /// Access tokens; absent: it has none.
@@ -259,6 +278,14 @@ impl Dialect {
     #[must_use]
     pub fn prefix_for(&self, key_type: KeyType, environment: &Environment) -> Option<&Prefix> {
         self.prefixes.iter().find(|p| p.key_type == key_type && p.realm == environment.realm)
+    }
+
+    /// What secrets of this type of key are in an environment.
+    #[must_use]
+    pub fn form_of(&self, key_type: KeyType, environment: &str) -> Form {
+        let prefix =
+            self.environment(environment).and_then(|environment| self.prefix_for(key_type, environment));
+        prefix.map_or(Form::Opaque, |prefix| prefix.form)
     }
 
     /// The longest prefix that a presented secret begins with. `nx_live_pk_` wins over `nx_live_`.

@@ -276,7 +276,11 @@ fn walk(
     let dialect = Arc::new(dialect.clone());
     let at = dialect.environment(environment).unwrap();
     let prefix = dialect.prefix_for(key_type, at).unwrap();
-    let secret = Secret::mint(&prefix.text, &[42; RANDOM_BYTES]);
+    let secret = match prefix.form {
+        Form::Opaque => Secret::mint(&prefix.text, &[42; RANDOM_BYTES]),
+        // Signatures are not looked at here.
+        Form::Jwt => Secret::signed(&prefix.text, "eyJ0eXAiOiJKV1QifQ.e30.c2lnbmVk"),
+    };
     let client_id = dialect.client_id_prefix.as_ref().map(|prefix| format!("{prefix}0001"));
 
     let mut key = Key::default();

@@ -90,7 +90,8 @@ impl IssueKey {
             return Err(KeyRefusal::IntegrationMissing);
         }
         let integration_id = self.integration.map(NamedIntegration::usable).transpose()?;
-        let expires_at = self.lifespan.end(&self.dialect, self.now)?;
+        let form = self.dialect.form_of(self.key_type, &environment.name);
+        let expires_at = self.lifespan.end(&self.dialect, form, self.now)?;
         Ok(KeyEvent::KeyIssued(KeyIssued {
             tenant_id: self.tenant_id,
             dialect: self.dialect.name.clone(),

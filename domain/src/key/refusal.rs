@@ -77,6 +77,9 @@ pub enum KeyRefusal {
     /// A life that is over when it begins.
     #[error("the lifetime must be more than nothing; choose one such as 30d")]
     NoLifetime,
+    /// The key is a JWT, which says itself when it ends.
+    #[error("the key says itself when it ends, and cannot end later; create another one")]
+    ExpiryInKey,
     /// The dialect does not offer this lifetime.
     #[error("this dialect's keys live {choices}")]
     UnsupportedLifetime {

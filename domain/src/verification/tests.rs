@@ -130,6 +130,33 @@ fn codes_come_in_a_fixed_order_owner_then_life_then_place_then_powers() {
 }
 
 #[test]
+fn a_minute_between_two_clocks_is_tolerated_of_keys_that_say_themselves_when_they_end() {
+    let gpt = Dialect::parse("nexusgpt.toml", include_str!("../../../dialects/nexusgpt.toml")).unwrap();
+    let rights = Rights { environment: "production".into(), ..rights(&gpt, &["read"]) };
+    let seconds = |seconds: i64| NOW - seconds * 1_000_000;
+    let ended = |not_after| {
+        let facts = Facts { not_after, ..facts(&gpt, &rights) };
+        verdict(facts, &Question::default(), NOW)
+    };
+    for over in [-59, 0, 59, 60] {
+        assert_eq!(ended(seconds(over)), Ok(()), "{over} s over");
+    }
+    let refused = ended(seconds(61)).unwrap_err();
+    assert_eq!(refused.code, Code::Expired);
+    assert!(
+        refused.detail.contains("ended 61 s ago") && refused.detail.contains("up to 60 s are tolerated"),
+        "{}",
+        refused.detail
+    );
+    let revoked = Facts { status: SecretStatus::Revoked, not_after: seconds(-3600), ..facts(&gpt, &rights) };
+    assert_eq!(
+        code(revoked, &Question::default()),
+        Code::Revoked,
+        "nothing is tolerated of what was revoked"
+    );
+}
+
+#[test]
 fn a_secret_is_refused_from_its_last_instant_on() {
     let dialect = nexus();
     let rights = rights(&dialect, &[]);

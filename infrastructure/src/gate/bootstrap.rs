@@ -101,7 +101,7 @@ impl Gate {
         let principal = Principal::system(Self::system_scopes());
         let call = self.system_call(&principal, "recovery");
         let issue = Issue { lifespan, ..administrator(name)? };
-        Ok(self.issue_key(&call, PLATFORM_TENANT, issue).await?.answer)
+        Ok(self.issue_key(&call, PLATFORM_TENANT, issue, None).await?.answer)
     }
 
     /// A call by the process itself.

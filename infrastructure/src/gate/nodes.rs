@@ -54,6 +54,6 @@ impl Gate {
             lifespan,
             integration: None,
         };
-        self.issue(call, PLATFORM_TENANT, issue).await
+        self.issue(call, PLATFORM_TENANT, issue, None).await
     }
 }

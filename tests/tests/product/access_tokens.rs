@@ -106,7 +106,8 @@ async fn what_the_server_signs_is_accepted_by_each_algorithm_until_it_is_revoked
         let other = signer.sign("JWT", &claims("other"), Some(algorithm)).unwrap();
         assert_eq!(code(&validator, &other), Code::Malformed, "case 12: {algorithm}");
         position += 1;
-        let revoked = RevokedTokenEntry { tenant_id: tenant(), id: algorithm.as_str().into(), until: i64::MAX };
+        let revoked =
+            RevokedTokenEntry { tenant_id: tenant(), id: algorithm.as_str().into(), until: i64::MAX };
         validator.apply([Entry::RevokedToken(revoked)], position);
         assert_eq!(code(&validator, &token), Code::Revoked, "case 14: {algorithm}");
     }

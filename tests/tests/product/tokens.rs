@@ -94,7 +94,9 @@ fn code(client: &Client, token: &str) -> String {
 fn n4_a_service_signs_its_own_tokens_and_they_are_its_tenants() {
     let services = Services::new(&body());
     let admin = services.product.admin();
-    let [prefix, kid, random] = services.secret.split('_').collect::<Vec<_>>()[..] else { panic!("three parts") };
+    let [prefix, kid, random] = services.secret.split('_').collect::<Vec<_>>()[..] else {
+        panic!("three parts")
+    };
     assert_eq!((prefix, kid, random.len()), ("nxjs", services.kid.as_str(), 64));
     let verdict = verify_with(&admin, &json!({"credential": services.token()}));
     assert_eq!((&verdict["valid"], &verdict["type"]), (&json!(true), &json!("service")), "{verdict}");
@@ -105,8 +107,13 @@ fn n4_a_service_signs_its_own_tokens_and_they_are_its_tenants() {
     let more = services.product.with_key(&services.token(), &Call { needs: "scope=write:users", ..READ });
     assert_eq!(more.status, 403, "its secret may, and the token does not say so");
     let beyond = with(claims(), "permissions", json!(["admin:all", "read:payments", "read:users"]));
-    let beyond = verify_with(&admin, &json!({"credential": hs256(&services.secret, &services.header(), &beyond)}));
-    assert_eq!(beyond["scopes"], json!(["read:users"]), "what the secret's scopes do not contain is not granted");
+    let beyond =
+        verify_with(&admin, &json!({"credential": hs256(&services.secret, &services.header(), &beyond)}));
+    assert_eq!(
+        beyond["scopes"],
+        json!(["read:users"]),
+        "what the secret's scopes do not contain is not granted"
+    );
     let none = hs256(&services.secret, &services.header(), &without(claims(), "permissions"));
     assert_eq!(verify_with(&admin, &json!({"credential": none}))["scopes"], json!([]));
     let sandbox = verify_with(&admin, &json!({"credential": services.token(), "environment": "test"}));
@@ -260,7 +267,8 @@ fn cases_5_and_6_a_kid_is_an_id_of_ours_and_speaks_for_its_tenant_alone() {
         let kid = created["jwt_secret"]["id"].as_str().unwrap();
         let path = services.product.tenant.path(&format!("/jwt-secrets/{kid}{path}"));
         let method = if path.ends_with(kid) { "GET" } else { "POST" };
-        let answer = services.product.admin().send(method, &path, (method == "POST").then_some(b"{}".as_slice()));
+        let answer =
+            services.product.admin().send(method, &path, (method == "POST").then_some(b"{}".as_slice()));
         assert_eq!(answer.status, 404, "{path}");
     }
 }
@@ -284,7 +292,8 @@ fn cases_8_9_and_10_times_are_numbers_near_now() {
         assert_eq!((at(name, 59), at(name, 65)), ("VALID".into(), "NOT_YET_VALID".into()), "{name}");
     }
     let late = with(claims(), "exp", json!(now() - 3600));
-    let told = verify_with(&admin, &json!({"credential": hs256(&services.secret, &services.header(), &late)}));
+    let told =
+        verify_with(&admin, &json!({"credential": hs256(&services.secret, &services.header(), &late)}));
     let detail = told["detail"].as_str().unwrap();
     assert!(detail.contains("360") && detail.contains("60 s are tolerated"), "{detail}");
 }
@@ -292,7 +301,9 @@ fn cases_8_9_and_10_times_are_numbers_near_now() {
 #[test]
 fn case_11_a_token_for_somebody_else_is_refused() {
     let services = Services::new(&body());
-    for aud in [json!("https://other.test"), json!(["https://other.test"]), json!([7]), json!({"a": 1}), json!(7)] {
+    for aud in
+        [json!("https://other.test"), json!(["https://other.test"]), json!([7]), json!({"a": 1}), json!(7)]
+    {
         services.refused(&services.header(), &with(claims(), "aud", aud));
     }
 }
@@ -343,7 +354,8 @@ fn case_14_what_was_revoked_is_refused_by_every_node_and_after_every_restart() {
     assert_eq!(asks(&token), "TENANT_SUSPENDED");
     let _resumed = product.admin().post(&product.tenant.path("/resume"), &json!({})).expect(200);
     eventually("the node has heard of it", || (asks(&token) == "VALID").then_some(()));
-    let revoked = product.admin().post(&services.path("/revoke"), &json!({"reason": "compromised"})).expect(200);
+    let revoked =
+        product.admin().post(&services.path("/revoke"), &json!({"reason": "compromised"})).expect(200);
     let told = receipt(&revoked.json());
     assert!(told["nodes"].as_u64() >= Some(2), "{told}");
     assert_eq!(asks(&token), "REVOKED");

@@ -51,6 +51,7 @@ fn every_key_that_a_file_may_have_is_explained_and_shown() {
         ("presentation", "[presentation]"),
         ("scopes", "[scopes]"),
         ("lifetime", "[lifetime]"),
+        ("key_claims", "[key_claims]"),
         ("integrations", "[integrations]"),
         ("rotation", "[rotation]"),
         ("quota", "[quota]"),
