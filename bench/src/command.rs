@@ -7,7 +7,7 @@ use clap::Parser;
 use crate::http::{Asked, Route};
 use crate::report::{self, Row};
 use crate::sizes::Sizes;
-use crate::{Failure, append, barrier, http, memory, node, output, rebuild, start, store, verify};
+use crate::{Failure, append, barrier, http, memory, node, output, rebuild, start, store, tokens, verify};
 
 /// Measures Nexus against baselines on this machine and prints one table.
 #[derive(Debug, Parser)]
@@ -28,6 +28,7 @@ struct Arguments {
 enum Measurement {
     Append,
     Verify,
+    Tokens,
     Memory,
     Http(Asked, Route),
     Rebuild { postgres: bool },
@@ -38,9 +39,10 @@ enum Measurement {
 }
 
 impl Measurement {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Append,
         Self::Verify,
+        Self::Tokens,
         Self::Memory,
         Self::Http(Asked::ApiNode, Route::Verify),
         Self::Http(Asked::ApiNode, Route::ForwardAuth),
@@ -58,6 +60,7 @@ impl Measurement {
         match self {
             Self::Append => "append",
             Self::Verify => "in-process-verify",
+            Self::Tokens => "jwt-verify",
             Self::Memory => "memory",
             Self::Http(Asked::ApiNode, Route::Verify) => "http-verify",
             Self::Http(Asked::ApiNode, Route::ForwardAuth) => "http-forward-auth",
@@ -80,6 +83,7 @@ impl Measurement {
         match self {
             Self::Append => append::measure(sizes).await,
             Self::Verify => verify::measure(sizes).await,
+            Self::Tokens => tokens::measure(sizes).await,
             Self::Memory => memory::measure(sizes),
             Self::Http(asked, route) => http::measure(sizes, asked, route).await,
             Self::Rebuild { postgres } => rebuild::measure(sizes, postgres).await,

@@ -24,6 +24,7 @@ mod sizes;
 mod start;
 mod store;
 mod timer;
+mod tokens;
 mod verify;
 
 pub use command::run;

@@ -46,6 +46,16 @@ impl Tenant {
         format!("/v1/tenants/{}{rest}", self.id)
     }
 
+    /// The id of a new secret for service JWTs, of a dialect that has them.
+    ///
+    /// # Panics
+    /// When it is not made.
+    #[must_use]
+    pub fn jwt_secret(&self, client: &Client) -> String {
+        let created = client.post(&self.path("/jwt-secrets"), &json!({"name": "Test"})).expect(201).json();
+        created["jwt_secret"]["id"].as_str().expect("an id").to_owned()
+    }
+
     /// Its keys, with a client's credential.
     #[must_use]
     pub fn keys(&self, client: &Client) -> Keys {

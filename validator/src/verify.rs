@@ -19,7 +19,7 @@ use crate::lease::Permit;
 use crate::limits::Limits;
 use crate::rows::{Slot, Tenant};
 use crate::table::{Found, Table};
-use crate::tokens::{SecretKeys, Verified};
+use crate::tokens::{SecretKeys, Unverified, Verified};
 
 /// All credentials of a process's dialects, in memory. Shared by `Arc` among all threads: readers
 /// wait for nobody.
@@ -395,7 +395,9 @@ impl Validator {
         let dialect = match home {
             Ok(dialect) => dialect,
             Err(refused) => {
-                if let Some(token) = Compact::read(credential) {
+                // What begins with another process's prefix is that one's to judge, whatever its form.
+                let nobodys = refused.code == Code::Malformed;
+                if let Some(token) = Compact::read(credential).filter(|_| nobodys) {
                     return Ok(self.verify_token(sight, None, token, question, now));
                 }
                 let limits = Limits::NotCounted;
@@ -459,7 +461,12 @@ impl Validator {
         let limits = Limits::NotCounted;
         let verified = match self.seen_token(sight, token, now) {
             Ok(verified) => verified,
-            Err(refused) => return Decision { outcome: Err(refused), dialect, subject: None, limits },
+            Err(unverified) => {
+                // Of a bare token, another process may know what this one was not sent.
+                let elsewhere = dialect.is_none() && self.dialects.elsewhere().next().is_some();
+                let outcome = Err(unverified.refused(elsewhere));
+                return Decision { outcome, dialect, subject: None, limits };
+            }
         };
         let own = &verified.tenant.dialect;
         if dialect.is_some_and(|dialect| !Arc::ptr_eq(own, dialect)) {
@@ -481,18 +488,18 @@ impl Validator {
     }
 
     /// What is known of a token by what may be seen, as [`Validator::find`] has it of a secret.
-    fn seen_token(&self, sight: &Sight, token: Compact<'_>, now: i64) -> Result<Arc<Verified>, Refused> {
+    fn seen_token(&self, sight: &Sight, token: Compact<'_>, now: i64) -> Result<Arc<Verified>, Unverified> {
         if matches!(sight, Sight::Fetched(_)) {
             let detail =
                 "this node has no right to answer from memory just now, and tokens are told by nothing else";
-            return Err(Refused::new(Code::Unavailable, detail));
+            return Err(Refused::new(Code::Unavailable, detail).into());
         }
         let before = self.fillings.load(Ordering::Acquire);
         let verified = self.table.tokens.verify(token, now);
         if before.is_multiple_of(2) && self.fillings.load(Ordering::Acquire) == before {
             return verified;
         }
-        Err(loading())
+        Err(loading().into())
     }
 
     /// The tenant of the client, or of the secret for service JWTs, under whose id uses of tokens are counted.

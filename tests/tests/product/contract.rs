@@ -10,6 +10,8 @@ const OPEN: &[&str] = &[
     "/healthz",
     "/readyz",
     "/metrics",
+    // Public keys.
+    "/.well-known/jwks.json",
     // The credential that it is asked about is in the request itself.
     "/v1/forward-auth/{dialect}",
 ];
@@ -36,6 +38,11 @@ const SCOPES: &[(&str, &str, &str)] = &[
     ("POST", "/v1/tenants/{tenant}/integrations", "keys:write"),
     ("GET", "/v1/tenants/{tenant}/integrations/{integration}", "keys:read"),
     ("PATCH", "/v1/tenants/{tenant}/integrations/{integration}", "keys:write"),
+    ("GET", "/v1/tenants/{tenant}/jwt-secrets", "keys:read"),
+    ("POST", "/v1/tenants/{tenant}/jwt-secrets", "keys:write"),
+    ("GET", "/v1/tenants/{tenant}/jwt-secrets/{secret}", "keys:read"),
+    ("POST", "/v1/tenants/{tenant}/jwt-secrets/{secret}/revoke", "keys:write"),
+    ("POST", "/v1/tenants/{tenant}/jwt-secrets/{secret}/rotate", "keys:write"),
     ("GET", "/v1/tenants/{tenant}/keys", "keys:read"),
     ("POST", "/v1/tenants/{tenant}/keys", "keys:write"),
     ("GET", "/v1/tenants/{tenant}/keys/{key}", "keys:read"),
@@ -71,7 +78,10 @@ pub(crate) fn body_for(method: &str, path: &str) -> Option<Vec<u8>> {
         ("POST", "/v1/tenants") => json!({"name": "Another", "dialect": "nexus"}),
         (
             "POST",
-            "/v1/tenants/{tenant}/keys" | "/v1/tenants/{tenant}/integrations" | "/v1/tenants/{tenant}/agents",
+            "/v1/tenants/{tenant}/keys"
+            | "/v1/tenants/{tenant}/integrations"
+            | "/v1/tenants/{tenant}/agents"
+            | "/v1/tenants/{tenant}/jwt-secrets",
         ) => json!({"name": "Another"}),
         ("PATCH", _) => json!({"name": "Renamed"}),
         ("POST", "/v1/verify") => json!({"credential": "x"}),
@@ -167,6 +177,7 @@ fn a_known_address_names_the_methods_that_it_offers() {
             .replace("{key}", "x")
             .replace("{integration}", "x")
             .replace("{agent}", "x")
+            .replace("{secret}", "x")
             .replace("{name}", "usage");
         for method in ["DELETE", "PUT"] {
             let answer = node.admin().send(method, &path, None);
@@ -263,7 +274,8 @@ fn the_bodies_that_the_documentation_shows_are_accepted() {
                 .replace("{tenant}", &tenant.id)
                 .replace("{key}", &key)
                 .replace("{integration}", &made("/integrations"))
-                .replace("{agent}", &made("/agents"));
+                .replace("{agent}", &made("/agents"))
+                .replace("{secret}", &tenant.jwt_secret(&admin));
             let body = example.to_string().into_bytes();
             let answer = admin.send(&method.to_uppercase(), &real, Some(&body));
             assert!((200..300).contains(&answer.status), "{method} {path} {example}: {answer:?}");
@@ -413,6 +425,7 @@ fn every_route_without_a_credential_is_refused() {
             .replace("{key}", "x")
             .replace("{integration}", "x")
             .replace("{agent}", "x")
+            .replace("{secret}", "x")
             .replace("{name}", "usage");
         for client in [&outsider, &wrong] {
             let answer = client.send(&method, &real, body_for(&method, &path).as_deref());
@@ -458,6 +471,8 @@ fn every_route_needs_its_scope() {
             .filter(|scope| (*needed, *scope) != ("nodes:connect", "nodes:write"))
             .collect();
         let key = if path.contains("{key}") { keys.create(&json!({})).id } else { String::new() };
+        let owner = Tenant { id: tenant.clone(), dialect: "nexus".to_owned() };
+        let secret = if path.contains("{secret}") { owner.jwt_secret(&node.admin()) } else { String::new() };
         let made = |plural: &str| {
             let path = format!("/v1/tenants/{tenant}/{plural}");
             let made = node.admin().post(&path, &json!({"name": "Mine"})).expect(201).json();
@@ -468,6 +483,7 @@ fn every_route_needs_its_scope() {
             .replace("{key}", &key)
             .replace("{integration}", &made("integrations"))
             .replace("{agent}", &made("agents"))
+            .replace("{secret}", &secret)
             .replace("{name}", "usage");
         let body = body_for(method, path);
         let lacking = credential(&node, &others, &json!({})).send(method, &real, body.as_deref());

@@ -23,6 +23,7 @@ fn case_35_another_tenants_objects_and_absent_ones_are_the_same_404_on_every_rou
     let (mine, theirs) = (Tenant::create(&admin, "nexus"), Tenant::create(&admin, "nexus"));
     let my_key = mine.keys(&admin).create(&json!({}));
     let their_key = theirs.keys(&admin).create(&json!({}));
+    let (my_secret, their_secret) = (mine.jwt_secret(&admin), theirs.jwt_secret(&admin));
     let absent_tenant = "3714240b-2e06-4c35-8856-ccc1c096323e";
     let absent_key = "key_00000000000000000123456789abcdef";
     let made = |tenant: &Tenant| {
@@ -48,12 +49,19 @@ fn case_35_another_tenants_objects_and_absent_ones_are_the_same_404_on_every_rou
         if !path.contains("{tenant}") {
             continue;
         }
+        // Of secrets, the one that stands where the key would.
+        let secret = |key: &str| match key {
+            key if key == my_key.id => my_secret.clone(),
+            key if key == their_key.id => their_secret.clone(),
+            other => other.replace("key_", "jws"),
+        };
         let at = |tenant: &str, key: &str| {
             let [integration, agent] = things_beside(key);
             path.replace("{tenant}", tenant)
                 .replace("{key}", key)
                 .replace("{integration}", &integration)
                 .replace("{agent}", &agent)
+                .replace("{secret}", &secret(key))
         };
         let body = body_for(&method, &path);
         let send = |client: &nexus_tests::Client, path: &str| {
@@ -77,7 +85,7 @@ fn case_35_another_tenants_objects_and_absent_ones_are_the_same_404_on_every_rou
             "{method} {path}: absent for the mightiest"
         );
         assert_eq!(send(&confined, &at("nonsense", "nonsense")), absent, "{method} {path}: no id at all");
-        if ["{key}", "{integration}", "{agent}"].iter().any(|name| path.contains(name)) {
+        if ["{key}", "{integration}", "{agent}", "{secret}"].iter().any(|name| path.contains(name)) {
             let absent = send(&confined, &at(&mine.id, absent_key));
             assert_eq!(absent.0, 404, "{method} {path}: {absent:?}");
             assert_eq!(

@@ -190,6 +190,7 @@ fn case_36_fields_that_nobody_may_set_are_unknown_fields() {
     let admin = node.admin();
     let tenant = Tenant::create(&admin, "nexus");
     let key = tenant.keys(&admin).create(&json!({}));
+    let secret = tenant.jwt_secret(&admin);
     let paths = [
         ("POST", "/v1/tenants".to_owned(), json!({"name": "x", "dialect": "nexus"})),
         ("POST", "/v1/nodes".to_owned(), json!({"name": "x"})),
@@ -200,6 +201,9 @@ fn case_36_fields_that_nobody_may_set_are_unknown_fields() {
         ("PATCH", tenant.path(&format!("/keys/{}", key.id)), json!({"name": "x"})),
         ("POST", tenant.path(&format!("/keys/{}/rotate", key.id)), json!({})),
         ("POST", tenant.path(&format!("/keys/{}/revoke", key.id)), json!({})),
+        ("POST", tenant.path("/jwt-secrets"), json!({"name": "x"})),
+        ("POST", tenant.path(&format!("/jwt-secrets/{secret}/rotate")), json!({})),
+        ("POST", tenant.path(&format!("/jwt-secrets/{secret}/revoke")), json!({})),
         ("POST", "/v1/verify".to_owned(), json!({"credential": key.secret})),
     ];
     for (method, path, body) in paths {

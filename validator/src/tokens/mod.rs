@@ -29,6 +29,7 @@ use self::secret_keys::Opener;
 pub use self::secret_keys::SecretKeys;
 use self::signature::VerifyingKey;
 pub(crate) use self::verified::Verified;
+pub(crate) use self::verify::Unverified;
 use crate::rows::Tenant;
 
 /// Below this, sweeping would free nothing worth the while.

@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::crypto::sign;
 use jsonwebtoken::{Algorithm as Checked, EncodingKey};
-use nexus_domain::dialect::{Dialect, Dialects, management};
+use nexus_domain::dialect::{Dialect, Dialects, built_in, management};
 use nexus_domain::ids::{JwtSecretId, KeyId, SigningKeyId, TenantId};
 use nexus_domain::jwt::{Algorithm, Curve, EdwardsCurve, PublicJwk};
 use nexus_domain::scope::ScopeSet;
@@ -278,6 +278,24 @@ fn a_service_is_accepted_with_the_permissions_that_its_secret_contains() {
         "process_payments",
         "its scopes contain everything"
     );
+}
+
+#[test]
+fn a_node_that_serves_some_dialects_alone_says_so_of_tokens_of_others() {
+    let some = Arc::new(built_in().only(|dialect| dialect.name == "nexpay"));
+    let validator = Validator::new(some);
+    validator.apply([Entry::VerifyingKeys(vec![verifying_key(1)])], 1);
+    let foreign = [
+        by_server(&access_header(), &access_claims()),
+        by_service(SECRET, &service_header(), &service_claims()),
+    ];
+    for token in foreign {
+        assert_eq!(ask(&validator, &token), Code::Unavailable);
+        let named =
+            validator.verify_credential(&sight(), Some("nexpay"), &token, &Question::default(), NOW * MICROS);
+        assert_eq!(named.unwrap().code(), Code::Malformed, "that one takes no tokens");
+    }
+    assert_eq!(ask(&validator, "nx_live_a.b.c"), Code::Unavailable, "a prefix comes before the form");
 }
 
 #[test]

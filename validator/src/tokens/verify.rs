@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nexus_domain::dialect::{Dialect, ServiceJwts};
-use nexus_domain::ids::{JwtSecretId, SigningKeyId};
-use nexus_domain::jwt::{Algorithm, Claims, Compact, Header, Kid};
+use nexus_domain::ids::{JwtSecretId, SigningKeyId, TenantId};
+use nexus_domain::jwt::{Algorithm, Claims, Compact, Header, Kid, Times};
 use nexus_domain::token::{ACCESS_TOKEN, AccessClaims};
 use nexus_domain::validity::JwtSecretEntry;
 use nexus_domain::verification::{Code, Refused, Rights};
@@ -32,17 +32,46 @@ struct Signed {
 
 /// What of the claims is looked at later.
 struct Facts {
-    times: nexus_domain::jwt::Times,
+    times: Times,
     ids: [Option<Box<str>>; 2],
+}
+
+/// A token that nothing is known of.
+#[derive(Debug)]
+pub(crate) enum Unverified {
+    /// It is none that is accepted.
+    Refused(Refused),
+    /// What it names is not held here. Where others hold more, they may know it.
+    Unheld(&'static str),
+}
+
+impl From<Refused> for Unverified {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl Unverified {
+    /// What is said of it; `elsewhere`: other processes hold what this one does not.
+    pub(crate) fn refused(self, elsewhere: bool) -> Refused {
+        match self {
+            Self::Refused(refused) => refused,
+            Self::Unheld(_) if elsewhere => {
+                let detail = "this node does not serve every dialect, and the token is of none that it does; ask another one";
+                Refused::new(Code::Unavailable, detail)
+            }
+            Self::Unheld(detail) => unknown(detail),
+        }
+    }
 }
 
 impl Tokens {
     /// The facts of a token whose signature is right. `now` is Unix time in microseconds.
     ///
     /// # Errors
-    /// `MALFORMED` where it is no token that could be accepted, `UNKNOWN` where nobody here signed it, `REVOKED` where its secret
-    /// is, which cannot be held against it any more.
-    pub(crate) fn verify(&self, token: Compact<'_>, now: i64) -> Result<Arc<Verified>, Refused> {
+    /// [`Unverified`]: `MALFORMED` where it is no token that could be accepted, `UNKNOWN` where nobody here signed it, `REVOKED`
+    /// where its secret is, which cannot be held against it any more.
+    pub(crate) fn verify(&self, token: Compact<'_>, now: i64) -> Result<Arc<Verified>, Unverified> {
         let name = Name::of(token);
         if let Some(known) = self.cache.find(name, token).filter(|known| known.stands(self)) {
             return Ok(known);
@@ -75,23 +104,30 @@ impl Tokens {
     }
 
     /// An access token (RFC 9068 section 4).
-    fn of_server(&self, token: Compact<'_>, header: &Header, kid: SigningKeyId) -> Result<Signed, Refused> {
+    fn of_server(
+        &self,
+        token: Compact<'_>,
+        header: &Header,
+        kid: SigningKeyId,
+    ) -> Result<Signed, Unverified> {
         if header.typ.as_deref() != Some(ACCESS_TOKEN) {
-            return Err(Refused::malformed("this is no access token: its header's `typ` is another one"));
+            return Err(
+                Refused::malformed("this is no access token: its header's `typ` is another one").into()
+            );
         }
         let key = self.key(kid).ok_or_else(|| unknown("no key that signs here has this `kid`"))?;
         same_algorithm(header, key.entry.algorithm)?;
         if !key.signed(token) {
-            return Err(unknown("the token's signature is wrong"));
+            return Err(unknown("the token's signature is wrong").into());
         }
         let claims = token.claims()?;
         let times = claims.times()?;
         let issuer = key.entry.issuer.as_str();
         if claims.text("iss")? != Some(issuer) {
-            return Err(unknown("the token's `iss` is not who signed it"));
+            return Err(unknown("the token's `iss` is not who signed it").into());
         }
         if claims.audience()?.as_deref() != Some(&[issuer]) {
-            return Err(unknown("the token's `aud` is not this platform"));
+            return Err(unknown("the token's `aud` is not this platform").into());
         }
         let claims: AccessClaims = claims.read()?;
         let tenant = self.served(claims.tenant_id)?;
@@ -99,7 +135,7 @@ impl Tokens {
         let client = client.ok_or_else(|| unknown("the token's client is not known"))?;
         let dialect = &tenant.dialect;
         if !dialect.access_tokens.as_ref().is_some_and(|tokens| tokens.accepted) {
-            return Err(Refused::malformed("this dialect accepts no access tokens"));
+            return Err(Refused::malformed("this dialect accepts no access tokens").into());
         }
         known_environment(dialect, &claims.environment)?;
         let rights = client.rights(&claims, dialect);
@@ -108,20 +144,22 @@ impl Tokens {
     }
 
     /// A token that a tenant's service signed.
-    fn of_service(&self, token: Compact<'_>, header: &Header, id: JwtSecretId) -> Result<Signed, Refused> {
+    fn of_service(&self, token: Compact<'_>, header: &Header, id: JwtSecretId) -> Result<Signed, Unverified> {
         if header.typ.as_deref().is_some_and(|typ| typ != SERVICE_TOKEN) {
-            return Err(Refused::malformed("this is no service's token: its header's `typ` must be JWT"));
+            return Err(
+                Refused::malformed("this is no service's token: its header's `typ` must be JWT").into()
+            );
         }
-        let secret = self.secret(id).ok_or_else(|| unknown("no secret has this `kid`"))?;
+        let secret = self.secret(id).ok_or(Unverified::Unheld("no secret has this `kid`"))?;
         same_algorithm(header, Algorithm::Hs256)?;
         let tenant = self.served(secret.tenant_id)?;
         let Some(rules) = &tenant.dialect.service_jwts else {
-            return Err(Refused::malformed("this dialect accepts no service JWTs"));
+            return Err(Refused::malformed("this dialect accepts no service JWTs").into());
         };
         // What it was is forgotten then, so that nothing is left to hold a signature against.
         if is_revoked(&secret) {
             let detail = "the secret that the token names is revoked, which is final; create another one";
-            return Err(Refused::new(Code::Revoked, detail));
+            return Err(Refused::new(Code::Revoked, detail).into());
         }
         let version = self.signing_version(token, &secret, &tenant.dialect)?;
         let claims = token.claims()?;
@@ -169,8 +207,8 @@ impl Tokens {
         }
     }
 
-    fn served(&self, id: nexus_domain::ids::TenantId) -> Result<Arc<Tenant>, Refused> {
-        self.tenant(id).ok_or_else(|| unknown("the token's tenant is not known here"))
+    fn served(&self, id: TenantId) -> Result<Arc<Tenant>, Unverified> {
+        self.tenant(id).ok_or(Unverified::Unheld("the token's tenant is not known"))
     }
 }
 
