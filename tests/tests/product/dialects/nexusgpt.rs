@@ -153,9 +153,9 @@ fn g1_the_key_is_a_jwt_with_the_claims_of_the_page_and_revocable_in_spite_of_its
     // The record decides, also where the claims say otherwise.
     assert_eq!(gpt.product.keys().change(&key.id, &json!({"scopes": ["read"]})).status, 200);
     assert_eq!(gpt.ask(&[("api-key", &key.secret)], &Call { needs: "scope=write", ..READ }).status, 403);
+    assert_eq!(gpt.product.keys().change(&key.id, &json!({"expires_in": "1d"})).status, 200);
     let later = gpt.product.keys().change(&key.id, &json!({"expires_in": "1y"})).expect(400).json();
     assert!(later["detail"].as_str().unwrap().contains("says itself when it ends"), "{later}");
-    assert_eq!(gpt.product.keys().change(&key.id, &json!({"expires_in": "1d"})).status, 200);
     let revoked = gpt.product.keys().revoke(&key.id).expect(200).json();
     assert_eq!(receipt(&revoked)["confirmed"], 2);
     assert_eq!(gpt.status(&key.secret), 401);
@@ -408,11 +408,20 @@ fn g8_an_integration_has_keys_for_each_environment_and_development_has_lower_lim
         }
     }
     let [(_, production), (_, staging), (_, development)] = &keys;
-    // One was admitted above. Another development key counts against the same limit.
+    // They count against the same limit, and no more than it are admitted in a minute, one above included. How many a node admits
+    // at once depends on what share of it the node has.
     let another = key("development");
-    let admitted = (0..70).filter(|_| gpt.status(development) == 200).count();
-    assert!(admitted < 60, "{admitted}");
-    let limited = gpt.ask(&[("api-key", &another)], &READ);
+    let mut admitted = 1;
+    let mut limited = None;
+    for secret in [development, &another].into_iter().cycle().take(150) {
+        let answer = gpt.ask(&[("api-key", secret)], &READ);
+        match answer.status {
+            200 => admitted += 1,
+            _ => limited = Some(answer),
+        }
+    }
+    assert!(admitted <= 60, "{admitted}");
+    let limited = limited.unwrap();
     assert_eq!(limited.status, 429);
     assert_eq!(
         limited.text(),
@@ -422,8 +431,10 @@ fn g8_an_integration_has_keys_for_each_environment_and_development_has_lower_lim
     for _ in 0..70 {
         assert_eq!((gpt.status(production), gpt.status(staging)), (200, 200), "they have no such limit");
     }
-    let verdict = verify_with(&gpt.product.admin(), &json!({"credential": another}));
-    assert_eq!(verdict["code"], "RATE_LIMITED");
+    eventually("other nodes count the same", || {
+        let verdict = verify_with(&gpt.product.admin(), &json!({"credential": another}));
+        (verdict["code"] == "RATE_LIMITED").then_some(())
+    });
 }
 
 #[test]
