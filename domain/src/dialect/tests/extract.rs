@@ -289,7 +289,7 @@ proptest! {
     fn a_minted_secret_is_recognised_whatever_its_random_bytes(random in any::<[u8; RANDOM_BYTES]>()) {
         let dialects = Dialects::new(all()).unwrap();
         for dialect in dialects.iter() {
-            for prefix in &dialect.prefixes {
+            for prefix in dialect.prefixes.iter().filter(|prefix| prefix.form == Form::Opaque) {
                 let secret = Secret::mint(&prefix.text, &random);
                 let presented = dialect.parse_credential(secret.expose());
                 prop_assert_eq!(presented, Ok(Presented { secret: secret.expose(), token: None, client_id: None, tenant: None }));
