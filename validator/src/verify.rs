@@ -54,7 +54,7 @@ pub enum Sight {
 
 /// A few entries, apart from the node's table.
 #[derive(Debug)]
-pub struct Fetched(Table);
+pub struct Fetched(Box<Table>);
 
 impl From<Permit> for Sight {
     fn from(permit: Permit) -> Self {
@@ -315,7 +315,7 @@ impl Validator {
     pub fn fetched(&self, entries: impl IntoIterator<Item = Entry>) -> Fetched {
         let table = Table::small();
         Intake::new(Arc::clone(&self.dialects)).take(entries, &table);
-        Fetched(table)
+        Fetched(Box::new(table))
     }
 
     /// The secret in what may be seen, where it is whole. A permit may be older than what became of the table.

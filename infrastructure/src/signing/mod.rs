@@ -168,12 +168,15 @@ impl Signer {
         self.gate.sealed_secrets().keep(&context(kid), &secret).await?;
         let issuer = self.issuer.clone();
         let command = IntroduceSigningKey { kid, algorithm, issuer, jwk, schedule: self.schedule, now };
-        let keys = self.gate.introduce_signing_key(command).await?;
-        if !keys.all().iter().any(|key| key.kid == kid) {
+        let introduced = self.gate.introduce_signing_key(command).await;
+        let counts = introduced.as_ref().is_ok_and(|keys| keys.all().iter().any(|key| key.kid == kid));
+        // Where the store did not answer, the event may stand all the same.
+        let unknown = matches!(introduced, Err(GateError::Unavailable(_) | GateError::Stopping));
+        if !counts && !unknown {
             // Another process was faster.
             self.gate.sealed_secrets().forget(&context(kid)).await.map_err(SealedSecretError::from)?;
         }
-        Ok(keys)
+        Ok(introduced?)
     }
 
     async fn retire(&self, before: &SigningKeys) -> Result<SigningKeys, SigningError> {

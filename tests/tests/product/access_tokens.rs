@@ -20,6 +20,8 @@ use nexus_validator::Validator;
 use nexus_validator::lease::{LENGTH, Lease};
 use uuid::Uuid;
 
+/// When everything is asked, in Unix seconds.
+const NOW: i64 = 1_750_000_000;
 const ISSUER: &str = "https://nexus.test";
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256];
 
@@ -69,13 +71,12 @@ fn validator(signer: &Signer) -> Validator {
 }
 
 fn claims(id: &str) -> AccessClaims {
-    let now = chrono::Utc::now().timestamp();
     AccessClaims {
         iss: ISSUER.into(),
         sub: "nxc_1".into(),
         aud: ISSUER.into(),
-        exp: now + 3600,
-        iat: now,
+        exp: NOW + 3600,
+        iat: NOW,
         jti: id.into(),
         client_id: "nxc_1".into(),
         scope: "read:users".into(),
@@ -90,8 +91,7 @@ fn code(validator: &Validator, token: &str) -> Code {
     let lease = Lease::new();
     lease.extend(LENGTH);
     let sight = lease.holds(Duration::ZERO).unwrap().into();
-    let now = chrono::Utc::now().timestamp_micros();
-    validator.verify_credential(&sight, None, token, &Question::default(), now).unwrap().code()
+    validator.verify_credential(&sight, None, token, &Question::default(), NOW * 1_000_000).unwrap().code()
 }
 
 #[tokio::test]

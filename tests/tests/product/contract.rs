@@ -224,6 +224,10 @@ fn whatever_the_trail_says_can_be_asked_for_and_nothing_else() {
     let integration = admin.list(&tenant.path("/integrations"), 1)[0]["id"].as_str().unwrap().to_owned();
     let at = tenant.path(&format!("/integrations/{integration}"));
     let _ = admin.patch(&at, &json!({"agent_id": agent})).expect(200);
+    let at = tenant.path(&format!("/jwt-secrets/{}", tenant.jwt_secret(&admin)));
+    for change in ["/rotate", "/revoke"] {
+        let _ = admin.post(&format!("{at}{change}"), &json!({})).expect(200);
+    }
     for credential in [key.secret.as_str(), "nx_live_0000000000000000000000000000000000"] {
         let _ = admin.post("/v1/verify", &json!({"credential": credential})).expect(200);
     }
@@ -234,7 +238,7 @@ fn whatever_the_trail_says_can_be_asked_for_and_nothing_else() {
         let actions = told("action");
         (actions.contains("key.used") && actions.contains("credential.refused")).then_some(())
     });
-    assert_eq!(told("action").len(), 20, "all but the end of a life: {:?}", told("action"));
+    assert_eq!(told("action").len(), 23, "all but the ends of lives: {:?}", told("action"));
     for name in ["action", "outcome"] {
         for value in told(name) {
             assert!(!admin.list(&format!("/v1/audit?{name}={value}"), 200).is_empty(), "{name}={value}");

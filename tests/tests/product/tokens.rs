@@ -1,12 +1,11 @@
 //! Tokens on a running server and on a validating node: service JWTs from the secret to the refusal, and the attacks on them,
 //! named after their numbers in the list of cases.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::crypto::sign;
 use jsonwebtoken::{Algorithm, EncodingKey};
+use nexus_infrastructure::clock::{Clock as _, SystemClock};
 use nexus_tests::{Client, Node, Store, Validator, eventually, node_credential, receipt, verify_with};
 use serde_json::{Value, json};
 
@@ -54,7 +53,7 @@ impl Services {
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+    SystemClock.now().timestamp().unsigned_abs()
 }
 
 fn claims() -> Value {
@@ -286,10 +285,10 @@ fn cases_8_9_and_10_times_are_numbers_near_now() {
         code(&admin, &hs256(&services.secret, &services.header(), &with(claims(), name, json!(time))))
     };
     assert_eq!(at("exp", 100 * 365 * 86_400), "MALFORMED");
-    // A second or two pass between the reading of the clock here and the verdict there.
-    assert_eq!((at("exp", -55), at("exp", -61)), ("VALID".into(), "EXPIRED".into()));
+    // Some time passes between the reading of the clock here and the verdict there; to the second, the validator's own tests hold it.
+    assert_eq!((at("exp", -30), at("exp", -61)), ("VALID".into(), "EXPIRED".into()));
     for name in ["nbf", "iat"] {
-        assert_eq!((at(name, 59), at(name, 65)), ("VALID".into(), "NOT_YET_VALID".into()), "{name}");
+        assert_eq!((at(name, 59), at(name, 90)), ("VALID".into(), "NOT_YET_VALID".into()), "{name}");
     }
     let late = with(claims(), "exp", json!(now() - 3600));
     let told =
