@@ -137,7 +137,7 @@ impl Tokens {
         // A client acts for its own tenant, or for one of the same product that agreed to it.
         let agreed = claims.grant_id.is_some() && Arc::ptr_eq(&registrar.dialect, &tenant.dialect);
         if registrar.id != tenant.id && !agreed {
-            return Err(unknown("the token's client is another tenant's"));
+            return Err(unknown("the token's client is another tenant's").into());
         }
         let dialect = &tenant.dialect;
         if !dialect.access_tokens.as_ref().is_some_and(|tokens| tokens.accepted) {
