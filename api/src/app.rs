@@ -22,8 +22,8 @@ use crate::problem::Problem;
 use crate::request::trace;
 use crate::verification::{Behind, Front, Verifier, forward_auth};
 use crate::{
-    audit, clients, docs, events, health, jwt_secrets, key_set, keys, members, methods, nodes, oauth,
-    openapi, pages, projections, session, tenants, tokens,
+    agents, audit, clients, docs, events, health, integrations, jwt_secrets, key_set, keys, members, methods,
+    nodes, oauth, openapi, pages, projections, session, tenants, tokens,
 };
 
 /// The most bytes of a request body.
@@ -82,6 +82,8 @@ pub fn service(app: &web::Data<App>) -> Front<impl Behind + use<>> {
             .configure(tokens::routes)
             .configure(oauth::routes)
             .configure(members::routes)
+            .configure(integrations::routes)
+            .configure(agents::routes)
             .configure(jwt_secrets::routes)
             .configure(key_set::routes)
             .configure(audit::routes)

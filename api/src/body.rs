@@ -164,6 +164,17 @@ impl Fields {
         Some(list)
     }
 
+    /// Yes or no.
+    pub fn flag(&mut self, name: &'static str) -> Option<bool> {
+        match self.take(name)? {
+            Value::Bool(flag) => Some(flag),
+            _ => {
+                self.wrong(name, "neither true nor false", "write true or false");
+                None
+            }
+        }
+    }
+
     /// An object within.
     pub fn object(&mut self, name: &'static str) -> Option<Map<String, Value>> {
         match self.take(name)? {

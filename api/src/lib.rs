@@ -1,6 +1,7 @@
 //! Nexus over HTTP: management REST, verification, forward auth, and the loops that feed an API
 //! node's own validator.
 
+pub mod agents;
 pub mod app;
 pub mod audit;
 pub mod authentication_limits;
@@ -10,6 +11,7 @@ pub mod docs;
 pub mod events;
 pub mod expiry;
 pub mod health;
+pub mod integrations;
 pub mod jwt_secrets;
 pub mod key_set;
 pub mod keys;

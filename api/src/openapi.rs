@@ -8,8 +8,8 @@ use utoipa::{Modify, OpenApi};
 
 use crate::verification::{forward_auth, verify};
 use crate::{
-    audit, clients, events, health, jwt_secrets, key_set, keys, members, nodes, oauth, problem, projections,
-    tenants, tokens,
+    agents, audit, clients, events, health, integrations, jwt_secrets, key_set, keys, members, nodes, oauth,
+    problem, projections, tenants, tokens,
 };
 
 /// The document.
@@ -26,6 +26,8 @@ use crate::{
         oauth::issue, oauth::revoke, oauth::introspect, oauth::authorize, oauth::consent,
         oauth::server, oauth::protected_resource,
         members::create, members::list, members::remove, members::set_password, members::list_sessions, members::end_session,
+        integrations::create, integrations::list, integrations::show, integrations::change,
+        agents::create, agents::list, agents::show, agents::change,
         audit::search, audit::search_tenant,
         events::follow,
         nodes::create, nodes::list, nodes::stream,
@@ -41,6 +43,7 @@ use crate::{
         (name = "verification", description = "May this credential do this?"),
         (name = "keys", description = "Keys of a tenant"),
         (name = "clients", description = "OAuth clients of a tenant, and the tokens that they got"),
+        (name = "integrations", description = "What keys belong to, and what refuses them together"),
         (name = "jwt-secrets", description = "Secrets with which a tenant's services sign their own tokens"),
         (name = "tenants", description = "Who owns keys"),
         (name = "members", description = "People with a role in a tenant, and where they are signed in"),

@@ -5,7 +5,9 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
+use nexus_domain::agent::AgentRefusal;
 use nexus_domain::client::ClientRefusal;
+use nexus_domain::integration::IntegrationRefusal;
 use nexus_domain::jwt_secret::JwtSecretRefusal;
 use nexus_domain::key::KeyRefusal;
 use nexus_domain::member::MemberRefusal;
@@ -86,6 +88,7 @@ kinds! {
     SECRET_REVOKED = 409 "secret_revoked" "The secret is revoked" "Revocation is final. Create another secret.";
     NOT_OFFERED = 409 "not_offered" "The tenant's dialect does not offer this" "`detail` says what it has instead.";
     TENANT_SUSPENDED = 409 "tenant_suspended" "The tenant is suspended" "Resume the tenant first.";
+    INTEGRATION_DISABLED = 409 "integration_disabled" "The integration is disabled" "Enable the integration first: a key of it would be refused.";
     QUOTA_EXCEEDED = 409 "quota_exceeded" "The tenant has as many active keys as it may" "Revoke a key that is no longer needed.";
     EMAIL_TAKEN = 409 "email_taken" "A member has this e-mail address already" "An address is one member's on the whole installation. Use another one, or remove that member first.";
     REQUEST_IN_FLIGHT = 409 "request_in_flight" "The same request is still running" "Ask again in a moment with the same idempotency key.";
@@ -273,6 +276,8 @@ impl From<GateError> for Problem {
             GateError::Refused(Refusal::Member(refusal)) => member_refusal(&refusal),
             GateError::Refused(Refusal::Session(SessionRefusal::NotFound)) => Self::not_found(),
             GateError::Refused(Refusal::Session(SessionRefusal::AlreadyBegun)) => Self::internal(detail),
+            GateError::Refused(Refusal::Agent(refusal)) => agent_refusal(refusal),
+            GateError::Refused(Refusal::Integration(refusal)) => integration_refusal(refusal),
             GateError::Refused(Refusal::JwtSecret(refusal)) => jwt_secret_refusal(&refusal),
             GateError::ConfinedToNothing(_) => {
                 Self::invalid_field("body.restrictions.tenant", detail, "write the id of a tenant")
@@ -371,6 +376,29 @@ fn member_refusal(refusal: &MemberRefusal) -> Problem {
     }
 }
 
+fn agent_refusal(refusal: AgentRefusal) -> Problem {
+    let field = |location: &str, fix: &str| refused_field(location, &refusal.to_string(), fix);
+    match refusal {
+        AgentRefusal::NotFound => Problem::not_found(),
+        AgentRefusal::AlreadyCreated => Problem::internal(refusal),
+        AgentRefusal::InvalidName(_) => field("body.name", "choose 1 to 100 visible characters"),
+        AgentRefusal::NothingToChange => field("body", "name at least one property"),
+    }
+}
+
+fn integration_refusal(refusal: IntegrationRefusal) -> Problem {
+    let field = |location: &str, fix: &str| refused_field(location, &refusal.to_string(), fix);
+    match refusal {
+        IntegrationRefusal::NotFound => Problem::not_found(),
+        IntegrationRefusal::AlreadyCreated => Problem::internal(refusal),
+        IntegrationRefusal::InvalidName(_) => field("body.name", "choose 1 to 100 visible characters"),
+        IntegrationRefusal::AgentMissing | IntegrationRefusal::UnknownAgent => {
+            field("body.agent_id", "name an agent of the tenant")
+        }
+        IntegrationRefusal::NothingToChange => field("body", "name at least one property"),
+    }
+}
+
 fn jwt_secret_refusal(refusal: &JwtSecretRefusal) -> Problem {
     let field = |location: &str, fix: &str| refused_field(location, &refusal.to_string(), fix);
     match refusal {
@@ -409,9 +437,14 @@ fn key_refusal(refusal: &KeyRefusal) -> Problem {
             field("body.restrictions", "use the restrictions that the dialect names, each with values")
         }
         KeyRefusal::ExpiryInPast => field("body.expires_at", "choose a later instant"),
+        KeyRefusal::ExpiryInKey => field("body.expires_at", "choose a sooner one"),
         KeyRefusal::NoLifetime => field("body.expires_in", "choose a longer one"),
         KeyRefusal::UnsupportedLifetime { .. } => field("body.expires_in", "choose one of those named"),
         KeyRefusal::GraceTooLong { .. } => field("body.grace", "choose a shorter grace, such as \"24h\""),
+        KeyRefusal::IntegrationMissing | KeyRefusal::UnknownIntegration => {
+            field("body.integration_id", "name an integration of the tenant")
+        }
+        KeyRefusal::IntegrationDisabled => Problem::new(&INTEGRATION_DISABLED, refusal.to_string()),
         KeyRefusal::NothingToChange => field("body", "name at least one property"),
     }
 }

@@ -97,6 +97,7 @@ impl Population {
             ip_allowlist: issued.ip_allowlist,
             restrictions: issued.restrictions,
             client_id: issued.client_id,
+            integration_id: issued.integration_id,
             secrets: vec![SecretEntry {
                 digest: issued.digest,
                 version: 1,
@@ -125,6 +126,7 @@ impl Population {
             restrictions: Default::default(),
             expires_at: number.is_multiple_of(10).then(|| at + TimeDelta::days(365)),
             client_id: None,
+            integration_id: None,
             hint: secret.hint(12),
             digest: secret.digest(),
             issued_at: at,

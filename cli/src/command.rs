@@ -10,8 +10,8 @@ use crate::failure::Failure;
 use crate::output;
 use crate::server::{DevOptions, StartFailure};
 use crate::{
-    audit, clients, completions, jwt_secrets, keys, members, nodes, projections, server, tenants, tokens,
-    verify,
+    agents, audit, clients, completions, integrations, jwt_secrets, keys, members, nodes, projections,
+    server, tenants, tokens, verify,
 };
 
 const FIRST_STEPS: &str = "\
@@ -25,7 +25,7 @@ First steps:
 Environment:
   NEXUS_URL     address of the server          http://127.0.0.1:8080 where absent
   NEXUS_TOKEN   management credential
-  NEXUS_TENANT  tenant of `nexus keys …` and `nexus members …`
+  NEXUS_TENANT  tenant of `nexus keys …`, `nexus members …`, `nexus integrations …` and `nexus agents …`
 
 Exit codes: 0 done, 1 refused or failed (one line why on stderr), 2 wrong usage.";
 
@@ -50,6 +50,8 @@ enum Command {
     Clients(clients::ClientsArgs),
     Tokens(tokens::TokensArgs),
     Members(members::MembersArgs),
+    Integrations(integrations::IntegrationsArgs),
+    Agents(agents::AgentsArgs),
     JwtSecrets(jwt_secrets::JwtSecretsArgs),
     Verify(verify::VerifyArgs),
     Audit(audit::AuditArgs),
@@ -98,6 +100,8 @@ impl Cli {
             Command::Clients(args) => clients::run(&args),
             Command::Tokens(args) => tokens::run(&args),
             Command::Members(args) => members::run(&args),
+            Command::Integrations(args) => integrations::run(&args),
+            Command::Agents(args) => agents::run(&args),
             Command::JwtSecrets(args) => jwt_secrets::run(&args),
             Command::Verify(args) => verify::run(&args),
             Command::Audit(args) => audit::run(&args),
@@ -144,9 +148,9 @@ const OTHER_WORDS: &[(&str, &[&str])] = &[
     ("add", &["create"]),
     ("delete", &["revoke", "suspend", "remove"]),
     ("describe", &["show"]),
-    ("disable", &["revoke", "suspend"]),
+    ("disable", &["restrict", "revoke", "suspend"]),
     ("edit", &["change", "rename"]),
-    ("enable", &["resume"]),
+    ("enable", &["release", "resume"]),
     ("find", &["search", "list"]),
     ("generate", &["create"]),
     ("get", &["show", "list", "search"]),

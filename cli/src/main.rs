@@ -1,6 +1,7 @@
 //! The `nexus` program: reads the command line, runs one command, and turns its outcome into an exit code: 0 done,
 //! 1 refused or failed with one line why on stderr, 2 wrong usage.
 
+mod agents;
 mod audit;
 mod client;
 mod clients;
@@ -8,6 +9,7 @@ mod command;
 mod completions;
 mod connection;
 mod failure;
+mod integrations;
 mod json;
 mod jwt_secrets;
 mod keys;

@@ -57,6 +57,22 @@ impl Secret {
         Digest::of(&self.0)
     }
 
+    /// Wraps a token that the server has signed, behind the prefix of such keys.
+    #[must_use]
+    pub fn signed(prefix: &str, token: &str) -> Self {
+        let mut text = String::with_capacity(prefix.len() + token.len());
+        text.push_str(prefix);
+        text.push_str(token);
+        Self(text)
+    }
+
+    /// The prefix and the last four characters, by which people recognise a key that is a token: all of them begin alike.
+    #[must_use]
+    pub fn hint_of_end(&self, prefix: &str) -> String {
+        let end = self.0.len().saturating_sub(4).max(prefix.len());
+        format!("{prefix}…{}", self.0.get(end..).unwrap_or_default())
+    }
+
     /// The first `length` characters, by which people recognise a key in a list.
     #[must_use]
     pub fn hint(&self, length: usize) -> String {
@@ -228,6 +244,14 @@ mod tests {
         assert_eq!(&text.expose()[..BODY_DIGITS], format!("{}11", "0".repeat(31)));
         let most = Secret::mint("", &[255; RANDOM_BYTES]);
         assert!(is_well_formed(most.expose(), ""));
+    }
+
+    #[test]
+    fn a_token_is_recognised_by_its_end_and_shows_no_more_than_four_characters() {
+        let secret = Secret::signed("nxs_", "eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl");
+        assert_eq!(secret.expose(), "nxs_eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl");
+        assert_eq!(secret.hint_of_end("nxs_"), "nxs_…dXJl");
+        assert_eq!(Secret::signed("nxs_", "ab").hint_of_end("nxs_"), "nxs_…ab");
     }
 
     #[test]

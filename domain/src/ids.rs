@@ -123,6 +123,25 @@ id!(
 );
 
 id!(
+    /// An integration: what a tenant connects, and keys belong to. Written `int_` and 32 hexadecimal digits.
+    IntegrationId, "integration", "int_", "int_ and 32 hexadecimal digits"
+);
+id!(
+    /// An agent that integrations are connected to. Written `agt_` and 32 hexadecimal digits.
+    AgentId, "agent", "agt_", "agt_ and 32 hexadecimal digits"
+);
+id!(
+    /// A tenant as the claims of its keys name it. Written `org_` and 32 hexadecimal digits.
+    OrganizationId, "organization", "org_", "org_ and 32 hexadecimal digits"
+);
+
+impl From<TenantId> for OrganizationId {
+    fn from(tenant: TenantId) -> Self {
+        Self::new(tenant.uuid())
+    }
+}
+
+id!(
     /// A key that tokens are signed with: the `kid` of their headers. Written `sgn` and 32 hexadecimal digits.
     SigningKeyId, "signing key", "sgn", "sgn and 32 hexadecimal digits"
 );
@@ -156,5 +175,6 @@ mod tests {
         assert_eq!(serde_json::to_value(tenant).unwrap(), "3714240b-2e06-4c35-8856-ccc1c096323e");
         assert!("3714240b2e064c358856ccc1c096323e".parse::<TenantId>().is_err());
         assert!("{3714240b-2e06-4c35-8856-ccc1c096323e}".parse::<TenantId>().is_err());
+        assert_eq!(OrganizationId::from(tenant).to_string(), "org_3714240b2e064c358856ccc1c096323e");
     }
 }

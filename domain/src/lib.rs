@@ -4,6 +4,7 @@
 //! its command; what it decides goes out as events. [`verification::verdict`] is the one function
 //! that API nodes, validating nodes and tests ask whether a credential may do something.
 
+pub mod agent;
 pub mod client;
 pub mod credential;
 pub mod dialect;
@@ -11,6 +12,7 @@ pub mod duration;
 pub mod grant;
 pub mod ids;
 pub mod instant;
+pub mod integration;
 pub mod jwt;
 pub mod jwt_secret;
 pub mod key;

@@ -13,9 +13,11 @@ pub use self::client::ClientEntry;
 pub use self::jwt_secret::{JwtSecretEntry, JwtSecretVersionEntry, sealed_context};
 pub use self::revoked_token::RevokedTokenEntry;
 pub use self::verifying_key::VerifyingKeyEntry;
+use crate::agent::{Agent, AgentState};
 use crate::credential::Digest;
 use crate::dialect::{Dialect, KeyType};
-use crate::ids::{KeyId, TenantId};
+use crate::ids::{AgentId, IntegrationId, KeyId, TenantId};
+use crate::integration::{Integration, IntegrationState};
 use crate::key::{Key, KeyState};
 use crate::scope::{Scope, ScopeSet};
 use crate::tenant::{Tenant, TenantState};
@@ -42,6 +44,9 @@ pub struct KeyEntry {
     pub restrictions: Restrictions,
     /// Its public client id.
     pub client_id: Option<String>,
+    /// The integration that it belongs to, whose own entry comes before this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integration_id: Option<IntegrationId>,
     /// Its secrets, also those that are no longer valid.
     pub secrets: Vec<SecretEntry>,
 }
@@ -70,12 +75,40 @@ pub struct TenantEntry {
     pub suspended: bool,
 }
 
+/// An integration as nodes know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntegrationEntry {
+    /// The integration.
+    pub integration_id: IntegrationId,
+    /// Its owner, whose own entry comes before this one.
+    pub tenant_id: TenantId,
+    /// The agent that it is connected to, whose own entry comes before this one.
+    pub agent_id: Option<AgentId>,
+    /// Whether its keys are accepted.
+    pub enabled: bool,
+}
+
+/// An agent as nodes know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentEntry {
+    /// The agent.
+    pub agent_id: AgentId,
+    /// Its owner, whose own entry comes before this one.
+    pub tenant_id: TenantId,
+    /// Whether the keys of its integrations are refused for now.
+    pub restricted: bool,
+}
+
 /// One piece of state for a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Entry {
     /// A tenant.
     Tenant(TenantEntry),
+    /// An agent.
+    Agent(AgentEntry),
+    /// An integration.
+    Integration(IntegrationEntry),
     /// A key.
     Key(Box<KeyEntry>),
     /// All keys that the server signs with, the oldest first. They belong to the management dialect, which every node has.
@@ -106,6 +139,25 @@ impl DialectEntry {
         Self { dialect, entry: Entry::Tenant(entry) }
     }
 
+    /// The entry of an agent in this state.
+    #[must_use]
+    pub fn of_agent(agent_id: AgentId, agent: &AgentState) -> Self {
+        let entry = AgentEntry { agent_id, tenant_id: agent.tenant_id, restricted: agent.restricted };
+        Self { dialect: agent.dialect.clone(), entry: Entry::Agent(entry) }
+    }
+
+    /// The entry of an integration in this state.
+    #[must_use]
+    pub fn of_integration(integration_id: IntegrationId, integration: &IntegrationState) -> Self {
+        let entry = IntegrationEntry {
+            integration_id,
+            tenant_id: integration.tenant_id,
+            agent_id: integration.agent_id,
+            enabled: integration.enabled,
+        };
+        Self { dialect: integration.dialect.clone(), entry: Entry::Integration(entry) }
+    }
+
     /// The entry of a key in this state.
     #[must_use]
     pub fn of_key(key_id: KeyId, key: &KeyState) -> Self {
@@ -131,6 +183,18 @@ impl Shown for Tenant {
     }
 }
 
+impl Shown for Agent {
+    fn shown(&self, id: &str) -> Option<DialectEntry> {
+        Some(DialectEntry::of_agent(id.parse().ok()?, self.state()?))
+    }
+}
+
+impl Shown for Integration {
+    fn shown(&self, id: &str) -> Option<DialectEntry> {
+        Some(DialectEntry::of_integration(id.parse().ok()?, self.state()?))
+    }
+}
+
 impl KeyEntry {
     /// The entry of a key in this state.
     #[must_use]
@@ -149,6 +213,7 @@ impl KeyEntry {
             ip_allowlist: key.ip_allowlist.clone(),
             restrictions: key.restrictions.clone(),
             client_id: key.client_id.clone(),
+            integration_id: key.integration_id,
             secrets: secrets.collect(),
         }
     }
@@ -211,6 +276,7 @@ mod tests {
             restrictions: [("brand".to_owned(), ["acme".to_owned()].into())].into(),
             expires_at: None,
             client_id: Some("c_1".into()),
+            integration_id: Some(IntegrationId::new(Uuid::from_u128(3))),
             versions: vec![version(1, Some(noon() + TimeDelta::hours(24))), version(2, None)],
             issued_at: noon(),
             revoked: None,
@@ -239,6 +305,7 @@ mod tests {
             ip_allowlist: key.ip_allowlist.clone(),
             restrictions: key.restrictions.clone(),
             client_id: Some("c_1".into()),
+            integration_id: key.integration_id,
             secrets: vec![
                 SecretEntry {
                     digest: Digest::of("1"),
@@ -332,7 +399,21 @@ mod tests {
     fn entries_come_back_from_the_wire_as_they_were() {
         let tenant = TenantEntry { tenant_id: key().tenant_id, dialect: "nexus".into(), suspended: true };
         let revoked = KeyState { revoked: Some((noon(), RevocationReason::Compromised)), ..key() };
+        let free = KeyState { integration_id: None, ..key() };
+        assert!(
+            !serde_json::to_string(&entry(&free)).unwrap().contains("integration"),
+            "as other programs know it"
+        );
+        let agent_id = AgentId::new(Uuid::from_u128(4));
         for sent in [
+            Entry::Agent(AgentEntry { agent_id, tenant_id: key().tenant_id, restricted: true }),
+            Entry::Integration(IntegrationEntry {
+                integration_id: IntegrationId::new(Uuid::from_u128(3)),
+                tenant_id: key().tenant_id,
+                agent_id: Some(agent_id),
+                enabled: false,
+            }),
+            Entry::Key(Box::new(entry(&free))),
             Entry::Tenant(tenant),
             Entry::Key(Box::new(entry(&key()))),
             Entry::Key(Box::new(entry(&revoked))),

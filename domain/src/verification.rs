@@ -8,8 +8,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::dialect::{Dialect, KeyType};
+use crate::dialect::{Dialect, Form, KeyType};
 use crate::ids::TenantId;
+use crate::jwt;
 use crate::scope::EffectiveScopes;
 
 /// The outcome of a verification, in the words of the REST interface.
@@ -184,6 +185,15 @@ pub enum SecretStatus {
     Revoked,
 }
 
+/// What of the things that a key belongs to is switched off for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SwitchedOff {
+    /// Its integration is disabled.
+    Integration,
+    /// The agent of its integration is restricted.
+    Agent,
+}
+
 /// What is known of the credential that was looked up.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
@@ -191,6 +201,8 @@ pub struct Facts<'a> {
     pub tenant: TenantId,
     /// Whether the tenant is suspended.
     pub tenant_suspended: bool,
+    /// What it belongs to and what is switched off.
+    pub switched_off: Option<SwitchedOff>,
     /// The status of this secret version.
     pub status: SecretStatus,
     /// Unix time in microseconds from which the secret is refused; `i64::MAX` for never.
@@ -278,17 +290,35 @@ fn check_alive(facts: Facts<'_>, now: i64) -> Result<(), Refused> {
                 "this secret was replaced and its grace period is over; use the key's current secret",
             ));
         }
-        SecretStatus::Current if now >= facts.not_after => {
-            return Err(Refused::new(Code::Expired, "the key has expired; create another one"));
-        }
+        SecretStatus::Current if now >= facts.not_after => check_expired(facts, now)?,
         SecretStatus::Superseded | SecretStatus::Current => {}
     }
     check_tenant(facts)
 }
 
+/// A key that is a JWT says itself when it ends, to whoever reads it by another clock: a minute between the two is tolerated
+/// (RFC 7519 section 4.1.4), here as there.
+fn check_expired(facts: Facts<'_>, now: i64) -> Result<(), Refused> {
+    let rights = facts.rights;
+    match facts.dialect.form_of(rights.key_type, &rights.environment) {
+        Form::Opaque => Err(Refused::new(Code::Expired, "the key has expired; create another one")),
+        Form::Jwt => jwt::ended(facts.not_after, now),
+    }
+}
+
 fn check_tenant(facts: Facts<'_>) -> Result<(), Refused> {
     if facts.tenant_suspended {
         return Err(Refused::new(Code::TenantSuspended, "the key's tenant is suspended"));
+    }
+    match facts.switched_off {
+        None => {}
+        Some(SwitchedOff::Integration) => {
+            return Err(Refused::new(Code::Disabled, "the key's integration is disabled; enable it"));
+        }
+        Some(SwitchedOff::Agent) => {
+            let detail = "the agent that the key's integration is connected to is restricted; release it, or connect another one";
+            return Err(Refused::new(Code::Disabled, detail));
+        }
     }
     Ok(())
 }

@@ -12,9 +12,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cqrs_es::{Aggregate as _, DomainEvent};
+use nexus_domain::agent::{AgentCreated, AgentEvent, AgentReleased, AgentRenamed, AgentRestricted};
 use nexus_domain::credential::{CHECKSUM_DIGITS, Digest, RANDOM_BYTES, Secret};
 use nexus_domain::dialect::{Dialect, KeyType};
-use nexus_domain::ids::{KeyId, MemberId, PasswordId, SigningKeyId, TenantId};
+use nexus_domain::ids::{AgentId, IntegrationId, KeyId, MemberId, PasswordId, SigningKeyId, TenantId};
+use nexus_domain::integration::{
+    IntegrationConnected, IntegrationCreated, IntegrationDisabled, IntegrationEnabled, IntegrationEvent,
+    IntegrationRenamed, IntegrationType,
+};
 use nexus_domain::jwt::{Algorithm, Curve, PublicJwk};
 use nexus_domain::jwt_secret::{JwtSecretEvent, JwtSecretIssued, JwtSecretRevoked, JwtSecretRotated};
 use nexus_domain::key::{
@@ -66,6 +71,7 @@ fn key_events() -> Vec<KeyEvent> {
             restrictions: brands(),
             expires_at: Some(at("12:00:00")),
             client_id: Some("npc_0001".into()),
+            integration_id: None,
             hint: "nx_live_pk_a".into(),
             digest: Digest::from_bytes([7; 32]),
             issued_at: at("11:00:00.123456"),
@@ -245,6 +251,29 @@ fn usage_events() -> Vec<UsageEvent> {
     samples
 }
 
+fn agent_events() -> Vec<AgentEvent> {
+    let samples = vec![
+        AgentEvent::AgentCreated(AgentCreated {
+            tenant_id: tenant(),
+            dialect: "nexusgpt".into(),
+            name: "Support".into(),
+            created_at: at("10:00:00"),
+        }),
+        AgentEvent::AgentRenamed(AgentRenamed { name: "Helpdesk".into(), renamed_at: at("10:10:00") }),
+        AgentEvent::AgentRestricted(AgentRestricted { restricted_at: at("10:20:00") }),
+        AgentEvent::AgentReleased(AgentReleased { released_at: at("10:30:00") }),
+    ];
+    for sample in &samples {
+        match sample {
+            AgentEvent::AgentCreated(_)
+            | AgentEvent::AgentRenamed(_)
+            | AgentEvent::AgentRestricted(_)
+            | AgentEvent::AgentReleased(_) => {}
+        }
+    }
+    samples
+}
+
 fn signing_key_events() -> Vec<SigningKeyEvent> {
     let kid = SigningKeyId::new(Uuid::from_u128(9));
     let samples = vec![
@@ -265,6 +294,40 @@ fn signing_key_events() -> Vec<SigningKeyEvent> {
     for sample in &samples {
         match sample {
             SigningKeyEvent::SigningKeyIntroduced(_) | SigningKeyEvent::SigningKeyRetired(_) => {}
+        }
+    }
+    samples
+}
+
+fn integration_events() -> Vec<IntegrationEvent> {
+    let agent = |number| AgentId::new(Uuid::from_u128(number));
+    let samples = vec![
+        IntegrationEvent::IntegrationCreated(IntegrationCreated {
+            tenant_id: tenant(),
+            dialect: "nexusgpt".into(),
+            name: "Website".into(),
+            integration_type: IntegrationType::Api,
+            agent_id: Some(agent(7)),
+            created_at: at("10:00:00"),
+        }),
+        IntegrationEvent::IntegrationRenamed(IntegrationRenamed {
+            name: "Shop".into(),
+            renamed_at: at("10:10:00"),
+        }),
+        IntegrationEvent::IntegrationConnected(IntegrationConnected {
+            agent_id: agent(8),
+            connected_at: at("10:20:00"),
+        }),
+        IntegrationEvent::IntegrationDisabled(IntegrationDisabled { disabled_at: at("10:30:00") }),
+        IntegrationEvent::IntegrationEnabled(IntegrationEnabled { enabled_at: at("10:40:00") }),
+    ];
+    for sample in &samples {
+        match sample {
+            IntegrationEvent::IntegrationCreated(_)
+            | IntegrationEvent::IntegrationRenamed(_)
+            | IntegrationEvent::IntegrationConnected(_)
+            | IntegrationEvent::IntegrationDisabled(_)
+            | IntegrationEvent::IntegrationEnabled(_) => {}
         }
     }
     samples
@@ -344,13 +407,15 @@ fn check<E: DomainEvent>(events: &[E]) -> BTreeSet<String> {
 fn every_event_is_written_and_read_as_its_committed_sample() {
     let mut files = check(&key_events());
     files.extend(check(&tenant_events()));
+    files.extend(check(&agent_events()));
+    files.extend(check(&integration_events()));
     files.extend(check(&usage_events()));
     files.extend(oauth::check_all());
     files.extend(check(&member_events()));
     files.extend(check(&session_events()));
     files.extend(check(&signing_key_events()));
     files.extend(check(&jwt_secret_events()));
-    assert_eq!(files.len(), 32, "an event has two samples, or two events have one");
+    assert_eq!(files.len(), 41, "an event has two samples, or two events have one");
     let committed: BTreeSet<String> = std::fs::read_dir(folder())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -390,6 +455,7 @@ fn every_value_of_a_kind_has_the_name_it_was_stored_under() {
         assert_eq!(serde_json::to_value(end).unwrap(), name);
     }
     assert_eq!(serde_json::to_value(SignInMethod::Password).unwrap(), SignInMethod::Password.as_str());
+    assert_eq!(serde_json::to_value(IntegrationType::Api).unwrap(), "api");
     for (key_type, name) in [(KeyType::Secret, "secret"), (KeyType::Publishable, "publishable")] {
         assert_eq!(serde_json::to_value(key_type).unwrap(), name);
     }
@@ -413,6 +479,18 @@ fn an_absent_option_comes_back_absent() {
         let text = serde_json::to_string(&bare).unwrap();
         assert_eq!(serde_json::from_str::<KeyEvent>(&text).unwrap(), bare);
     }
+}
+
+/// Beside the sample, which programs wrote that knew of no integrations, and which is read and written as it was.
+#[test]
+fn a_key_of_an_integration_says_so_and_another_one_says_nothing() {
+    let integration = IntegrationId::new(Uuid::from_u128(3));
+    let Some(KeyEvent::KeyIssued(free)) = key_events().into_iter().next() else { panic!("the first sample") };
+    let bound = KeyEvent::KeyIssued(KeyIssued { integration_id: Some(integration), ..free.clone() });
+    let written = serde_json::to_value(&bound).unwrap();
+    assert_eq!(written["KeyIssued"]["integration_id"], "int_00000000000000000000000000000003");
+    assert_eq!(serde_json::from_value::<KeyEvent>(written).unwrap(), bound);
+    assert!(!serde_json::to_string(&KeyEvent::KeyIssued(free)).unwrap().contains("integration"));
 }
 
 #[test]
@@ -450,6 +528,7 @@ fn whole_life() -> (Vec<Secret>, Vec<KeyEvent>, Key) {
         restrictions: Restrictions::new(),
         lifespan: Lifespan::For(TimeDelta::days(1)),
         client_id: None,
+        integration: None,
         hint: secrets[0].hint(nexus.hint_length),
         digest: secrets[0].digest(),
         now,

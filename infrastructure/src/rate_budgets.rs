@@ -17,7 +17,7 @@ const AT_ONCE: usize = 256;
 /// What a node asks about one subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BudgetRequest {
-    /// Whose limits: a tenant's id as text.
+    /// Whose limits: the name of the ledger ([`nexus_domain::rate_limit::Counted`]).
     pub subject: String,
     /// Who asks, as the control plane knows it and not as it says itself.
     pub holder: Holder,

@@ -8,9 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use nexus_domain::agent::{Agent, AgentEvent, AgentState};
 use nexus_domain::client::{Client, ClientEvent};
 use nexus_domain::grant::Grant;
-use nexus_domain::ids::{JwtSecretId, KeyId, SigningKeyId, TenantId};
+use nexus_domain::ids::{AgentId, IntegrationId, JwtSecretId, KeyId, SigningKeyId, TenantId};
+use nexus_domain::integration::{Integration, IntegrationEvent, IntegrationState};
 use nexus_domain::jwt_secret::{JwtSecret, JwtSecretEvent, JwtSecretState};
 use nexus_domain::key::{Key, KeyEvent, KeyState};
 use nexus_domain::member::Member;
@@ -44,6 +46,12 @@ const PATIENCE: &str = "SET LOCAL idle_in_transaction_session_timeout = '5min'";
 const TENANTS: &str = "credential_lookup_tenant";
 const TENANT_COLUMNS: &[(&str, ColumnType)] = &[("tenant_id", Text), ("state", Text)];
 const REPLACE_TENANT: &str = "ON CONFLICT (tenant_id) DO UPDATE SET state = excluded.state";
+const AGENTS: &str = "credential_lookup_agent";
+const AGENT_COLUMNS: &[(&str, ColumnType)] = &[("agent_id", Text), ("state", Text)];
+const REPLACE_AGENT: &str = "ON CONFLICT (agent_id) DO UPDATE SET state = excluded.state";
+const INTEGRATIONS: &str = "credential_lookup_integration";
+const INTEGRATION_COLUMNS: &[(&str, ColumnType)] = &[("integration_id", Text), ("state", Text)];
+const REPLACE_INTEGRATION: &str = "ON CONFLICT (integration_id) DO UPDATE SET state = excluded.state";
 const KEYS: &str = "credential_lookup_key";
 const KEY_COLUMNS: &[(&str, ColumnType)] = &[("key_id", Text), ("state", Text)];
 const REPLACE_KEY: &str = "ON CONFLICT (key_id) DO UPDATE SET state = excluded.state";
@@ -94,12 +102,30 @@ impl Document for Tenant {
     }
 }
 
+impl Document for Agent {
+    type Id = AgentId;
+    type Change = AgentEvent;
+
+    fn apply(&mut self, _: &Event, change: &AgentEvent) {
+        Aggregate::apply(self, change.clone());
+    }
+}
+
 /// One signing key: a list of it alone.
 impl Document for SigningKeys {
     type Id = SigningKeyId;
     type Change = SigningKeyEvent;
 
     fn apply(&mut self, _: &Event, change: &SigningKeyEvent) {
+        Aggregate::apply(self, change.clone());
+    }
+}
+
+impl Document for Integration {
+    type Id = IntegrationId;
+    type Change = IntegrationEvent;
+
+    fn apply(&mut self, _: &Event, change: &IntegrationEvent) {
         Aggregate::apply(self, change.clone());
     }
 }
@@ -138,8 +164,20 @@ impl Projection for Fold {
                     sums: None,
                 },
                 Table {
+                    name: AGENTS,
+                    columns: "agent_id TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL",
+                    indexes: &[],
+                    sums: None,
+                },
+                Table {
                     name: SIGNING_KEYS,
                     columns: "kid TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL",
+                    indexes: &[],
+                    sums: None,
+                },
+                Table {
+                    name: INTEGRATIONS,
+                    columns: "integration_id TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL",
                     indexes: &[],
                     sums: None,
                 },
@@ -166,7 +204,17 @@ impl Projection for Fold {
     }
 
     fn consumes(&self) -> &'static [&'static str] {
-        &[Key::TYPE, Tenant::TYPE, SigningKeys::TYPE, JwtSecret::TYPE, Client::TYPE, Grant::TYPE, Token::TYPE]
+        &[
+            Key::TYPE,
+            Tenant::TYPE,
+            Agent::TYPE,
+            Integration::TYPE,
+            SigningKeys::TYPE,
+            JwtSecret::TYPE,
+            Client::TYPE,
+            Grant::TYPE,
+            Token::TYPE,
+        ]
     }
 
     fn ignores(&self) -> &'static [&'static str] {
@@ -182,6 +230,16 @@ impl Projection for Fold {
             let tenants =
                 documents::fold::<Tenant>(stored, TENANTS, "tenant_id", "state", tenant_steps(events))
                     .await?;
+            let agents =
+                documents::fold::<Agent>(stored, AGENTS, "agent_id", "state", agent_steps(events)).await?;
+            let integrations = documents::fold::<Integration>(
+                stored,
+                INTEGRATIONS,
+                "integration_id",
+                "state",
+                integration_steps(events),
+            )
+            .await?;
             let keys = documents::fold::<Key>(stored, KEYS, "key_id", "state", key_steps(events)).await?;
             let tenants = tenants.rows(TENANTS, TENANT_COLUMNS, REPLACE_TENANT, |id, tenant| {
                 Ok(vec![id.to_string().into(), serde_json::to_string(tenant)?.into()])
@@ -189,6 +247,13 @@ impl Projection for Fold {
             let keys = keys.rows(KEYS, KEY_COLUMNS, REPLACE_KEY, |id, key| {
                 Ok(vec![id.to_string().into(), serde_json::to_string(key)?.into()])
             })?;
+            let agents = agents.rows(AGENTS, AGENT_COLUMNS, REPLACE_AGENT, |id, agent| {
+                Ok(vec![id.to_string().into(), serde_json::to_string(agent)?.into()])
+            })?;
+            let integrations =
+                integrations.rows(INTEGRATIONS, INTEGRATION_COLUMNS, REPLACE_INTEGRATION, |id, state| {
+                    Ok(vec![id.to_string().into(), serde_json::to_string(state)?.into()])
+                })?;
             let steps = signing_key_steps(events);
             let signing = documents::fold::<SigningKeys>(stored, SIGNING_KEYS, "kid", "state", steps).await?;
             let signing =
@@ -208,7 +273,7 @@ impl Projection for Fold {
             let clients = clients.rows(CLIENTS, CLIENT_COLUMNS, REPLACE_CLIENT, |id, client| {
                 Ok(vec![id.to_string().into(), serde_json::to_string(client)?.into()])
             })?;
-            let rows = tenants.into_iter().chain(keys).chain(signing).chain(secrets).chain(clients);
+            let rows = [tenants, agents, integrations, keys, signing, secrets, clients].into_iter().flatten();
             Ok(rows.chain([revoked(events)?]).collect())
         }
         .boxed()
@@ -252,6 +317,8 @@ pub(crate) fn key_steps<D: Document<Id = KeyId, Change = KeyEvent>>(events: &[Ev
         | Body::Token(..)
         | Body::Member(..)
         | Body::Session(..)
+        | Body::Agent(..)
+        | Body::Integration(..)
         | Body::JwtSecret(..)
         | Body::SigningKey(_)
         | Body::Usage(_)
@@ -300,6 +367,8 @@ pub(crate) fn tenant_steps(events: &[Event]) -> Vec<Step<'_, Tenant>> {
         | Body::Token(..)
         | Body::Member(..)
         | Body::Session(..)
+        | Body::Agent(..)
+        | Body::Integration(..)
         | Body::JwtSecret(..)
         | Body::SigningKey(_)
         | Body::Usage(_)
@@ -309,7 +378,27 @@ pub(crate) fn tenant_steps(events: &[Event]) -> Vec<Step<'_, Tenant>> {
     steps.collect()
 }
 
-/// Asks for the state of keys and tenants.
+/// The events of agents, in order.
+pub(crate) fn agent_steps(events: &[Event]) -> Vec<Step<'_, Agent>> {
+    let steps = events.iter().filter_map(|event| {
+        let Body::Agent(agent, change) = &event.body else { return None };
+        let first = matches!(change, AgentEvent::AgentCreated(_));
+        Some(Step { id: *agent, first, event, change })
+    });
+    steps.collect()
+}
+
+/// The events of integrations, in order.
+pub(crate) fn integration_steps(events: &[Event]) -> Vec<Step<'_, Integration>> {
+    let steps = events.iter().filter_map(|event| {
+        let Body::Integration(integration, change) = &event.body else { return None };
+        let first = matches!(change, IntegrationEvent::IntegrationCreated(_));
+        Some(Step { id: *integration, first, event, change })
+    });
+    steps.collect()
+}
+
+/// Asks for the state of keys and of what they belong to.
 #[derive(Clone)]
 pub struct CredentialLookup {
     reader: Reader,
@@ -409,6 +498,8 @@ pub struct Snapshot {
 #[derive(Clone, Copy)]
 enum Stage {
     Tenants,
+    Agents,
+    Integrations,
     SigningKeys,
     Keys,
     JwtSecrets,
@@ -453,7 +544,7 @@ impl Snapshot {
             stage: Stage::Tenants,
         };
         // Holds the tables, so that they are not dropped before their turn comes.
-        for table in [TENANTS, SIGNING_KEYS, KEYS, JWT_SECRETS, CLIENTS, REVOKED] {
+        for table in [TENANTS, AGENTS, INTEGRATIONS, SIGNING_KEYS, KEYS, JWT_SECRETS, CLIENTS, REVOKED] {
             snapshot.rows(&format!("SELECT '', '' FROM {table}_{build} WHERE $1 = $1 LIMIT $2"), 0).await?;
         }
         Ok(Some(snapshot))
@@ -472,7 +563,9 @@ impl Snapshot {
     pub async fn next(&mut self) -> Result<Option<Vec<DialectEntry>>, QueryError> {
         loop {
             let (table, id, following) = match self.stage {
-                Stage::Tenants => (TENANTS, "tenant_id", Stage::SigningKeys),
+                Stage::Tenants => (TENANTS, "tenant_id", Stage::Agents),
+                Stage::Agents => (AGENTS, "agent_id", Stage::Integrations),
+                Stage::Integrations => (INTEGRATIONS, "integration_id", Stage::SigningKeys),
                 Stage::SigningKeys => (SIGNING_KEYS, "kid", Stage::Keys),
                 Stage::Keys => (KEYS, "key_id", Stage::JwtSecrets),
                 Stage::JwtSecrets => (JWT_SECRETS, "secret_id", Stage::Clients),
@@ -494,6 +587,8 @@ impl Snapshot {
             let rows = self.rows(&sql, limit).await?;
             let read: Result<Vec<DialectEntry>, QueryError> = match self.stage {
                 Stage::Tenants => rows.iter().map(|(id, state)| tenant_entry(id, state)).collect(),
+                Stage::Agents => rows.iter().map(|(id, state)| agent_entry(id, state)).collect(),
+                Stage::Integrations => rows.iter().map(|(id, state)| integration_entry(id, state)).collect(),
                 Stage::SigningKeys if rows.is_empty() => Ok(Vec::new()),
                 Stage::SigningKeys => signing_keys_entry(&rows).map(|entry| vec![entry]),
                 Stage::JwtSecrets => self.jwt_secret_entries(&rows).await,
@@ -570,6 +665,16 @@ struct NoClient(String);
 fn tenant_entry(id: &str, state: &str) -> Result<DialectEntry, QueryError> {
     let tenant: TenantState = serde_json::from_str(state).map_err(QueryError::row)?;
     Ok(DialectEntry::of_tenant(id.parse().map_err(QueryError::row)?, &tenant))
+}
+
+fn agent_entry(id: &str, state: &str) -> Result<DialectEntry, QueryError> {
+    let agent: AgentState = serde_json::from_str(state).map_err(QueryError::row)?;
+    Ok(DialectEntry::of_agent(id.parse().map_err(QueryError::row)?, &agent))
+}
+
+fn integration_entry(id: &str, state: &str) -> Result<DialectEntry, QueryError> {
+    let integration: IntegrationState = serde_json::from_str(state).map_err(QueryError::row)?;
+    Ok(DialectEntry::of_integration(id.parse().map_err(QueryError::row)?, &integration))
 }
 
 fn key_entry(id: &str, state: &str) -> Result<DialectEntry, QueryError> {

@@ -3,9 +3,13 @@
 use std::sync::Arc;
 
 use cqrs_es::{Aggregate, DomainEvent};
+use nexus_domain::agent::{Agent, AgentEvent};
 use nexus_domain::client::{Client, ClientEvent};
 use nexus_domain::grant::{Grant, GrantEvent};
-use nexus_domain::ids::{GrantId, JwtSecretId, KeyId, MemberId, SessionId, TenantId, TokenId};
+use nexus_domain::ids::{
+    AgentId, GrantId, IntegrationId, JwtSecretId, KeyId, MemberId, SessionId, TenantId, TokenId,
+};
+use nexus_domain::integration::{Integration, IntegrationEvent};
 use nexus_domain::jwt_secret::{JwtSecret, JwtSecretEvent};
 use nexus_domain::key::{Key, KeyEvent};
 use nexus_domain::member::{Member, MemberEvent};
@@ -74,6 +78,10 @@ pub enum Body {
     Member(MemberId, MemberEvent),
     /// To a session, or an attempt at one.
     Session(SessionId, SessionEvent),
+    /// To an agent.
+    Agent(AgentId, AgentEvent),
+    /// To an integration.
+    Integration(IntegrationId, IntegrationEvent),
     /// To a secret for service JWTs.
     JwtSecret(JwtSecretId, JwtSecretEvent),
     /// To a key that tokens are signed with.
@@ -135,6 +143,8 @@ impl Event {
             Token::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Token),
             Member::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Member),
             Session::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Session),
+            Agent::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Agent),
+            Integration::TYPE => identified(&aggregate_id, &payload, &event_version, Body::Integration),
             JwtSecret::TYPE => identified(&aggregate_id, &payload, &event_version, Body::JwtSecret),
             SigningKeys::TYPE => decode(&payload, &event_version).map(Body::SigningKey),
             Usage::TYPE => usage(&payload, &event_version),
@@ -166,6 +176,8 @@ impl Event {
                 | Body::Token(..)
                 | Body::Member(..)
                 | Body::Session(..)
+                | Body::Agent(..)
+                | Body::Integration(..)
                 | Body::JwtSecret(..)
                 | Body::SigningKey(_)
                 | Body::Usage(_)

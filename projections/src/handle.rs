@@ -8,11 +8,13 @@ use serde::Serialize;
 use tokio::sync::{Mutex, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::agent_list::AgentList;
 use crate::audit_trail::AuditTrail;
 use crate::builds::{self, State};
 use crate::credential_lookup::CredentialLookup;
 use crate::error::{FoldError, Lagging, QueryError, RebuildError};
 use crate::feed::Feed;
+use crate::integration_list::IntegrationList;
 use crate::key_list::KeyList;
 use crate::member_list::MemberList;
 use crate::oauth::OauthLists;
@@ -95,6 +97,8 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
     vec![
         Arc::new(crate::credential_lookup::Fold),
         Arc::new(crate::tenant_list::Fold),
+        Arc::new(crate::agent_list::Fold),
+        Arc::new(crate::integration_list::Fold),
         Arc::new(crate::key_list::Fold),
         Arc::new(crate::member_list::Fold),
         Arc::new(crate::audit_trail::Fold),
@@ -227,6 +231,18 @@ impl Projections {
     #[must_use]
     pub fn tenant_list(&self) -> TenantList {
         TenantList::new(self.reader(crate::tenant_list::NAME))
+    }
+
+    /// The lists of tenants' agents.
+    #[must_use]
+    pub fn agent_list(&self) -> AgentList {
+        AgentList::new(self.reader(crate::agent_list::NAME))
+    }
+
+    /// The lists of tenants' integrations.
+    #[must_use]
+    pub fn integration_list(&self) -> IntegrationList {
+        IntegrationList::new(self.reader(crate::integration_list::NAME))
     }
 
     /// The list of keys.

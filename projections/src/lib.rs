@@ -4,6 +4,7 @@
 //! A projection commits its rows and its checkpoint in one transaction, so it is at every moment exact for a position of the
 //! log: never half an event, never an event twice, whichever of several processes folds.
 
+pub mod agent_list;
 pub mod audit_trail;
 mod builds;
 mod bulk;
@@ -14,6 +15,7 @@ mod error;
 mod event;
 mod feed;
 mod handle;
+pub mod integration_list;
 mod keeper;
 pub mod key_list;
 pub mod member_list;

@@ -4,9 +4,11 @@ use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use nexus_domain::agent::Agent;
 use nexus_domain::client::Client;
 use nexus_domain::grant::Grant;
 use nexus_domain::ids::{MemberId, TenantId};
+use nexus_domain::integration::Integration;
 use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::Key;
 use nexus_domain::member::{Member, MemberEvent, Role};
@@ -92,6 +94,8 @@ impl Projection for Fold {
             Key::TYPE,
             Session::TYPE,
             Tenant::TYPE,
+            Agent::TYPE,
+            Integration::TYPE,
             Client::TYPE,
             Grant::TYPE,
             Token::TYPE,
@@ -138,6 +142,8 @@ fn steps(events: &[Event]) -> Vec<Step<'_, Member>> {
         Body::Key(..)
         | Body::Tenant(..)
         | Body::Session(..)
+        | Body::Agent(..)
+        | Body::Integration(..)
         | Body::Client(..)
         | Body::Grant(..)
         | Body::Token(..)

@@ -4,9 +4,11 @@ use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use nexus_domain::agent::Agent;
 use nexus_domain::client::Client;
 use nexus_domain::grant::Grant;
 use nexus_domain::ids::TenantId;
+use nexus_domain::integration::Integration;
 use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::Key;
 use nexus_domain::member::Member;
@@ -78,6 +80,8 @@ impl Projection for Fold {
 
     fn ignores(&self) -> &'static [&'static str] {
         &[
+            Agent::TYPE,
+            Integration::TYPE,
             Key::TYPE,
             Client::TYPE,
             Grant::TYPE,

@@ -45,5 +45,5 @@ pub use self::observer::{Observer, Seen, Target, Verdict};
 pub use self::process::Process;
 pub use self::proxy::Proxy;
 pub use self::store::{Store, stores};
-pub use self::validator::{Validator, free_port, node_credential};
+pub use self::validator::{Surroundings, Validator, free_port, node_credential};
 pub use self::wait::{eventually, patience, until};

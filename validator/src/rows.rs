@@ -2,33 +2,70 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use nexus_domain::credential::Digest;
 use nexus_domain::dialect::Dialect;
 use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::validity::SecretEntry;
-use nexus_domain::verification::{Rights, SecretStatus};
+use nexus_domain::verification::{Rights, SecretStatus, SwitchedOff};
 
-/// A tenant as all its keys see it, so that a suspension acts on all of them at once.
+/// A tenant as all its keys see it that belong to the same integration, or to none, so that a suspension acts on all of them at
+/// once, and what is switched off as well.
 #[derive(Debug)]
 pub(crate) struct Tenant {
     pub(crate) id: TenantId,
     pub(crate) dialect: Arc<Dialect>,
-    suspended: AtomicBool,
+    standing: AtomicU8,
+}
+
+/// What keeps keys from being used that are in order themselves. One number, so that a verdict reads it once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Standing(u8);
+
+impl Standing {
+    const SUSPENDED: u8 = 1;
+    const DISABLED: u8 = 1 << 1;
+    const RESTRICTED: u8 = 1 << 2;
+
+    pub(crate) fn of_tenant(suspended: bool) -> Self {
+        Self(u8::from(suspended) * Self::SUSPENDED)
+    }
+
+    /// That of the tenant's keys of an integration.
+    pub(crate) fn of_integration(self, enabled: bool, agent_restricted: bool) -> Self {
+        let suspended = self.0 & Self::SUSPENDED;
+        let disabled = u8::from(!enabled) * Self::DISABLED;
+        let restricted = u8::from(agent_restricted) * Self::RESTRICTED;
+        Self(suspended | disabled | restricted)
+    }
+
+    pub(crate) fn suspended(self) -> bool {
+        self.0 & Self::SUSPENDED != 0
+    }
+
+    pub(crate) fn switched_off(self) -> Option<SwitchedOff> {
+        if self.0 & Self::DISABLED != 0 {
+            Some(SwitchedOff::Integration)
+        } else if self.0 & Self::RESTRICTED != 0 {
+            Some(SwitchedOff::Agent)
+        } else {
+            None
+        }
+    }
 }
 
 impl Tenant {
-    pub(crate) fn new(id: TenantId, dialect: Arc<Dialect>, suspended: bool) -> Self {
-        Self { id, dialect, suspended: AtomicBool::new(suspended) }
+    pub(crate) fn new(id: TenantId, dialect: Arc<Dialect>, standing: Standing) -> Self {
+        Self { id, dialect, standing: AtomicU8::new(standing.0) }
     }
 
-    pub(crate) fn suspended(&self) -> bool {
-        self.suspended.load(Ordering::Acquire)
+    pub(crate) fn standing(&self) -> Standing {
+        Standing(self.standing.load(Ordering::Acquire))
     }
 
-    pub(crate) fn set_suspended(&self, suspended: bool) {
-        self.suspended.store(suspended, Ordering::Release);
+    pub(crate) fn set_standing(&self, standing: Standing) {
+        self.standing.store(standing.0, Ordering::Release);
     }
 }
 

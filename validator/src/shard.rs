@@ -114,7 +114,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::rows::Tenant;
+    use crate::rows::{Standing, Tenant};
 
     fn incoming(
         place: u32,
@@ -152,7 +152,8 @@ mod tests {
             restrictions: Default::default(),
             client_id: None,
         };
-        let tenant = Arc::new(Tenant::new(TenantId::new(Uuid::nil()), Arc::new(dialect), false));
+        let tenant =
+            Arc::new(Tenant::new(TenantId::new(Uuid::nil()), Arc::new(dialect), Standing::default()));
         (tenant, Arc::new(rights))
     }
 

@@ -145,7 +145,7 @@ impl Subject {
     /// Whether its owner's credentials are refused for now.
     #[must_use]
     pub fn tenant_suspended(&self) -> bool {
-        self.tenant().suspended()
+        self.tenant().standing().suspended()
     }
 
     /// Which of its secrets was presented, or signed the token; 1 for the first.
@@ -289,8 +289,8 @@ impl Validator {
         question: &Question<'_>,
         now: i64,
     ) -> Decision<'v> {
-        let presented = Presented { secret: "", client_id: None, tenant: None };
-        decide(dialect, Ok(presented), self.find(sight, digest), question, now)
+        let presented = Presented { secret: "", token: None, client_id: None, tenant: None };
+        self.decide(dialect, Ok(presented), self.find(sight, digest), question, now)
     }
 
     /// The digest of the secret in a request's headers, where there is one in the form that the dialect expects.
@@ -415,7 +415,7 @@ impl Validator {
         };
         // The look-up first: it waits for memory, and the processor works out the checksum meanwhile.
         let found = self.find(sight, &Digest::of(unchecked.secret()));
-        Ok(decide(dialect, unchecked.checked(), found, question, now))
+        Ok(self.decide(dialect, unchecked.checked(), found, question, now))
     }
 
     /// Decides on a request of a dialect, one of [`Validator::dialects`], by its headers, given as pairs with names in
@@ -446,7 +446,7 @@ impl Validator {
             }
         };
         let found = self.find(sight, &Digest::of(presented.secret));
-        decide(dialect, Ok(presented), found, question, now)
+        self.decide(dialect, Ok(presented), found, question, now)
     }
 
     /// Decides on a token. Without a dialect, its tenant tells which one it is.
@@ -475,7 +475,8 @@ impl Validator {
         }
         let facts = Facts {
             tenant: verified.tenant.id,
-            tenant_suspended: verified.tenant.suspended(),
+            tenant_suspended: verified.tenant.standing().suspended(),
+            switched_off: None,
             status: SecretStatus::Current,
             not_after: i64::MAX,
             rights: &verified.rights,
@@ -505,6 +506,31 @@ impl Validator {
     #[must_use]
     pub fn owner_of_tokens(&self, id: KeyId) -> Option<TenantId> {
         self.table.tokens.holder(id)
+    }
+
+    fn decide<'v>(
+        &self,
+        dialect: &'v Arc<Dialect>,
+        presented: Result<Presented<'_>, Refused>,
+        found: Result<Option<Found>, Refused>,
+        question: &Question<'_>,
+        now: i64,
+    ) -> Decision<'v> {
+        let (presented, found) = match presented.and_then(|presented| Ok((presented, found?))) {
+            Ok(both) => both,
+            Err(refused) => return Decision::refused(refused, dialect),
+        };
+        // A secret of another dialect is unknown in this one, though its prefix may have been forged.
+        let Some(found) = found.filter(|found| Arc::ptr_eq(&found.slot().tenant.dialect, dialect)) else {
+            let refused = Refused::new(Code::Unknown, "no key has this secret");
+            return Decision::refused(refused, dialect);
+        };
+        let mut outcome = judge(found.slot(), dialect, &presented, question, now);
+        if let (Ok(()), Some(token)) = (&outcome, presented.token) {
+            outcome = self.table.tokens.check_key(&found.slot().digest, token, now);
+        }
+        let limits = Limits::NotCounted;
+        Decision { outcome, dialect: Some(dialect), subject: Some(Subject(Holder::Key(found))), limits }
     }
 
     /// Takes what opens tenants' secrets for service JWTs.
@@ -575,27 +601,6 @@ fn loading() -> Refused {
     Refused::new(Code::Unavailable, "this node is loading all credentials anew; try another one")
 }
 
-fn decide<'v>(
-    dialect: &'v Arc<Dialect>,
-    presented: Result<Presented<'_>, Refused>,
-    found: Result<Option<Found>, Refused>,
-    question: &Question<'_>,
-    now: i64,
-) -> Decision<'v> {
-    let (presented, found) = match presented.and_then(|presented| Ok((presented, found?))) {
-        Ok(both) => both,
-        Err(refused) => return Decision::refused(refused, dialect),
-    };
-    // A secret of another dialect is unknown in this one, though its prefix may have been forged.
-    let Some(found) = found.filter(|found| Arc::ptr_eq(&found.slot().tenant.dialect, dialect)) else {
-        let refused = Refused::new(Code::Unknown, "no key has this secret");
-        return Decision::refused(refused, dialect);
-    };
-    let outcome = judge(found.slot(), dialect, &presented, question, now);
-    let limits = Limits::NotCounted;
-    Decision { outcome, dialect: Some(dialect), subject: Some(Subject(Holder::Key(found))), limits }
-}
-
 /// The verdict on a secret that was found, for both what came with it and what is asked.
 fn judge(
     slot: &Slot,
@@ -615,9 +620,11 @@ fn judge(
         client_id: presented.client_id.or(question.client_id),
         ..*question
     };
+    let standing = slot.tenant.standing();
     let facts = Facts {
         tenant: slot.tenant.id,
-        tenant_suspended: slot.tenant.suspended(),
+        tenant_suspended: standing.suspended(),
+        switched_off: standing.switched_off(),
         status: slot.status,
         not_after: slot.not_after,
         rights: &slot.rights,

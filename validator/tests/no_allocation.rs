@@ -36,6 +36,7 @@ fn serving(dialect: &str, secret: &str, client_id: Option<&str>, scopes: &[&str]
         ip_allowlist: vec!["10.0.0.0/8".parse().unwrap()],
         restrictions: Default::default(),
         client_id: client_id.map(Into::into),
+        integration_id: None,
         secrets: vec![secret],
     };
     let tenant = TenantEntry { tenant_id, dialect: dialect.into(), suspended: false };

@@ -131,6 +131,7 @@ fn key_entry(key: u64, facts: &Facts) -> Entry {
         ip_allowlist: Vec::new(),
         restrictions: Default::default(),
         client_id: None,
+        integration_id: None,
         secrets: vec![SecretEntry { digest: digest(key), version: 1, status, not_after: i64::MAX }],
     }))
 }

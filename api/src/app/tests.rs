@@ -82,6 +82,7 @@ impl ValidatingNode {
             ip_allowlist: Vec::new(),
             restrictions: Default::default(),
             client_id: None,
+            integration_id: None,
             secrets: vec![entry],
         };
         let tenant = TenantEntry { tenant_id, dialect: dialect.into(), suspended: false };

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use ipnet::IpNet;
 use nexus_domain::dialect::KeyType;
 use nexus_domain::duration;
+use nexus_domain::ids::IntegrationId;
 use nexus_domain::instant;
 use nexus_domain::key::{Lifespan, RevocationReason};
 use nexus_domain::network;
@@ -54,6 +55,9 @@ pub struct IssueKeyBody {
     /// To what it is restricted, by the names that the dialect has.
     #[serde(default)]
     pub restrictions: BTreeMap<String, Vec<String>>,
+    /// The integration that it belongs to, for good; required where the dialect's keys belong to one.
+    #[schema(example = "int_019abc0011227000800000000000dddd")]
+    pub integration_id: Option<String>,
 }
 
 /// What of a key shall change; what is left out stays.
@@ -109,6 +113,11 @@ pub(super) fn issue(bytes: &[u8]) -> Result<Issue, Problem> {
         ip_allowlist: networks(&mut fields).unwrap_or_default(),
         restrictions: restrictions(&mut fields).unwrap_or_default(),
         lifespan: lifespan(&mut fields).unwrap_or(Lifespan::Unlimited),
+        integration: fields.parsed(
+            "integration_id",
+            "write the id of an integration",
+            str::parse::<IntegrationId>,
+        ),
     };
     fields.finish()?;
     Ok(issue)

@@ -40,7 +40,7 @@ pub(crate) async fn issue(
     let issue = body::issue(&bytes)?;
     let call = caller.call(&app, &request, &bytes)?;
     let work = async {
-        let done = app.gate.issue_key(&call, tenant, issue).await?;
+        let done = app.gate.issue_key(&call, tenant, issue, Some(&app.signer)).await?;
         settle_with_secret(&app, done.position, Effect::Adds).await?;
         let issued = done.answer;
         let object = KeyObject::fresh(issued.key_id, &issued.key, &call.principal.actor);

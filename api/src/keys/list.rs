@@ -1,7 +1,8 @@
 //! `GET /v1/tenants/{tenant}/keys`
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
-use nexus_projections::key_list::{self, StatusFilter};
+use nexus_domain::ids::IntegrationId;
+use nexus_projections::key_list::{self, KeyFilter, StatusFilter};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -29,6 +30,7 @@ pub struct KeyPage {
     params(
         ("tenant" = String, Path, description = "The tenant's id"),
         ("status" = Option<String>, Query, description = "`active`, `revoked`, `expired` or `all`, which is the default"),
+        ("integration_id" = Option<String>, Query, description = "Those that belong to this integration"),
         ("limit" = Option<u32>, Query, description = "1 to 200 rows, 50 where left out"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
     ),
@@ -47,13 +49,16 @@ pub(crate) async fn list(
     let mut query = QueryFields::parse(&request)?;
     let status =
         query.parsed("status", "choose active, revoked, expired or all", status).unwrap_or(StatusFilter::All);
+    let integration =
+        query.parsed("integration_id", "write the id of an integration", str::parse::<IntegrationId>);
     let limit = query.limit();
     let cursor = query.one("cursor");
     query.finish()?;
     existing(&app, tenant).await?;
     up_to_date(&app, key_list::NAME).await?;
     let now = app.gate.clock().now();
-    let page = app.projections.key_list().list(tenant, status, cursor.as_deref(), limit, now).await?;
+    let filter = KeyFilter { status, integration };
+    let page = app.projections.key_list().list(tenant, filter, cursor.as_deref(), limit, now).await?;
     Ok(HttpResponse::Ok().json(KeyPage {
         data: page.data.into_iter().map(KeyObject::from).collect(),
         next_cursor: page.next_cursor,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::web;
 use chrono::{DateTime, Utc};
 use nexus_domain::dialect::KeyType;
-use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::ids::{IntegrationId, KeyId, TenantId};
 use nexus_domain::key::{KeyState, RevocationReason, SecretVersion};
 use nexus_domain::verification::Restrictions;
 use nexus_infrastructure::gate::ShownSecret;
@@ -32,7 +32,7 @@ pub struct KeyObject {
     /// Its name.
     #[schema(example = "Warehouse Integration")]
     pub name: String,
-    /// The first characters of its newest secret.
+    /// The first characters of its newest secret; of a key that is a JWT, its prefix and its last characters.
     #[schema(example = "nx_live_2EAV")]
     pub prefix: String,
     /// `secret` or `publishable`.
@@ -56,6 +56,9 @@ pub struct KeyObject {
     pub restrictions: Restrictions,
     /// Its public client id, where the dialect has them.
     pub client_id: Option<String>,
+    /// The integration that it belongs to.
+    #[schema(value_type = Option<String>)]
+    pub integration_id: Option<IntegrationId>,
     /// When it was created.
     pub created_at: DateTime<Utc>,
     /// Who created it.
@@ -114,7 +117,7 @@ pub struct KeyWithSecret {
         "id": "key_019abc0011227000800000000000aaaa", "tenant_id": "3714240b-2e06-4c35-8856-ccc1c096323e",
         "name": "Warehouse Integration", "prefix": "nx_live_2EAV", "type": "secret", "environment": "live",
         "status": "revoked", "scopes": ["read:payments"], "ip_allowlist": ["203.0.113.0/24"], "restrictions": {},
-        "client_id": null, "created_at": "2026-01-31T14:03:00Z", "created_by": "key_019abc0011227000800000000000bbbb",
+        "client_id": null, "integration_id": null, "created_at": "2026-01-31T14:03:00Z", "created_by": "key_019abc0011227000800000000000bbbb",
         "last_used_at": "2026-02-01T08:15:30Z", "expires_at": "2026-12-31T00:00:00Z",
         "revoked_at": "2026-02-01T08:16:00Z", "revocation_reason": "compromised",
         "revocation_note": "Found in a public repository",
@@ -175,6 +178,7 @@ impl KeyObject {
             ip_allowlist: key.ip_allowlist.iter().map(ToString::to_string).collect(),
             restrictions: key.restrictions.clone(),
             client_id: key.client_id.clone(),
+            integration_id: key.integration_id,
             created_at: key.issued_at,
             created_by: Some(created_by.to_owned()),
             last_used_at: None,
@@ -285,6 +289,7 @@ impl From<KeyItem> for KeyObject {
             ip_allowlist: item.ip_allowlist.iter().map(ToString::to_string).collect(),
             restrictions: item.restrictions,
             client_id: item.client_id,
+            integration_id: item.integration_id,
             created_at: item.created_at,
             created_by: item.created_by,
             last_used_at: item.last_used_at,

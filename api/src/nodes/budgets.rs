@@ -18,11 +18,11 @@ const PRUNED_EVERY: Duration = Duration::from_secs(600);
 /// What the ledgers give a node. An ask without an answer is asked again by the node itself.
 pub(super) async fn divide(ledgers: &RateBudgets, id: HolderId, asks: Vec<BudgetAsk>) -> Vec<TenantShares> {
     let holder = Holder::new(&id.node.to_string(), id.incarnation);
-    let tenants: Vec<_> = asks.iter().map(|asked| asked.tenant_id).collect();
+    let counted: Vec<_> = asks.iter().map(|asked| asked.counted).collect();
     let requests: Vec<BudgetRequest> = asks
         .into_iter()
         .map(|asked| BudgetRequest {
-            subject: asked.tenant_id.to_string(),
+            subject: asked.counted.to_string(),
             holder: holder.clone(),
             ask: asked.ask,
         })
@@ -34,10 +34,10 @@ pub(super) async fn divide(ledgers: &RateBudgets, id: HolderId, asks: Vec<Budget
             return Vec::new();
         }
     };
-    let given = tenants.into_iter().zip(settled).filter_map(|(tenant_id, settled)| match settled {
-        Ok(shares) => Some(TenantShares { tenant_id, shares }),
+    let given = counted.into_iter().zip(settled).filter_map(|(counted, settled)| match settled {
+        Ok(shares) => Some(TenantShares { counted, shares }),
         Err(unsettled) => {
-            tracing::debug!(%unsettled, tenant = %tenant_id, "a node gets no share");
+            tracing::debug!(%unsettled, %counted, "a node gets no share");
             None
         }
     });
@@ -76,9 +76,9 @@ async fn ask_for_ever(ledgers: &RateBudgets, budgets: &Budgets, id: HolderId, cl
         if asks.is_empty() {
             continue;
         }
-        let asks = asks.into_iter().map(|(tenant_id, ask)| BudgetAsk { tenant_id, ask }).collect();
+        let asks = asks.into_iter().map(|(counted, ask)| BudgetAsk { counted, ask }).collect();
         for given in divide(ledgers, id, asks).await {
-            budgets.granted(given.tenant_id, &given.shares, clock.monotonic());
+            budgets.granted(given.counted, &given.shares, clock.monotonic());
         }
     }
 }

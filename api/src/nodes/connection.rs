@@ -565,7 +565,7 @@ mod tests {
     fn shares_come_in_the_order_in_which_they_were_asked_for_and_none_is_lost() {
         let tenant = |number| TenantId::new(Uuid::from_u128(number));
         let none = Shares { number: 0, lease_ms: 0, contended: false, windows: Vec::new() };
-        let shares = |number| vec![TenantShares { tenant_id: tenant(number), shares: none.clone() }];
+        let shares = |number| vec![TenantShares { counted: tenant(number).into(), shares: none.clone() }];
         let mut divisions = VecDeque::new();
         assert_eq!(divided(&mut divisions).now_or_never(), None);
         let (first, worked_out) = oneshot::channel();

@@ -193,9 +193,10 @@ impl Desk for Counter {
     fn divide(&self, holder: HolderId, asks: Vec<BudgetAsk>) -> BoxFuture<'static, Vec<TenantShares>> {
         let (verifier, node) = (&self.app.verifier, &self.node);
         let asks = asks.into_iter().filter_map(|mut asked| {
-            let dialect = verifier.validator.dialect_of_tenant(asked.tenant_id)?;
+            let dialect = verifier.validator.dialect_of_tenant(asked.counted.tenant_id)?;
+            let limits = dialect.limits_of(asked.counted.environment);
             // Of limits that the tenant has, and no more than there is: others share them.
-            let real = asked.ask.windows.iter().all(|window| dialect.rate_limits.contains(&window.limit));
+            let real = asked.ask.windows.iter().all(|window| limits.contains(&window.limit));
             for window in &mut asked.ask.windows {
                 window.needed = window.needed.min(window.limit.limit());
             }

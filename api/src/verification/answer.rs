@@ -168,11 +168,11 @@ impl<'a> VerifyAnswer<'a> {
 
 /// What a decision was counted against.
 fn counted(decision: &Decision<'_>, now: i64) -> Vec<CountedLimit> {
-    let (Limits::Within(remaining), Some(dialect)) = (decision.limits, decision.dialect) else {
+    let (Limits::Within(remaining), Some((_, limits))) = (decision.limits, decision.rate_limits()) else {
         return Vec::new();
     };
     let now = DateTime::from_timestamp_micros(now);
-    let counted = dialect.rate_limits.iter().zip(remaining.iter()).map(|(limit, left)| CountedLimit {
+    let counted = limits.iter().zip(remaining.iter()).map(|(limit, left)| CountedLimit {
         limit: limit.limit(),
         window_seconds: limit.window().as_secs(),
         remaining: left.requests,

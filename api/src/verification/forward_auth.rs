@@ -72,7 +72,7 @@ impl Door {
 
     /// Whether accepting a request may have to wait for a share of a rate limit.
     pub(super) fn is_limited(&self) -> bool {
-        !self.dialect.rate_limits.is_empty()
+        self.dialect.has_limits()
     }
 
     /// Answers a request at once, by the table. `rest` is what its path has behind the dialect's name.

@@ -19,16 +19,15 @@ pub(crate) fn whole_seconds(time: Duration) -> u64 {
 /// The fields of an answer. The policy is told with every one of them; what is left where the request was counted, or refused for
 /// a limit.
 pub(super) fn fields(decision: &Decision<'_>) -> impl Iterator<Item = (HeaderName, String)> {
-    let dialect = decision.dialect;
-    let told = dialect.and_then(|dialect| dialect.rate_limit_fields.as_ref());
-    let state = told.zip(dialect).and_then(|(told, dialect)| match decision.limits {
+    let told = decision.rate_limit_fields();
+    let state = told.and_then(|told| match decision.limits {
         Limits::NotCounted => None,
         Limits::Within(remaining) => {
             let left = remaining.iter().enumerate();
             Some(told.state(left.map(|(at, left)| (at, left.requests, whole_seconds(left.more_after)))))
         }
         Limits::Exceeded { limit, retry_after } => {
-            let exceeded = dialect.rate_limits.iter().position(|known| Some(*known) == limit)?;
+            let exceeded = decision.rate_limits()?.1.iter().position(|known| Some(*known) == limit)?;
             Some(told.state([(exceeded, 0, whole_seconds(retry_after))]))
         }
     });

@@ -98,6 +98,12 @@ fn named(path: &str) -> Option<String> {
     let parts: Vec<&str> = path.split('/').collect();
     match parts.as_slice() {
         ["", "v1", "tenants", tenant, "keys", key, ..] => Some(format!("key {key} of the tenant {tenant}")),
+        ["", "v1", "tenants", tenant, "integrations", integration, ..] => {
+            Some(format!("integration {integration} of the tenant {tenant}"))
+        }
+        ["", "v1", "tenants", tenant, "agents", agent, ..] => {
+            Some(format!("agent {agent} of the tenant {tenant}"))
+        }
         ["", "v1", "tenants", tenant, ..] => Some(format!("tenant {tenant}")),
         ["", "v1", "projections", name, ..] => Some(format!("projection {name}")),
         _ => None,
@@ -108,7 +114,9 @@ fn named(path: &str) -> Option<String> {
 const OPTIONS: &[(&str, &str, &str)] = &[
     ("/v1/verify", "credential", "CREDENTIAL"),
     ("/v1/nodes", "name", "NAME"),
+    ("/v1/", "agent_id", "--agent"),
     ("/v1/", "dialects", "--dialect"),
+    ("/v1/", "integration_id", "--integration"),
     ("/v1/", "ip_allowlist", "--allow-ip"),
     ("/v1/", "required_scopes", "--scope"),
     ("/v1/", "restrictions", "--restrict"),

@@ -1,6 +1,7 @@
 //! `nexus keys create`
 
 use clap::{Args, ValueEnum};
+use nexus_domain::ids::IntegrationId;
 use serde_json::{Map, Value, json};
 
 use super::terms::{self, Bounds, Restriction};
@@ -43,6 +44,10 @@ pub(super) struct CreateArgs {
     #[arg(long = "restrict", value_name = "NAME=VALUE", value_parser = terms::restriction)]
     restrictions: Vec<Restriction>,
 
+    /// The integration that it belongs to, for good; required where the dialect's keys belong to one
+    #[arg(long, value_name = "INTEGRATION")]
+    integration: Option<IntegrationId>,
+
     #[command(flatten)]
     tenant: OfTenant,
 }
@@ -76,6 +81,7 @@ fn body(args: &CreateArgs) -> Value {
     let mut add = |name: &str, value: Option<Value>| body.extend(value.map(|value| (name.to_owned(), value)));
     add("environment", args.environment.as_ref().map(|environment| json!(environment)));
     add("restrictions", (!args.restrictions.is_empty()).then(|| json!(terms::by_name(&args.restrictions))));
+    add("integration_id", args.integration.map(|integration| json!(integration)));
     body.extend(args.bounds.members());
     Value::Object(body)
 }
@@ -101,11 +107,12 @@ mod tests {
     fn the_body_says_what_was_typed_and_no_more() {
         assert_eq!(body_of("--name CI"), json!({"name": "CI", "type": "secret", "scopes": []}));
         let all = "--name CI --type publishable --environment test --scope a --scope b --expires-in 30d \
-            --allow-ip 10.0.0.0/8,192.0.2.7 --allow-ip ::1 --restrict brand=zeta --restrict brand=acme";
+            --allow-ip 10.0.0.0/8,192.0.2.7 --allow-ip ::1 --restrict brand=zeta --restrict brand=acme --integration int_00000000000000000000000000000003";
         assert_eq!(
             body_of(all),
             json!({"name": "CI", "type": "publishable", "environment": "test", "scopes": ["a", "b"], "expires_in": "30d",
-                "ip_allowlist": ["10.0.0.0/8", "192.0.2.7/32", "::1/128"], "restrictions": {"brand": ["acme", "zeta"]}})
+                "ip_allowlist": ["10.0.0.0/8", "192.0.2.7/32", "::1/128"], "restrictions": {"brand": ["acme", "zeta"]},
+                "integration_id": "int_00000000000000000000000000000003"})
         );
         assert_eq!(body_of("--name CI --expires-at 2027-01-31")["expires_at"], "2027-01-31T00:00:00Z");
     }

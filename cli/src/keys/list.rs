@@ -1,6 +1,7 @@
 //! `nexus keys list`
 
 use clap::{Args, ValueEnum};
+use nexus_domain::ids::IntegrationId;
 
 use super::view;
 use crate::client::{Client, Query};
@@ -19,6 +20,10 @@ pub(super) struct ListArgs {
     /// Which ones
     #[arg(long, value_enum, default_value_t = Status::All)]
     status: Status,
+
+    /// Those of one integration alone
+    #[arg(long, value_name = "INTEGRATION")]
+    integration: Option<IntegrationId>,
 
     #[command(flatten)]
     paging: Paging,
@@ -44,6 +49,7 @@ pub(super) fn run(args: &ListArgs, client: &Client, format: Format) -> Result<()
     };
     let mut query = Query::default();
     query.add("status", Some(status));
+    query.add("integration_id", args.integration);
     let rows = client.list(&args.tenant.path("keys"), &query, args.paging.most())?;
     if format == Format::Json {
         return output::json(&rows.json());

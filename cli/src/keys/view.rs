@@ -69,7 +69,7 @@ fn versions(key: &Value) -> Option<Table> {
     Some(table)
 }
 
-fn facts(key: &Value) -> [(&'static str, String); 17] {
+fn facts(key: &Value) -> [(&'static str, String); 18] {
     [
         ("Name", text(key, "name")),
         ("ID", text(key, "id")),
@@ -78,6 +78,7 @@ fn facts(key: &Value) -> [(&'static str, String); 17] {
         ("Type", text(key, "type")),
         ("Environment", text(key, "environment")),
         ("Client ID", text(key, "client_id")),
+        ("Integration", text(key, "integration_id")),
         ("Scopes", text_or(key, "scopes", "none")),
         ("Allowed from", text_or(key, "ip_allowlist", "anywhere")),
         ("Restricted to", text(key, "restrictions")),

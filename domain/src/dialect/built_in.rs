@@ -6,9 +6,10 @@ use super::{Dialect, Dialects};
 pub const MANAGEMENT: &str = "management";
 
 const PLATFORM: (&str, &str) = ("management.toml", include_str!("../../dialects/management.toml"));
-const PRODUCTS: [(&str, &str); 4] = [
+const PRODUCTS: [(&str, &str); 5] = [
     ("dialects/nexus.toml", include_str!("../../../dialects/nexus.toml")),
     ("dialects/nexuscommerce.toml", include_str!("../../../dialects/nexuscommerce.toml")),
+    ("dialects/nexusgpt.toml", include_str!("../../../dialects/nexusgpt.toml")),
     ("dialects/nexpay.toml", include_str!("../../../dialects/nexpay.toml")),
     ("dialects/nexuscore.toml", include_str!("../../../dialects/nexuscore.toml")),
 ];
@@ -40,6 +41,6 @@ mod tests {
     fn the_built_in_dialects_load() {
         let dialects = built_in();
         let names: Vec<_> = dialects.iter().map(|dialect| dialect.name.as_str()).collect();
-        assert_eq!(names, [MANAGEMENT, "nexpay", "nexus", "nexuscommerce", "nexuscore"]);
+        assert_eq!(names, [MANAGEMENT, "nexpay", "nexus", "nexuscommerce", "nexuscore", "nexusgpt"]);
     }
 }

@@ -8,12 +8,13 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::dialect::https_only::{HttpsOnlyEntry, https_only};
+use crate::dialect::key_claims::{KeyClaims, KeyClaimsEntry, key_claims};
 use crate::dialect::oauth::{OauthEntry, oauth};
-use crate::dialect::rate_limits::{RateLimitEntry, rate_limit_fields, rate_limits};
+use crate::dialect::rate_limits::{RateLimitEntry, rate_limits};
 use crate::dialect::tokens::{AccessTokensEntry, ServiceJwtsEntry, access_tokens, service_jwts};
 use crate::dialect::{
-    Dialect, Environment, InvalidDialect, KeyType, Lifetime, OutwardRefusal, Prefix, Presentation, Refusals,
-    Rotation, TenantHeader,
+    Dialect, Environment, Form, Integrations, InvalidDialect, KeyType, Lifetime, OutwardRefusal, Prefix,
+    Presentation, Refusals, Rotation, TenantHeader,
 };
 use crate::duration;
 use crate::scope::{Scope, ScopeRules, ScopeSet};
@@ -44,6 +45,9 @@ struct File {
     rate_limits: Vec<Spanned<RateLimitEntry>>,
     https_only: Option<HttpsOnlyEntry>,
     #[serde(default)]
+    integrations: IntegrationsEntry,
+    key_claims: Option<Spanned<KeyClaimsEntry>>,
+    #[serde(default)]
     restrictions: Vec<String>,
     oauth: Option<OauthEntry>,
     access_tokens: Option<AccessTokensEntry>,
@@ -67,6 +71,8 @@ struct CredentialEntry {
     key_type: KeyType,
     realm: Spanned<String>,
     prefix: Spanned<String>,
+    #[serde(default)]
+    form: Form,
 }
 
 #[derive(Deserialize)]
@@ -92,23 +98,13 @@ struct ScopesEntry {
     contains: BTreeMap<Spanned<String>, Vec<Spanned<String>>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct LifetimeEntry {
     #[serde(default)]
     choices: Vec<Spanned<String>>,
-    #[serde(default = "yes")]
-    never: bool,
-}
-
-impl Default for LifetimeEntry {
-    fn default() -> Self {
-        Self { choices: Vec::new(), never: true }
-    }
-}
-
-fn yes() -> bool {
-    true
+    never: Option<Spanned<bool>>,
+    longest: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -118,6 +114,15 @@ struct RotationEntry {
     grace: Option<Spanned<String>>,
     longest_grace: Option<Spanned<String>>,
     advice: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct IntegrationsEntry {
+    #[serde(default)]
+    required: bool,
+    #[serde(default)]
+    agent: bool,
 }
 
 #[derive(Deserialize, Default)]
@@ -150,8 +155,11 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Dialect, InvalidDialect> {
 }
 
 fn build(file: File) -> Result<Dialect, Fault> {
-    let environments = environments(&file.environments)?;
+    let mut environments = environments(&file.environments)?;
+    let (rate_limits, rate_limit_fields) = rate_limits(&file.rate_limits, &mut environments)?;
     let prefixes = prefixes(&file.credentials, &environments)?;
+    let lifetime = lifetime(file.lifetime)?;
+    let key_claims = claims(file.key_claims, &file.credentials, lifetime.longest.is_some())?;
     Ok(Dialect {
         name: word(&file.name, "name")?,
         title: file.title,
@@ -161,12 +169,14 @@ fn build(file: File) -> Result<Dialect, Fault> {
         presentation: presentation(file.presentation, file.client_id_prefix.is_some())?,
         client_id_prefix: file.client_id_prefix.as_ref().map(prefix_text).transpose()?,
         scopes: scopes(file.scopes)?,
-        lifetime: lifetime(file.lifetime)?,
+        lifetime,
         rotation: rotation(file.rotation)?,
         active_keys: quota(file.quota)?,
-        rate_limits: rate_limits(&file.rate_limits)?,
-        rate_limit_fields: rate_limit_fields(&file.rate_limits)?,
+        rate_limits,
+        rate_limit_fields,
         https_only: https_only(file.https_only)?,
+        key_claims,
+        integrations: Integrations { required: file.integrations.required, agent: file.integrations.agent },
         restrictions: file.restrictions,
         oauth: oauth(file.oauth, file.access_tokens.is_some())?,
         access_tokens: file.access_tokens.map(access_tokens).transpose()?,
@@ -204,6 +214,8 @@ fn environments(entries: &Spanned<Vec<EnvironmentEntry>>) -> Result<Vec<Environm
             realm: entry.realm.clone().unwrap_or_else(|| name.clone()),
             name,
             aliases,
+            rate_limits: Vec::new(),
+            rate_limit_fields: None,
         });
     }
     // Otherwise an endpoint that serves the realm of that name would take this environment's keys.
@@ -258,7 +270,7 @@ fn prefixes(
                 format!("the realm `{realm}` has two prefixes for {} keys", entry.key_type),
             ));
         }
-        prefixes.push(Prefix { text, key_type: entry.key_type, realm });
+        prefixes.push(Prefix { text, key_type: entry.key_type, realm, form: entry.form });
     }
     for environment in environments {
         if !prefixes.iter().any(|p| p.realm == environment.realm) {
@@ -370,7 +382,44 @@ fn lifetime(entry: LifetimeEntry) -> Result<Lifetime, Fault> {
         }
         choices.push((choice.get_ref().clone(), length));
     }
-    Ok(Lifetime { choices, never: entry.never })
+    let longest = match entry.longest {
+        None => None,
+        Some(text) => {
+            let length = span_duration(&text)?;
+            if let Some(never) = entry.never.as_ref().filter(|never| *never.get_ref()) {
+                return Err((never.span(), "never = true and a longest lifetime exclude each other".into()));
+            }
+            let longer = choices.iter().any(|(_, choice)| *choice > length);
+            if length.is_zero() || longer {
+                let rule = "the longest lifetime must be more than nothing and no shorter than a choice";
+                return Err((text.span(), rule.into()));
+            }
+            Some((text.into_inner(), length))
+        }
+    };
+    let never = longest.is_none() && entry.never.is_none_or(Spanned::into_inner);
+    Ok(Lifetime { choices, never, longest })
+}
+
+/// What keys that are JWTs say of themselves. They must end, since their own word for it is all that whoever reads them has.
+fn claims(
+    entry: Option<Spanned<KeyClaimsEntry>>,
+    credentials: &Spanned<Vec<CredentialEntry>>,
+    all_end: bool,
+) -> Result<Option<KeyClaims>, Fault> {
+    let signed = credentials.get_ref().iter().find(|credential| credential.form == Form::Jwt);
+    match (signed, entry) {
+        (Some(signed), _) if !all_end => {
+            let rule = "a key whose form is jwt always ends: name lifetime.longest, such as \"1y\"";
+            Err((signed.prefix.span(), rule.into()))
+        }
+        (Some(_), None) => Ok(Some(KeyClaims::default())),
+        (Some(_), Some(entry)) => key_claims(entry.into_inner()).map(Some),
+        (None, Some(entry)) => {
+            Err((entry.span(), "key_claims needs a credential with form = \"jwt\"".into()))
+        }
+        (None, None) => Ok(None),
+    }
 }
 
 fn rotation(entry: RotationEntry) -> Result<Rotation, Fault> {

@@ -4,6 +4,7 @@
 mod built_in;
 mod file;
 mod https_only;
+mod key_claims;
 mod oauth;
 mod presentation;
 mod rate_limits;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::built_in::{MANAGEMENT, built_in, management};
 pub use self::https_only::HttpsOnly;
+pub use self::key_claims::{KeyClaims, KeyFacts};
 pub use self::oauth::{Oauth, OauthGrant};
 pub use self::presentation::{Presentation, Presented, TenantHeader, Unchecked};
 pub use self::rate_limits::RateLimitFields;
@@ -64,6 +66,21 @@ pub struct Environment {
     pub realm: String,
     /// Other names that are accepted for it.
     pub aliases: Vec<String>,
+    /// How many requests with its keys a tenant is admitted, over all nodes, instead of [`Dialect::rate_limits`]. None: those hold.
+    pub rate_limits: Vec<RateLimit>,
+    /// What callers are told of these; absent: nothing.
+    pub rate_limit_fields: Option<RateLimitFields>,
+}
+
+/// What a secret is behind its prefix.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// Random characters and a checksum.
+    #[default]
+    Opaque,
+    /// A JWT that the server has signed. It always ends.
+    Jwt,
 }
 
 /// The prefix of one type of key in one realm.
@@ -75,6 +92,8 @@ pub struct Prefix {
     pub key_type: KeyType,
     /// The realm of its environments.
     pub realm: String,
+    /// What stands behind it.
+    pub form: Form,
 }
 
 impl Prefix {
@@ -109,6 +128,17 @@ pub struct Lifetime {
     pub choices: Vec<(String, TimeDelta)>,
     /// Whether a key may live for ever.
     pub never: bool,
+    /// The longest life, as written; a key has it where none is asked for. Absent: any.
+    pub longest: Option<(String, TimeDelta)>,
+}
+
+/// What keys have to do with integrations.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Integrations {
+    /// Whether each key belongs to one.
+    pub required: bool,
+    /// Whether each integration is connected to an agent.
+    pub agent: bool,
 }
 
 /// How a secret is replaced.
@@ -159,6 +189,10 @@ pub struct Dialect {
     pub rate_limit_fields: Option<RateLimitFields>,
     /// Whether requests over plain HTTP are refused; absent: they are not.
     pub https_only: Option<HttpsOnly>,
+    /// What keys have to do with integrations.
+    pub integrations: Integrations,
+    /// What keys that are JWTs say of themselves; absent: none of its keys is one.
+    pub key_claims: Option<KeyClaims>,
     /// Names of restrictions that a key may carry, such as `brand`.
     pub restrictions: Vec<String>,
     /// OAuth 2.0; absent: the product has none.
@@ -210,6 +244,39 @@ impl Dialect {
         self.environments.first()
     }
 
+    /// How many requests of a tenant with keys of this environment are admitted, over all nodes; each limit holds. Where the
+    /// environment has limits of its own they are counted apart, under its place in the list.
+    #[must_use]
+    pub fn limits_in(&self, environment: &str) -> (&[RateLimit], Option<u16>) {
+        let at = self.environments.iter().position(|known| known.name == environment);
+        let at = at.and_then(|at| u16::try_from(at).ok());
+        let own = self.limits_of(at);
+        if at.is_some() && !own.is_empty() { (own, at) } else { (&self.rate_limits, None) }
+    }
+
+    /// What callers are told of the limits in an environment; absent: nothing.
+    #[must_use]
+    pub fn limit_fields_in(&self, environment: &str) -> Option<&RateLimitFields> {
+        let own =
+            self.environments.iter().find(|known| known.name == environment && !known.rate_limits.is_empty());
+        own.map_or(&self.rate_limit_fields, |own| &own.rate_limit_fields).as_ref()
+    }
+
+    /// The limits of the environment at this place alone, or those of all that have none of their own.
+    #[must_use]
+    pub fn limits_of(&self, environment: Option<u16>) -> &[RateLimit] {
+        match environment {
+            Some(at) => self.environments.get(usize::from(at)).map_or(&[], |known| &known.rate_limits),
+            None => &self.rate_limits,
+        }
+    }
+
+    /// Whether any request is limited.
+    #[must_use]
+    pub fn has_limits(&self) -> bool {
+        !self.rate_limits.is_empty() || self.environments.iter().any(|known| !known.rate_limits.is_empty())
+    }
+
     /// Whether a key of environment `of` may be used where `asked` is served: the same
     /// environment, or the realm as a whole.
     #[must_use]
@@ -233,6 +300,14 @@ impl Dialect {
     #[must_use]
     pub fn prefix_for(&self, key_type: KeyType, environment: &Environment) -> Option<&Prefix> {
         self.prefixes.iter().find(|p| p.key_type == key_type && p.realm == environment.realm)
+    }
+
+    /// What secrets of this type of key are in an environment.
+    #[must_use]
+    pub fn form_of(&self, key_type: KeyType, environment: &str) -> Form {
+        let prefix =
+            self.environment(environment).and_then(|environment| self.prefix_for(key_type, environment));
+        prefix.map_or(Form::Opaque, |prefix| prefix.form)
     }
 
     /// The longest prefix that a presented secret begins with. `nx_live_pk_` wins over `nx_live_`.

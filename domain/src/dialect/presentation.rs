@@ -4,9 +4,9 @@ use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
 use crate::credential::{LONGEST_SECRET, is_well_formed};
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Form, Prefix};
 use crate::ids::TenantId;
-use crate::jwt::Compact;
+use crate::jwt::{Compact, LONGEST_TOKEN};
 use crate::verification::{Code, Refused};
 
 /// Where a dialect's credentials stand in a request.
@@ -35,6 +35,8 @@ pub struct TenantHeader {
 pub struct Presented<'a> {
     /// The secret in clear. Only its digest goes further.
     pub secret: &'a str,
+    /// The JWT in it, where it is one behind its prefix.
+    pub token: Option<&'a str>,
     /// The client id that came with it.
     pub client_id: Option<&'a str>,
     /// The tenant that the caller says it acts for.
@@ -45,7 +47,7 @@ pub struct Presented<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Unchecked<'d, 'a> {
     presented: Presented<'a>,
-    prefix: &'d str,
+    prefix: &'d Prefix,
 }
 
 impl<'a> Unchecked<'_, 'a> {
@@ -60,14 +62,27 @@ impl<'a> Unchecked<'_, 'a> {
     /// # Errors
     /// `MALFORMED` when they are not.
     pub fn checked(self) -> Result<Presented<'a>, Refused> {
-        if !is_well_formed(self.presented.secret, self.prefix) {
-            return Err(Refused::malformed(
+        match self.presented.token {
+            None if !is_well_formed(self.presented.secret, &self.prefix.text) => Err(Refused::malformed(
                 "the credential's length, characters or checksum are wrong; was it copied whole?",
-            ));
+            )),
+            Some(token) if !is_compact(token) => Err(Refused::malformed(
+                "behind the prefix must be a JWT: three parts of base64url, a dot between two; was it copied whole?",
+            )),
+            None | Some(_) => Ok(self.presented),
         }
-        Ok(self.presented)
     }
 }
+
+/// Whether a text has the form of a JWT (RFC 7515 section 7.1). What it says is looked at where its digest is known.
+fn is_compact(token: &str) -> bool {
+    let base64url = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let parts = token.split('.');
+    token.bytes().all(base64url) && parts.clone().count() == 3 && parts.clone().all(|part| !part.is_empty())
+}
+
+/// Headers that nobody sends but with a credential.
+const CREDENTIAL_HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "api-key", "x-api-key"];
 
 impl Dialect {
     /// Takes the credential out of a request's headers, given as pairs with names in lower case.
@@ -111,14 +126,12 @@ impl Dialect {
         &self,
         headers: impl Iterator<Item = (&'a str, &'a str)> + Clone,
     ) -> Result<&'a str, Refused> {
-        let value = self.only(headers.clone(), &self.presentation.header)?.ok_or_else(|| {
-            Refused::malformed(format!("the request has no {} header", self.presentation.header))
-        })?;
+        let value = self
+            .only(headers.clone(), &self.presentation.header)?
+            .ok_or_else(|| self.missing(headers.clone()))?;
         // A second kind of credential makes it unclear which one was meant to count.
-        let elsewhere = |(name, _): (&str, &str)| {
-            name != self.presentation.header
-                && matches!(name, "authorization" | "proxy-authorization" | "api-key" | "x-api-key")
-        };
+        let elsewhere =
+            |(name, _): (&str, &str)| name != self.presentation.header && CREDENTIAL_HEADERS.contains(&name);
         if headers.clone().any(elsewhere) {
             return Err(Refused::malformed("the request carries two kinds of credential"));
         }
@@ -139,7 +152,8 @@ impl Dialect {
     /// # Errors
     /// `MALFORMED`, with what is wrong.
     pub fn read_credential<'a>(&self, credential: &'a str) -> Result<Unchecked<'_, 'a>, Refused> {
-        if credential.len() > LONGEST_SECRET {
+        let longest = if self.key_claims.is_some() { LONGEST_TOKEN } else { LONGEST_SECRET };
+        if credential.len() > longest {
             return Err(Refused::malformed("the credential is too long"));
         }
         let halves = if self.presentation.client_id { credential.split_once(':') } else { None };
@@ -155,7 +169,22 @@ impl Dialect {
         let prefix = self.prefix_of(secret).ok_or_else(|| {
             Refused::malformed("the credential does not begin with a prefix of this dialect")
         })?;
-        Ok(Unchecked { presented: Presented { secret, client_id, tenant: None }, prefix: &prefix.text })
+        let token = match prefix.form {
+            Form::Opaque => None,
+            Form::Jwt => secret.get(prefix.text.len()..),
+        };
+        Ok(Unchecked { presented: Presented { secret, token, client_id, tenant: None }, prefix })
+    }
+
+    /// The refusal of a request without the header. Who sent the credential in another one is told so.
+    fn missing<'a>(&self, mut headers: impl Iterator<Item = (&'a str, &'a str)>) -> Refused {
+        let header = &self.presentation.header;
+        match headers.find(|(name, _)| CREDENTIAL_HEADERS.contains(name)) {
+            Some((other, _)) => Refused::malformed(format!(
+                "the request has no {header} header; send the key in it, and not in {other}"
+            )),
+            None => Refused::malformed(format!("the request has no {header} header")),
+        }
     }
 
     fn strip_scheme<'a>(&self, value: &'a str) -> Result<&'a str, Refused> {
@@ -167,6 +196,9 @@ impl Dialect {
                 _ if value.contains(['\r', '\n']) => {
                     Err(Refused::malformed("the header holds a line break; send the key alone"))
                 }
+                _ if value.trim() != value => Err(Refused::malformed(
+                    "the header holds spaces before or behind the key; send the key alone",
+                )),
                 _ if value.contains(|c: char| c.is_whitespace() || c.is_control()) => Err(
                     Refused::malformed("the header holds spaces or control characters; send the key alone"),
                 ),

@@ -13,16 +13,17 @@ use uuid::Uuid;
 
 use super::*;
 use crate::credential::{Digest, RANDOM_BYTES, Secret};
-use crate::ids::{KeyId, TenantId};
-use crate::key::{IssueKey, Key, KeyCommand, Lifespan};
+use crate::ids::{IntegrationId, KeyId, TenantId};
+use crate::key::{IssueKey, Key, KeyCommand, Lifespan, NamedIntegration};
 use crate::validity::KeyEntry;
 use crate::verification::{Code, Facts, Question, Restrictions, verdict};
 
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("nexus", include_str!("../../../dialects/nexus.toml")),
     ("nexpay", include_str!("../../../dialects/nexpay.toml")),
     ("nexuscommerce", include_str!("../../../dialects/nexuscommerce.toml")),
     ("nexuscore", include_str!("../../../dialects/nexuscore.toml")),
+    ("nexusgpt", include_str!("../../../dialects/nexusgpt.toml")),
     ("management", include_str!("../../dialects/management.toml")),
 ];
 
@@ -132,7 +133,10 @@ fn the_files_parse_and_stand_beside_each_other() {
     }
     let dialects = Dialects::new(all()).unwrap();
     let names: Vec<&str> = dialects.iter().map(|dialect| dialect.name.as_str()).collect();
-    assert_eq!(names, ["acme-parcels", "management", "nexpay", "nexus", "nexuscommerce", "nexuscore"]);
+    assert_eq!(
+        names,
+        ["acme-parcels", "management", "nexpay", "nexus", "nexuscommerce", "nexuscore", "nexusgpt"]
+    );
     assert_eq!(dialects.get("nexpay").unwrap().title, "Nexpay");
     assert!(dialects.get("Nexpay").is_none());
 }
@@ -223,6 +227,12 @@ fn rate_limits_are_what_the_file_says_and_none_where_it_is_silent() {
     for (name, _) in FILES.into_iter().filter(|(name, _)| *name != "nexuscore") {
         assert_eq!(dialect(name).rate_limits, [], "{name}");
     }
+    let gpt = dialect("nexusgpt");
+    let own: Vec<_> =
+        gpt.environments.iter().map(|known| (known.name.as_str(), gpt.limits_in(&known.name).1)).collect();
+    assert_eq!(own, [("production", None), ("staging", None), ("development", Some(2))]);
+    assert_eq!(gpt.limits_in("development").0[0].limit(), 60);
+    assert!(gpt.has_limits() && sixth().has_limits() && !dialect("nexus").has_limits());
     let limits: Vec<_> =
         sixth().rate_limits.iter().map(|limit| (limit.limit(), limit.window().as_secs())).collect();
     assert_eq!(limits, [(30, 60)]);
@@ -282,7 +292,11 @@ fn walk(
     let dialect = Arc::new(dialect.clone());
     let at = dialect.environment(environment).unwrap();
     let prefix = dialect.prefix_for(key_type, at).unwrap();
-    let secret = Secret::mint(&prefix.text, &[42; RANDOM_BYTES]);
+    let secret = match prefix.form {
+        Form::Opaque => Secret::mint(&prefix.text, &[42; RANDOM_BYTES]),
+        // Signatures are not looked at here.
+        Form::Jwt => Secret::signed(&prefix.text, "eyJ0eXAiOiJKV1QifQ.e30.c2lnbmVk"),
+    };
     let client_id = dialect.client_id_prefix.as_ref().map(|prefix| format!("{prefix}0001"));
 
     let mut key = Key::default();
@@ -298,6 +312,10 @@ fn walk(
         restrictions,
         lifespan,
         client_id: client_id.clone(),
+        integration: dialect.integrations.required.then_some(NamedIntegration {
+            integration_id: IntegrationId::new(Uuid::from_u128(3)),
+            enabled: Some(true),
+        }),
         hint: secret.hint(dialect.hint_length),
         digest: secret.digest(),
         now: noon(),
@@ -326,6 +344,7 @@ fn walk(
     let facts = Facts {
         tenant: entry.tenant_id,
         tenant_suspended: false,
+        switched_off: None,
         status: found.status,
         not_after: found.not_after,
         rights: &rights,

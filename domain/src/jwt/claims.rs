@@ -129,10 +129,7 @@ impl Times {
             let detail = format!("the token ends more than {hours} h from now; make one that ends sooner");
             return Err(Refused::malformed(detail));
         }
-        let over = now.saturating_sub(self.expires_at);
-        if over > SKEW {
-            return Err(Refused::new(Code::Expired, off("the token ended", over, "ago")));
-        }
+        ended(self.expires_at, now)?;
         let begins = self.not_before.max(self.issued_at).unwrap_or(i64::MIN);
         let early = begins.saturating_sub(now);
         if early > SKEW {
@@ -140,6 +137,15 @@ impl Times {
         }
         Ok(())
     }
+}
+
+/// Whether what ends at an instant has not ended, give or take [`SKEW`].
+///
+/// # Errors
+/// `EXPIRED`
+pub fn ended(expires_at: i64, now: i64) -> Result<(), Refused> {
+    let over = now.saturating_sub(expires_at);
+    if over > SKEW { Err(Refused::new(Code::Expired, off("the token ended", over, "ago"))) } else { Ok(()) }
 }
 
 fn off(what: &str, micros: i64, which: &str) -> String {

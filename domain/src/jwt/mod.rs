@@ -14,7 +14,7 @@ mod strict;
 mod tests;
 
 pub use self::algorithm::Algorithm;
-pub use self::claims::{Claims, LONGEST_LIFE, SKEW, Times};
+pub use self::claims::{Claims, LONGEST_LIFE, SKEW, Times, ended};
 pub use self::compact::{Compact, LONGEST_TOKEN};
 pub use self::header::{Header, Kid};
 pub use self::jwk::{Curve, EdwardsCurve, PublicJwk};

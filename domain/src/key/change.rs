@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Form};
 use crate::ids::TenantId;
 use crate::key::terms::{Lifespan, canonical_networks, check_restrictions, check_scopes};
 use crate::key::{Change, Key, KeyChanged, KeyEvent, KeyRefusal, check_name};
@@ -55,7 +55,11 @@ impl ChangeKey {
             asked.push((key.restrictions != restrictions, Change::Restrictions(restrictions)));
         }
         if let Some(lifespan) = self.lifespan {
-            let end = lifespan.end(&self.dialect, self.now)?;
+            let form = self.dialect.form_of(key.key_type, &key.environment);
+            let end = lifespan.end(&self.dialect, form, self.now)?;
+            if form == Form::Jwt && end > key.expires_at {
+                return Err(KeyRefusal::ExpiryInKey);
+            }
             asked.push((key.expires_at != end, Change::ExpiresAt(end)));
         }
         if asked.is_empty() {

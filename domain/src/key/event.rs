@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::credential::Digest;
 use crate::dialect::KeyType;
-use crate::ids::TenantId;
+use crate::ids::{IntegrationId, TenantId};
 use crate::scope::ScopeSet;
 use crate::verification::Restrictions;
 
@@ -50,6 +50,9 @@ pub struct KeyIssued {
     pub expires_at: Option<DateTime<Utc>>,
     /// Its public client id, where the dialect has them.
     pub client_id: Option<String>,
+    /// The integration that it belongs to. Left out where it belongs to none, as in the logs of programs that knew of none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integration_id: Option<IntegrationId>,
     /// The first characters of the secret, for lists.
     pub hint: String,
     /// SHA-256 of the secret.

@@ -7,11 +7,30 @@ use ipnet::IpNet;
 
 use crate::credential::Digest;
 use crate::dialect::{Dialect, KeyType};
-use crate::ids::TenantId;
+use crate::ids::{IntegrationId, TenantId};
 use crate::key::terms::{Lifespan, canonical_networks, check_restrictions, check_scopes, join};
 use crate::key::{Key, KeyEvent, KeyIssued, KeyRefusal, check_name};
 use crate::scope::ScopeSet;
 use crate::verification::Restrictions;
+
+/// An integration that was named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NamedIntegration {
+    /// The integration.
+    pub integration_id: IntegrationId,
+    /// Whether it is enabled; absent: the tenant has none of this id.
+    pub enabled: Option<bool>,
+}
+
+impl NamedIntegration {
+    fn usable(self) -> Result<IntegrationId, KeyRefusal> {
+        match self.enabled {
+            Some(true) => Ok(self.integration_id),
+            Some(false) => Err(KeyRefusal::IntegrationDisabled),
+            None => Err(KeyRefusal::UnknownIntegration),
+        }
+    }
+}
 
 /// Creates a key. The secret was minted at the edge; its digest and hint come along.
 #[derive(Debug, Clone)]
@@ -38,6 +57,8 @@ pub struct IssueKey {
     pub lifespan: Lifespan,
     /// A client id, where the dialect has them.
     pub client_id: Option<String>,
+    /// The integration that it shall belong to.
+    pub integration: Option<NamedIntegration>,
     /// The first characters of the secret.
     pub hint: String,
     /// SHA-256 of the secret.
@@ -65,7 +86,12 @@ impl IssueKey {
         }
         check_scopes(&self.dialect, self.key_type, &self.scopes)?;
         check_restrictions(&self.dialect, &self.restrictions)?;
-        let expires_at = self.lifespan.end(&self.dialect, self.now)?;
+        if self.integration.is_none() && self.dialect.integrations.required {
+            return Err(KeyRefusal::IntegrationMissing);
+        }
+        let integration_id = self.integration.map(NamedIntegration::usable).transpose()?;
+        let form = self.dialect.form_of(self.key_type, &environment.name);
+        let expires_at = self.lifespan.end(&self.dialect, form, self.now)?;
         Ok(KeyEvent::KeyIssued(KeyIssued {
             tenant_id: self.tenant_id,
             dialect: self.dialect.name.clone(),
@@ -77,6 +103,7 @@ impl IssueKey {
             restrictions: self.restrictions,
             expires_at,
             client_id: self.client_id,
+            integration_id,
             hint: self.hint,
             digest: self.digest,
             issued_at: self.now,

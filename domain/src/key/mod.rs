@@ -21,7 +21,7 @@ pub use self::event::{
     Change, KeyChanged, KeyEvent, KeyExpired, KeyIssued, KeyRevoked, KeyRotated, RevocationReason,
 };
 pub use self::expire::ExpireKey;
-pub use self::issue::IssueKey;
+pub use self::issue::{IssueKey, NamedIntegration};
 pub use self::name::{InvalidName, LONGEST_NAME, check_name, is_deceptive};
 pub use self::refusal::KeyRefusal;
 pub use self::revoke::RevokeKey;
@@ -30,7 +30,7 @@ pub use self::terms::Lifespan;
 pub(crate) use self::terms::{canonical_networks, check_restrictions, check_scopes, join};
 use crate::credential::Digest;
 use crate::dialect::KeyType;
-use crate::ids::TenantId;
+use crate::ids::{IntegrationId, TenantId};
 use crate::scope::ScopeSet;
 use crate::verification::{Restrictions, SecretStatus};
 
@@ -61,6 +61,9 @@ pub struct KeyState {
     pub expires_at: Option<DateTime<Utc>>,
     /// Its public client id.
     pub client_id: Option<String>,
+    /// The integration that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integration_id: Option<IntegrationId>,
     /// Its secrets, oldest first.
     pub versions: Vec<SecretVersion>,
     /// When it was created.
@@ -236,6 +239,7 @@ impl From<KeyIssued> for KeyState {
             restrictions: issued.restrictions,
             expires_at: issued.expires_at,
             client_id: issued.client_id,
+            integration_id: issued.integration_id,
             versions: vec![first],
             issued_at: issued.issued_at,
             revoked: None,

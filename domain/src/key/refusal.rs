@@ -77,12 +77,24 @@ pub enum KeyRefusal {
     /// A life that is over when it begins.
     #[error("the lifetime must be more than nothing; choose one such as 30d")]
     NoLifetime,
+    /// The key is a JWT, which says itself when it ends.
+    #[error("the key says itself when it ends, and cannot end later; create another one")]
+    ExpiryInKey,
     /// The dialect does not offer this lifetime.
     #[error("this dialect's keys live {choices}")]
     UnsupportedLifetime {
         /// What it offers.
         choices: String,
     },
+    /// The dialect's keys belong to an integration.
+    #[error("this dialect's keys belong to an integration; name one")]
+    IntegrationMissing,
+    /// No integration of this id belongs to the tenant.
+    #[error("the tenant has no such integration; choose one of its own")]
+    UnknownIntegration,
+    /// A key that could not be used.
+    #[error("the integration is disabled; enable it first")]
+    IntegrationDisabled,
     /// The dialect replaces keys, not secrets.
     #[error("{advice}")]
     RotationUnsupported {

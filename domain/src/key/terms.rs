@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use ipnet::IpNet;
 
-use crate::dialect::{Dialect, KeyType};
+use crate::dialect::{Dialect, Form, KeyType};
 use crate::key::KeyRefusal;
 use crate::network;
 use crate::scope::ScopeSet;
@@ -23,25 +23,45 @@ pub enum Lifespan {
 }
 
 impl Lifespan {
-    /// The end of life, or the refusal where the dialect does not offer it.
-    pub(super) fn end(
+    /// The end of life of a key of this form, or the refusal where the dialect does not offer it. A JWT says it in whole seconds.
+    ///
+    /// # Errors
+    /// [`KeyRefusal`]
+    pub fn end(
         &self,
         dialect: &Dialect,
+        form: Form,
         now: DateTime<Utc>,
     ) -> Result<Option<DateTime<Utc>>, KeyRefusal> {
+        let end = self.exact_end(dialect, now)?;
+        Ok(match form {
+            Form::Opaque => end,
+            Form::Jwt => end.map(|end| end.trunc_subsecs(0)),
+        })
+    }
+
+    fn exact_end(&self, dialect: &Dialect, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, KeyRefusal> {
         let rules = &dialect.lifetime;
         let unsupported = || {
-            let mut choices: Vec<&str> = rules.choices.iter().map(|(text, _)| text.as_str()).collect();
+            let mut choices: Vec<String> = rules.choices.iter().map(|(text, _)| text.clone()).collect();
             if choices.is_empty() {
-                choices.push("any time that ends");
+                choices.push(match &rules.longest {
+                    Some((longest, _)) => format!("up to {longest}"),
+                    None => "any time that ends".to_owned(),
+                });
             }
             if rules.never {
-                choices.push("for ever");
+                choices.push("for ever".to_owned());
             }
             KeyRefusal::UnsupportedLifetime { choices: choices.join(", ") }
         };
+        let last = rules.longest.as_ref().and_then(|(_, longest)| now.checked_add_signed(*longest));
         match self {
-            Self::Unlimited if rules.never => Ok(None),
+            Self::Unlimited if rules.never || last.is_some() => Ok(last),
+            Self::For(length) if rules.longest.as_ref().is_some_and(|(_, longest)| length > longest) => {
+                Err(unsupported())
+            }
+            Self::Until(end) if last.is_some_and(|last| *end > last) => Err(unsupported()),
             Self::For(length)
                 if rules.choices.is_empty() || rules.choices.iter().any(|(_, choice)| choice == length) =>
             {

@@ -49,6 +49,10 @@ fn nexuscommerce() -> Arc<Dialect> {
     dialect("nexuscommerce.toml", include_str!("../../../dialects/nexuscommerce.toml"))
 }
 
+fn nexusgpt() -> Arc<Dialect> {
+    dialect("nexusgpt.toml", include_str!("../../../dialects/nexusgpt.toml"))
+}
+
 /// The only one of the files here that knows restrictions.
 fn management() -> Arc<Dialect> {
     dialect("management.toml", include_str!("../../dialects/management.toml"))
@@ -79,6 +83,7 @@ fn issue(dialect: Arc<Dialect>) -> IssueKey {
         restrictions: Restrictions::new(),
         lifespan: Lifespan::Unlimited,
         client_id: None,
+        integration: None,
         hint: "nx_live_aaaa".to_owned(),
         digest: Digest::of("first"),
         now: noon(),

@@ -4,6 +4,7 @@
 //! it counts against by itself, and the shares never add up to more than the limit. A node sends an
 //! [`Ask`] and gets [`Shares`].
 
+mod counted;
 mod division;
 mod ledger;
 mod message;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::counted::Counted;
 pub use self::ledger::{LEAP_MS, LEASE_MS, Ledger, MOST_HOLDERS};
 pub use self::message::{Ask, Declined, Holder, Shares, WindowAsk, WindowShare};
 

@@ -40,6 +40,7 @@ fn facts<'a>(dialect: &'a Dialect, rights: &'a Rights) -> Facts<'a> {
     Facts {
         tenant: tenant(),
         tenant_suspended: false,
+        switched_off: None,
         status: SecretStatus::Current,
         not_after: i64::MAX,
         rights,
@@ -82,6 +83,7 @@ fn codes_come_in_a_fixed_order_owner_then_life_then_place_then_powers() {
     let (other_brand, own_brand) = (touching("brand", "other"), touching("brand", "acme"));
     let mut facts = Facts {
         tenant_suspended: true,
+        switched_off: Some(SwitchedOff::Integration),
         status: SecretStatus::Revoked,
         not_after: NOW,
         ..facts(&dialect, &rights)
@@ -108,6 +110,10 @@ fn codes_come_in_a_fixed_order_owner_then_life_then_place_then_powers() {
     facts.not_after = NOW + 1;
     assert_eq!(code(facts, &question), Code::TenantSuspended);
     facts.tenant_suspended = false;
+    assert_eq!(code(facts, &question), Code::Disabled);
+    facts.switched_off = Some(SwitchedOff::Agent);
+    assert_eq!(code(facts, &question), Code::Disabled);
+    facts.switched_off = None;
     assert_eq!(code(facts, &question), Code::WrongEnvironment);
     question.environment = Some("live");
     assert_eq!(code(facts, &question), Code::IpNotAllowed);
@@ -121,6 +127,33 @@ fn codes_come_in_a_fixed_order_owner_then_life_then_place_then_powers() {
     assert_eq!(code(facts, &question), Code::Restricted);
     question.restrictions = Some(&own_brand);
     assert_eq!(code(facts, &question), Code::Valid);
+}
+
+#[test]
+fn a_minute_between_two_clocks_is_tolerated_of_keys_that_say_themselves_when_they_end() {
+    let gpt = Dialect::parse("nexusgpt.toml", include_str!("../../../dialects/nexusgpt.toml")).unwrap();
+    let rights = Rights { environment: "production".into(), ..rights(&gpt, &["read"]) };
+    let seconds = |seconds: i64| NOW - seconds * 1_000_000;
+    let ended = |not_after| {
+        let facts = Facts { not_after, ..facts(&gpt, &rights) };
+        verdict(facts, &Question::default(), NOW)
+    };
+    for over in [-59, 0, 59, 60] {
+        assert_eq!(ended(seconds(over)), Ok(()), "{over} s over");
+    }
+    let refused = ended(seconds(61)).unwrap_err();
+    assert_eq!(refused.code, Code::Expired);
+    assert!(
+        refused.detail.contains("ended 61 s ago") && refused.detail.contains("up to 60 s are tolerated"),
+        "{}",
+        refused.detail
+    );
+    let revoked = Facts { status: SecretStatus::Revoked, not_after: seconds(-3600), ..facts(&gpt, &rights) };
+    assert_eq!(
+        code(revoked, &Question::default()),
+        Code::Revoked,
+        "nothing is tolerated of what was revoked"
+    );
 }
 
 #[test]

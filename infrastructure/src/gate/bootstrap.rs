@@ -101,7 +101,7 @@ impl Gate {
         let principal = Principal::system(Self::system_scopes());
         let call = self.system_call(&principal, "recovery");
         let issue = Issue { lifespan, ..administrator(name)? };
-        Ok(self.issue_key(&call, PLATFORM_TENANT, issue).await?.answer)
+        Ok(self.issue_key(&call, PLATFORM_TENANT, issue, None).await?.answer)
     }
 
     /// A call by the process itself.
@@ -121,5 +121,6 @@ fn administrator(name: &str) -> Result<Issue, GateError> {
         ip_allowlist: Vec::new(),
         restrictions: Restrictions::new(),
         lifespan: Lifespan::Unlimited,
+        integration: None,
     })
 }

@@ -5,14 +5,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cqrs_es::Aggregate;
 use futures::future::try_join_all;
+use nexus_domain::agent::Agent;
 use nexus_domain::client::Client;
 use nexus_domain::grant::Grant;
+use nexus_domain::integration::Integration;
 use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::Key;
 use nexus_domain::signing_key::SigningKeys;
 use nexus_domain::tenant::Tenant;
 use nexus_domain::token::Token;
-use nexus_domain::validity::{DialectEntry, Shown};
+use nexus_domain::validity::{DialectEntry, Entry, Shown};
 
 use super::{Gate, GateError};
 use crate::journal::{Change, JournalStore};
@@ -22,8 +24,17 @@ use crate::journal::{Change, JournalStore};
 const AT_ONCE: usize = 16;
 
 /// What nodes know of.
-const KNOWN: [&str; 7] =
-    [Tenant::TYPE, Key::TYPE, SigningKeys::TYPE, JwtSecret::TYPE, Client::TYPE, Grant::TYPE, Token::TYPE];
+const KNOWN: [&str; 9] = [
+    Tenant::TYPE,
+    Agent::TYPE,
+    Integration::TYPE,
+    Key::TYPE,
+    SigningKeys::TYPE,
+    JwtSecret::TYPE,
+    Client::TYPE,
+    Grant::TYPE,
+    Token::TYPE,
+];
 
 /// Whether a change may alter what a node decides.
 #[must_use]
@@ -75,14 +86,26 @@ impl Entries {
         Ok(entries)
     }
 
-    /// A key as the log has it now, with its tenant before it.
+    /// A key as the log has it now, with all that it belongs to before it.
     ///
     /// # Errors
     /// [`GateError::Unavailable`]
     pub async fn credential(&self, key_id: &str, tenant_id: &str) -> Result<Vec<DialectEntry>, GateError> {
         let (tenant, _) = self.load(Tenant::TYPE, tenant_id).await?;
         let (key, _) = self.load(Key::TYPE, key_id).await?;
-        Ok(tenant.into_iter().chain(key).collect())
+        let mut integration = None;
+        if let Some(DialectEntry { entry: Entry::Key(key), .. }) = &key
+            && let Some(id) = key.integration_id
+        {
+            (integration, _) = self.load(Integration::TYPE, &id.to_string()).await?;
+        }
+        let mut agent = None;
+        if let Some(DialectEntry { entry: Entry::Integration(integration), .. }) = &integration
+            && let Some(id) = integration.agent_id
+        {
+            (agent, _) = self.load(Agent::TYPE, &id.to_string()).await?;
+        }
+        Ok([tenant, agent, integration, key].into_iter().flatten().collect())
     }
 
     async fn shown(&self, change: &Change) -> Result<Option<DialectEntry>, GateError> {
@@ -113,6 +136,8 @@ impl Entries {
         let (mut entry, sequence) = match aggregate_type {
             Key::TYPE => load(&gate.keys, id).await?,
             SigningKeys::TYPE => load(&gate.signing_keys, id).await?,
+            Agent::TYPE => load(&gate.agents, id).await?,
+            Integration::TYPE => load(&gate.integrations, id).await?,
             JwtSecret::TYPE => load(&gate.jwt_secrets, id).await?,
             Client::TYPE => load(&gate.clients, id).await?,
             Grant::TYPE => load(&gate.grants, id).await?,

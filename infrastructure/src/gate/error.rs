@@ -1,7 +1,9 @@
 //! Why an operation did not happen.
 
+use nexus_domain::agent::AgentRefusal;
 use nexus_domain::client::ClientRefusal;
 use nexus_domain::grant::GrantRefusal;
+use nexus_domain::integration::IntegrationRefusal;
 use nexus_domain::jwt_secret::JwtSecretRefusal;
 use nexus_domain::key::KeyRefusal;
 use nexus_domain::member::MemberRefusal;
@@ -43,6 +45,12 @@ pub enum Refusal {
     /// About a session.
     #[error("{0}")]
     Session(#[from] SessionRefusal),
+    /// About an agent.
+    #[error("{0}")]
+    Agent(#[from] AgentRefusal),
+    /// About an integration.
+    #[error("{0}")]
+    Integration(#[from] IntegrationRefusal),
     /// About a secret for service JWTs.
     #[error("{0}")]
     JwtSecret(#[from] JwtSecretRefusal),
@@ -72,7 +80,7 @@ pub enum GateError {
     /// A management credential is to be confined to what is no tenant's id.
     #[error("`{0}` is not a tenant id, which a management credential can be confined to")]
     ConfinedToNothing(String),
-    /// The platform's own tenant is asked to be suspended or renamed.
+    /// The platform's own tenant is asked to be suspended or renamed, or to have integrations.
     #[error("the platform's own tenant cannot be changed: its keys are the management credentials")]
     PlatformFixed,
     /// No such tenant, as far as the caller can tell.

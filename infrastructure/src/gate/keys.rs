@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use ipnet::IpNet;
 use nexus_domain::credential::{RANDOM_BYTES, Secret};
-use nexus_domain::dialect::{Dialect, KeyType};
-use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::dialect::{Dialect, Form, KeyFacts, KeyType};
+use nexus_domain::ids::{AgentId, IntegrationId, KeyId, TenantId};
 use nexus_domain::key::{
     ChangeKey, ExpireKey, IssueKey, Key, KeyCommand, KeyEvent, KeyRefusal, KeyState, Lifespan,
     RevocationReason, RevokeKey, RotateKey,
@@ -21,6 +21,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use crate::dialects::MANAGEMENT;
 use crate::gate::quota::slots;
 use crate::gate::{Call, Done, Gate, GateError, Owner, PLATFORM_TENANT, Powers, Refusal, Target};
+use crate::signing::Signer;
 
 /// What a new key shall be.
 #[derive(Debug, Clone)]
@@ -39,6 +40,8 @@ pub struct Issue {
     pub restrictions: Restrictions,
     /// How long it lives.
     pub lifespan: Lifespan,
+    /// The integration that it belongs to.
+    pub integration: Option<IntegrationId>,
 }
 
 /// What of a key shall change; what is absent stays.
@@ -130,17 +133,19 @@ impl Gate {
         call: &Call<'_>,
         tenant: TenantId,
         issue: Issue,
+        signer: Option<&Signer>,
     ) -> Result<Done<Issued>, GateError> {
         require(call, "keys:write")?;
-        self.issue(call, tenant, issue).await
+        self.issue(call, tenant, issue, signer).await
     }
 
-    /// Creates a key for a caller whose scope was checked.
+    /// Creates a key for a caller whose scope was checked. `signer` makes keys that are JWTs.
     pub(super) async fn issue(
         &self,
         call: &Call<'_>,
         tenant: TenantId,
         issue: Issue,
+        signer: Option<&Signer>,
     ) -> Result<Done<Issued>, GateError> {
         let (owner, dialect) = self.visible_tenant(call, tenant).await?;
         check_confinement(tenant, &issue.restrictions)?;
@@ -153,7 +158,17 @@ impl Gate {
             end_of(&issue.lifespan, call.now),
         )?;
         let key_id = KeyId::new(self.entropy.uuid_v7(call.now));
+        if issue.integration.is_some() && tenant == PLATFORM_TENANT {
+            return Err(GateError::PlatformFixed);
+        }
+        let named = self.named_integration(tenant, issue.integration).await?;
         let (command, secret) = self.issue_command(call, tenant, &dialect, issue);
+        let command = IssueKey { integration: named.map(|(integration, _)| integration), ..command };
+        let agent = named.and_then(|(_, agent)| agent);
+        let (command, secret) = match sign(key_id, agent, &command, signer)? {
+            Some((hint, secret)) => (IssueKey { hint, digest: secret.digest(), ..command }, secret),
+            None => (command, secret),
+        };
         let command = |owner: Option<&TenantState>| {
             let command = IssueKey { tenant_suspended: is_suspended(owner), ..command.clone() };
             KeyCommand::Issue(Box::new(command))
@@ -196,6 +211,7 @@ impl Gate {
             restrictions: issue.restrictions,
             lifespan: issue.lifespan,
             client_id,
+            integration: None,
             hint: secret.hint(dialect.hint_length),
             digest: secret.digest(),
             now: call.now,
@@ -371,6 +387,41 @@ impl Gate {
         let random = zeroize::Zeroizing::new(self.entropy.array::<RANDOM_BYTES>());
         Secret::mint(prefix, &random)
     }
+}
+
+/// The secret of a key that is a JWT, and its hint. Nothing for a key of another form, and for one that the domain refuses.
+fn sign(
+    key_id: KeyId,
+    agent_id: Option<AgentId>,
+    command: &IssueKey,
+    signer: Option<&Signer>,
+) -> Result<Option<(String, Secret)>, GateError> {
+    let dialect = &command.dialect;
+    let environment = dialect.environment(&command.environment);
+    let prefix = environment.and_then(|environment| dialect.prefix_for(command.key_type, environment));
+    let (Some(environment), Some(prefix), Some(claims)) = (environment, prefix, &dialect.key_claims) else {
+        return Ok(None);
+    };
+    let Ok(Some(expires_at)) = command.lifespan.end(dialect, prefix.form, command.now) else {
+        return Ok(None);
+    };
+    if prefix.form == Form::Opaque {
+        return Ok(None);
+    }
+    let signer = signer.ok_or_else(|| GateError::Internal("there is nothing to sign keys with".into()))?;
+    let claims = claims.of(&KeyFacts {
+        key_id,
+        tenant_id: command.tenant_id,
+        integration_id: command.integration.map(|named| named.integration_id),
+        agent_id,
+        environment: &environment.name,
+        scopes: &command.scopes,
+        issued_at: command.now.timestamp(),
+        expires_at: expires_at.timestamp(),
+    });
+    let token = signer.sign("JWT", &claims, None).map_err(|error| GateError::Internal(Box::new(error)))?;
+    let secret = Secret::signed(&prefix.text, &zeroize::Zeroizing::new(token));
+    Ok(Some((secret.hint_of_end(&prefix.text), secret)))
 }
 
 /// The key that a command is for.

@@ -4,6 +4,7 @@
 //! may know. A conflict with another writer is retried here: load, decide, append again.
 
 mod admission;
+mod agents;
 mod bootstrap;
 mod call;
 mod clients;
@@ -12,6 +13,7 @@ mod error;
 mod failed_attempts;
 mod grants;
 mod idempotency;
+mod integrations;
 mod jwt_secrets;
 mod keys;
 mod members;
@@ -30,10 +32,12 @@ use std::sync::Arc;
 
 use cqrs_es::event_sink::EventSink;
 use cqrs_es::{Aggregate, DomainEvent};
+use nexus_domain::agent::Agent;
 use nexus_domain::client::Client;
 use nexus_domain::dialect::{Dialect, Dialects};
 use nexus_domain::grant::Grant;
 use nexus_domain::ids::TenantId;
+use nexus_domain::integration::Integration;
 use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::Key;
 use nexus_domain::member::Member;
@@ -44,6 +48,7 @@ use nexus_domain::token::Token;
 use nexus_domain::validity::Shown;
 
 pub use self::admission::{Answer, Begun};
+pub use self::agents::{AgentChange, IdentifiedAgent};
 pub use self::bootstrap::PLATFORM_TENANT;
 pub use self::call::{Call, Excess, IdempotencyKey, Powers, Principal};
 pub use self::clients::{KnownClient, Register, RegisteredClient};
@@ -51,6 +56,7 @@ pub use self::error::{GateError, Refusal};
 pub use self::failed_attempts::FailedAttempt;
 pub use self::grants::Consent;
 pub use self::idempotency::Running;
+pub use self::integrations::{IdentifiedIntegration, IntegrationChange, NewIntegration};
 pub use self::jwt_secrets::{IssueSecret, IssuedSecret};
 pub use self::keys::{Change, Issue, Issued, Revoke, Rotate, ShownSecret};
 pub use self::members::{IdentifiedMember, NewMember};
@@ -85,6 +91,8 @@ pub struct Gate {
     sessions_seen: MemberSessions,
     passwords: Passwords,
     failed_attempts: failed_attempts::FailedAttempts,
+    agents: JournalStore<Agent>,
+    integrations: JournalStore<Integration>,
     signing_keys: JournalStore<SigningKeys>,
     jwt_secrets: JournalStore<JwtSecret>,
     dialects: Arc<Dialects>,
@@ -137,6 +145,8 @@ impl Gate {
             sessions_seen: MemberSessions::new(journal.database().clone()),
             passwords: Passwords::new(Arc::clone(&entropy)),
             failed_attempts: failed_attempts::FailedAttempts::default(),
+            agents: JournalStore::new(journal.clone()),
+            integrations: JournalStore::new(journal.clone()),
             signing_keys: JournalStore::new(journal.clone()),
             jwt_secrets: JournalStore::new(journal.clone()),
             journal,

@@ -52,7 +52,8 @@ impl Gate {
             restrictions: dialects
                 .map_or_else(Restrictions::new, |names| Restrictions::from([("dialect".to_owned(), names)])),
             lifespan,
+            integration: None,
         };
-        self.issue(call, PLATFORM_TENANT, issue).await
+        self.issue(call, PLATFORM_TENANT, issue, None).await
     }
 }

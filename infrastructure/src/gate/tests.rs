@@ -47,6 +47,7 @@ fn issue() -> Issue {
         ip_allowlist: Vec::new(),
         restrictions: Restrictions::new(),
         lifespan: Lifespan::Unlimited,
+        integration: None,
     }
 }
 
@@ -59,7 +60,7 @@ async fn tenant(gate: &Gate) -> TenantId {
 async fn key(gate: &Gate, tenant: TenantId) -> KeyId {
     let principal = principal();
     let call = gate.system_call(&principal, "test");
-    gate.issue_key(&call, tenant, issue()).await.unwrap().answer.key_id
+    gate.issue_key(&call, tenant, issue(), None).await.unwrap().answer.key_id
 }
 
 fn answer(body: &str) -> Answer {
@@ -81,12 +82,12 @@ async fn a_repetition_gets_the_first_answer_and_after_a_crash_the_first_outcome(
         let call = call(&one, &principal, "k");
         let running = going(one.begin(&call).await.unwrap());
         assert!(matches!(one.begin(&call).await, Err(GateError::InFlight)));
-        let first = one.issue_key(&call, tenant, issue()).await.unwrap().answer;
+        let first = one.issue_key(&call, tenant, issue(), None).await.unwrap().answer;
         drop(running);
 
         // The process ended before it answered: what happened is found, and happens no second time.
         let again = going(other.begin(&call).await.unwrap());
-        let repeated = other.issue_key(&call, tenant, issue()).await.unwrap();
+        let repeated = other.issue_key(&call, tenant, issue(), None).await.unwrap();
         assert_eq!((repeated.answer.key_id, repeated.position), (first.key_id, None));
         assert_eq!(repeated.answer.secret.expose(), first.secret.expose());
         drop(again);
@@ -96,7 +97,7 @@ async fn a_repetition_gets_the_first_answer_and_after_a_crash_the_first_outcome(
         assert_eq!(one.keep_answer(&call, answer("second")).await.unwrap(), answer("first"));
         let begun = one.begin(&call).await.unwrap();
         assert!(matches!(&begun, Begun::Answered(kept) if *kept == answer("first")), "{begun:?}");
-        let late = other.issue_key(&call, tenant, issue()).await.unwrap().answer;
+        let late = other.issue_key(&call, tenant, issue(), None).await.unwrap().answer;
         assert_eq!(late.secret.expose(), first.secret.expose());
     }
 }
@@ -132,7 +133,7 @@ async fn what_another_version_stored_is_told_and_not_done_again() {
         gate.journal().append(append).await.unwrap();
         let head = gate.journal().head().await.unwrap();
         drop(going(gate.begin(&call).await.unwrap()));
-        let repeated = gate.issue_key(&call, tenant, issue()).await;
+        let repeated = gate.issue_key(&call, tenant, issue(), None).await;
         assert!(matches!(repeated, Err(GateError::AnswerUnreadable(_))), "{repeated:?}");
 
         let damage = "UPDATE idempotency SET result = $1";
@@ -152,7 +153,7 @@ async fn no_answer_stands_in_clear_in_the_store() {
         let (gate, principal) = (gate(&test).await, principal());
         let tenant = tenant(&gate).await;
         let call = call(&gate, &principal, "k");
-        let secret = gate.issue_key(&call, tenant, issue()).await.unwrap().answer.secret;
+        let secret = gate.issue_key(&call, tenant, issue(), None).await.unwrap().answer.secret;
         let body = format!("{{\"secret\":\"{}\"}}", secret.expose());
         gate.keep_answer(&call, answer(&body)).await.unwrap();
         let rows = test.database.query("SELECT result FROM idempotency", &[]).await.unwrap();
@@ -229,7 +230,7 @@ async fn a_tenant_that_is_suspended_meanwhile_gets_no_new_secret() {
         let principal = principal();
 
         interruption.arm(&other, tenant, Deed::Rename);
-        assert!(one.issue_key(&call(&one, &principal, "renamed"), tenant, issue()).await.is_ok());
+        assert!(one.issue_key(&call(&one, &principal, "renamed"), tenant, issue(), None).await.is_ok());
 
         let suspended = |outcome: Result<Done<Issued>, GateError>| {
             let refusal = Refusal::Key(nexus_domain::key::KeyRefusal::TenantSuspended);
@@ -239,7 +240,7 @@ async fn a_tenant_that_is_suspended_meanwhile_gets_no_new_secret() {
             );
         };
         interruption.arm(&other, tenant, Deed::Suspend);
-        suspended(one.issue_key(&call(&one, &principal, "issue"), tenant, issue()).await);
+        suspended(one.issue_key(&call(&one, &principal, "issue"), tenant, issue(), None).await);
         one.resume_tenant(&one.system_call(&principal, "test"), tenant).await.unwrap();
         interruption.arm(&other, tenant, Deed::Suspend);
         suspended(one.rotate_key(&call(&one, &principal, "rotate"), tenant, key, Rotate::default()).await);

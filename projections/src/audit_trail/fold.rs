@@ -5,10 +5,14 @@ use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use ipnet::IpNet;
+use nexus_domain::agent::{Agent, AgentEvent};
 use nexus_domain::client::Client;
 use nexus_domain::dialect::KeyType;
 use nexus_domain::grant::Grant;
-use nexus_domain::ids::{JwtSecretId, KeyId, MemberId, SessionId, SigningKeyId, TenantId};
+use nexus_domain::ids::{
+    AgentId, IntegrationId, JwtSecretId, KeyId, MemberId, SessionId, SigningKeyId, TenantId,
+};
+use nexus_domain::integration::{Integration, IntegrationEvent, IntegrationType};
 use nexus_domain::jwt::Algorithm;
 use nexus_domain::jwt_secret::{JwtSecret, JwtSecretEvent};
 use nexus_domain::key::{Change, Key, KeyEvent, RevocationReason};
@@ -87,6 +91,8 @@ impl Projection for Fold {
             Session::TYPE,
             JwtSecret::TYPE,
             SigningKeys::TYPE,
+            Agent::TYPE,
+            Integration::TYPE,
         ]
     }
 
@@ -142,6 +148,8 @@ pub(super) enum Details<'a> {
         restrictions: &'a Restrictions,
         expires_at: Option<DateTime<Utc>>,
         client_id: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        integration_id: Option<IntegrationId>,
         prefix: &'a str,
     },
     Changed {
@@ -217,6 +225,25 @@ pub(super) enum Details<'a> {
         member_id: MemberId,
         reason: EndReason,
     },
+    Agent {
+        agent_id: AgentId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<&'a str>,
+    },
+    Integrated {
+        integration_id: IntegrationId,
+        name: &'a str,
+        #[serde(rename = "type")]
+        integration_type: IntegrationType,
+        agent_id: Option<AgentId>,
+    },
+    Integration {
+        integration_id: IntegrationId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        agent_id: Option<AgentId>,
+    },
     Used {
         node: &'a str,
         from: DateTime<Utc>,
@@ -235,6 +262,10 @@ pub const FAILURES: &[&str] = &[SignInFailure::UnknownEmail.as_str(), SignInFail
 
 /// What the trail calls what was done.
 pub const ACTIONS: &[&str] = &[
+    "agent.created",
+    "agent.released",
+    "agent.renamed",
+    "agent.restricted",
     "client.registered",
     "client.revoked",
     "client.secret_rotated",
@@ -244,6 +275,11 @@ pub const ACTIONS: &[&str] = &[
     "grant.refresh_reuse_detected",
     "grant.revoked",
     "grant.token_refreshed",
+    "integration.connected",
+    "integration.created",
+    "integration.disabled",
+    "integration.enabled",
+    "integration.renamed",
     "jwt_secret.issued",
     "jwt_secret.revoked",
     "jwt_secret.rotated",
@@ -299,6 +335,15 @@ impl<'a> Entry<'a> {
             Body::Session(session, change) => {
                 let (action, outcome, details) = session_details(*session, change);
                 Some(Self { action, tenant: Some(change.tenant_id()), key: None, outcome, details })
+            }
+            // Whose they are stands in the event's circumstances.
+            Body::Agent(agent, change) => {
+                let (action, details) = agent_details(*agent, change);
+                Some(Self { action, tenant: None, key: None, outcome: SUCCESS, details })
+            }
+            Body::Integration(integration, change) => {
+                let (action, details) = integration_details(*integration, change);
+                Some(Self { action, tenant: None, key: None, outcome: SUCCESS, details })
             }
             Body::JwtSecret(secret, change) => {
                 let (action, details) = secret_details(*secret, change);
@@ -372,6 +417,7 @@ fn key_details(change: &KeyEvent) -> (&'static str, Details<'_>) {
                 restrictions: &issued.restrictions,
                 expires_at: issued.expires_at,
                 client_id: issued.client_id.as_deref(),
+                integration_id: issued.integration_id,
                 prefix: &issued.hint,
             },
         ),
@@ -478,6 +524,42 @@ fn session_details(
             Details::SessionEnded { session_id, member_id: ended.member_id, reason: ended.reason },
         ),
     }
+}
+
+fn agent_details(agent_id: AgentId, change: &AgentEvent) -> (&'static str, Details<'_>) {
+    let (action, name) = match change {
+        AgentEvent::AgentCreated(created) => ("agent.created", Some(created.name.as_str())),
+        AgentEvent::AgentRenamed(renamed) => ("agent.renamed", Some(renamed.name.as_str())),
+        AgentEvent::AgentRestricted(_) => ("agent.restricted", None),
+        AgentEvent::AgentReleased(_) => ("agent.released", None),
+    };
+    (action, Details::Agent { agent_id, name })
+}
+
+fn integration_details(
+    integration_id: IntegrationId,
+    change: &IntegrationEvent,
+) -> (&'static str, Details<'_>) {
+    let (action, name, agent_id) = match change {
+        IntegrationEvent::IntegrationCreated(created) => {
+            let details = Details::Integrated {
+                integration_id,
+                name: &created.name,
+                integration_type: created.integration_type,
+                agent_id: created.agent_id,
+            };
+            return ("integration.created", details);
+        }
+        IntegrationEvent::IntegrationRenamed(renamed) => {
+            ("integration.renamed", Some(renamed.name.as_str()), None)
+        }
+        IntegrationEvent::IntegrationConnected(connected) => {
+            ("integration.connected", None, Some(connected.agent_id))
+        }
+        IntegrationEvent::IntegrationDisabled(_) => ("integration.disabled", None, None),
+        IntegrationEvent::IntegrationEnabled(_) => ("integration.enabled", None, None),
+    };
+    (action, Details::Integration { integration_id, name, agent_id })
 }
 
 /// Success where every decision was one; else the refusal that most requests met, the first in the order of codes among equals.

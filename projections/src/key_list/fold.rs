@@ -6,9 +6,11 @@ use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use nexus_domain::agent::Agent;
 use nexus_domain::client::Client;
 use nexus_domain::grant::Grant;
 use nexus_domain::ids::KeyId;
+use nexus_domain::integration::Integration;
 use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::{Key, KeyEvent};
 use nexus_domain::member::Member;
@@ -37,6 +39,7 @@ const COLUMNS: &[(&str, ColumnType)] = &[
     ("expires_at", Int),
     ("revoked_at", Int),
     ("expiry_recorded", Int),
+    ("integration_id", Text),
     ("document", Text),
 ];
 const REPLACE: &str = "ON CONFLICT (key_id) DO UPDATE SET expires_at = excluded.expires_at, \
@@ -74,7 +77,7 @@ impl Projection for Fold {
     }
 
     fn schema_version(&self) -> u32 {
-        3
+        4
     }
 
     fn tables(&self) -> &'static [Table] {
@@ -83,9 +86,14 @@ impl Projection for Fold {
                 Table {
                     name: NAME,
                     columns: "key_id TEXT NOT NULL PRIMARY KEY, tenant_id TEXT NOT NULL, created_at BIGINT NOT NULL, \
-                              expires_at BIGINT, revoked_at BIGINT, expiry_recorded BIGINT NOT NULL, document TEXT NOT NULL",
+                              expires_at BIGINT, revoked_at BIGINT, expiry_recorded BIGINT NOT NULL, integration_id TEXT, \
+                              document TEXT NOT NULL",
                     indexes: &[
                         ("tenant", "(tenant_id, created_at, key_id)"),
+                        (
+                            "integration",
+                            "(integration_id, created_at, key_id) WHERE integration_id IS NOT NULL",
+                        ),
                         (
                             "due",
                             "(expires_at, key_id) WHERE expires_at IS NOT NULL AND revoked_at IS NULL AND expiry_recorded = 0",
@@ -110,6 +118,8 @@ impl Projection for Fold {
 
     fn ignores(&self) -> &'static [&'static str] {
         &[
+            Agent::TYPE,
+            Integration::TYPE,
             Tenant::TYPE,
             Client::TYPE,
             Grant::TYPE,
@@ -146,6 +156,7 @@ fn key_row(id: KeyId, document: &KeyDocument) -> Result<Vec<Value>, FoldError> {
         key.and_then(|key| key.expires_at).map(micros).into(),
         key.and_then(|key| key.revoked).map(|(at, _)| micros(at)).into(),
         key.is_some_and(|key| key.expiry_recorded).into(),
+        key.and_then(|key| key.integration_id).map(|id| id.to_string()).into(),
         serde_json::to_string(document)?.into(),
     ])
 }
@@ -169,6 +180,8 @@ fn uses(events: &[Event]) -> Rows {
             | Body::Token(..)
             | Body::Member(..)
             | Body::Session(..)
+            | Body::Agent(..)
+            | Body::Integration(..)
             | Body::JwtSecret(..)
             | Body::SigningKey(_)
             | Body::Foreign

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 use nexus_domain::dialect::KeyType;
-use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::ids::{IntegrationId, KeyId, TenantId};
 use nexus_domain::key::{KeyState, RevocationReason, SecretVersion};
 use nexus_domain::scope::ScopeSet;
 use nexus_domain::verification::Restrictions;
@@ -52,6 +52,21 @@ pub enum StatusFilter {
     All,
 }
 
+/// Which keys to list, by more than their status.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeyFilter {
+    /// What their lives are like.
+    pub status: StatusFilter,
+    /// The integration that they belong to; absent: any, or none.
+    pub integration: Option<IntegrationId>,
+}
+
+impl From<StatusFilter> for KeyFilter {
+    fn from(status: StatusFilter) -> Self {
+        Self { status, integration: None }
+    }
+}
+
 /// A key, without anything secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KeyItem {
@@ -78,6 +93,8 @@ pub struct KeyItem {
     pub restrictions: Restrictions,
     /// Its public client id.
     pub client_id: Option<String>,
+    /// The integration that it belongs to.
+    pub integration_id: Option<IntegrationId>,
     /// When it was created.
     pub created_at: DateTime<Utc>,
     /// Who created it.
@@ -133,18 +150,19 @@ impl KeyList {
         Self { reader }
     }
 
-    /// A page of a tenant's keys, newest first. `limit` is held between 1 and [`crate::LONGEST_PAGE`].
+    /// A page of a tenant's keys, or of those of one integration, newest first. `limit` is held between 1 and [`crate::LONGEST_PAGE`].
     ///
     /// # Errors
     /// [`QueryError`]
     pub async fn list(
         &self,
         tenant: TenantId,
-        status: StatusFilter,
+        filter: impl Into<KeyFilter>,
         cursor: Option<&str>,
         limit: u32,
         now: DateTime<Utc>,
     ) -> Result<Page<KeyItem>, QueryError> {
+        let KeyFilter { status, integration } = filter.into();
         let limit = cursor::bounded(limit);
         let (before, id) = match cursor {
             Some(cursor) => {
@@ -154,10 +172,11 @@ impl KeyList {
             None => (i64::MAX, String::new()),
         };
         let condition = status.condition();
+        let of = if integration.is_some() { "integration_id = $6" } else { "$6 = $6" };
         let sql = |build| {
             format!(
                 "SELECT key_id, document FROM key_list_{build} \
-                 WHERE tenant_id = $1 AND (created_at, key_id) < ($2, $3) AND {condition} \
+                 WHERE tenant_id = $1 AND (created_at, key_id) < ($2, $3) AND {condition} AND {of} \
                  ORDER BY created_at DESC, key_id DESC LIMIT $5"
             )
         };
@@ -167,6 +186,7 @@ impl KeyList {
             id.into(),
             now.timestamp_micros().into(),
             (limit + 1).into(),
+            integration.map_or_else(String::new, |id| id.to_string()).into(),
         ];
         let rows = self.reader.query(sql, &args).await?;
         let items = self.items(&rows, now).await?;
@@ -329,6 +349,7 @@ fn item(
         ip_allowlist: key.ip_allowlist.clone(),
         restrictions: key.restrictions.clone(),
         client_id: key.client_id.clone(),
+        integration_id: key.integration_id,
         created_at: key.issued_at,
         created_by: document.created_by.clone(),
         last_used_at: uses.values().max().copied(),

@@ -4,9 +4,11 @@ use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use nexus_domain::agent::Agent;
 use nexus_domain::client::{Client, ClientEvent};
 use nexus_domain::grant::{ConsentGranted, Grant, GrantEvent};
 use nexus_domain::ids::{GrantId, KeyId, TokenId};
+use nexus_domain::integration::Integration;
 use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::Key;
 use nexus_domain::member::Member;
@@ -149,6 +151,8 @@ impl Projection for Fold {
         &[
             Key::TYPE,
             Tenant::TYPE,
+            Agent::TYPE,
+            Integration::TYPE,
             Member::TYPE,
             Session::TYPE,
             JwtSecret::TYPE,

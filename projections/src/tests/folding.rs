@@ -1,6 +1,11 @@
 //! What each projection makes of a scripted life.
 
 use chrono::TimeDelta;
+use nexus_domain::agent::{Agent, AgentCreated, AgentEvent, AgentRestricted};
+use nexus_domain::ids::{AgentId, IntegrationId};
+use nexus_domain::integration::{
+    Integration, IntegrationCreated, IntegrationDisabled, IntegrationEvent, IntegrationType,
+};
 use nexus_domain::key::{Change, KeyChanged, KeyEvent, KeyExpired, RevocationReason};
 use nexus_domain::tenant::{TenantEvent, TenantRenamed, TenantSuspended};
 use nexus_domain::usage::{UnattributedRefusals, UsageEvent};
@@ -10,7 +15,7 @@ use nexus_infrastructure::testing::databases;
 
 use super::*;
 use crate::audit_trail::{AuditFilter, Order};
-use crate::key_list::{KeyStatus, StatusFilter};
+use crate::key_list::{KeyFilter, KeyStatus, StatusFilter};
 use crate::usage::Of;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,14 +110,9 @@ async fn the_snapshot_holds_everything_as_of_its_position() {
         assert_eq!(entries.len(), 14);
         assert!(entries[..2].iter().all(|entry| matches!(entry, Entry::Tenant(tenant) if !tenant.suspended)));
         let statuses = |number: u128| {
-            let found = entries.iter().find_map(|entry| match entry {
-                Entry::Key(entry) if entry.key_id == key(number) => Some(entry),
-                Entry::Key(_)
-                | Entry::Tenant(_)
-                | Entry::VerifyingKeys(_)
-                | Entry::Client(_)
-                | Entry::RevokedToken(_)
-                | Entry::JwtSecret(_) => None,
+            let found = entries.iter().find_map(|entry| {
+                let Entry::Key(entry) = entry else { return None };
+                (entry.key_id == key(number)).then_some(entry)
             });
             found.unwrap().secrets.iter().map(|secret| secret.status).collect::<Vec<_>>()
         };
@@ -144,6 +144,76 @@ async fn tenants_are_listed_as_they_are() {
         let item = projections.tenant_list().get(tenant(1)).await.unwrap().unwrap();
         assert_eq!((item.name.as_str(), item.suspended, item.created_at), ("ACME", true, at(0)));
         assert_eq!(projections.tenant_list().get(tenant(2)).await.unwrap(), None);
+        projections.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agents_and_integrations_are_listed_with_their_keys_and_come_before_them_in_the_snapshot() {
+    for database in databases().await {
+        let mut log = Log::open(&database.database).await;
+        let owner = tenant(1);
+        log.tenant(owner, created("Acme", 0)).await;
+        let (agent_id, integration_id) =
+            (AgentId::new(Uuid::from_u128(5)), IntegrationId::new(Uuid::from_u128(6)));
+        let made = AgentEvent::AgentCreated(AgentCreated {
+            tenant_id: owner,
+            dialect: "nexus".to_owned(),
+            name: "Support".to_owned(),
+            created_at: at(1),
+        });
+        log.append::<Agent>(agent_id.to_string(), made).await;
+        let made = IntegrationEvent::IntegrationCreated(IntegrationCreated {
+            tenant_id: owner,
+            dialect: "nexus".to_owned(),
+            name: "Website".to_owned(),
+            integration_type: IntegrationType::Api,
+            agent_id: Some(agent_id),
+            created_at: at(2),
+        });
+        log.append::<Integration>(integration_id.to_string(), made).await;
+        log.key(key(1), issued(owner, "free", 3)).await;
+        let KeyEvent::KeyIssued(free) = issued(owner, "bound", 4) else { unreachable!() };
+        let bound = KeyIssued { integration_id: Some(integration_id), ..free };
+        log.key(key(2), KeyEvent::KeyIssued(bound)).await;
+        let restricted = AgentEvent::AgentRestricted(AgentRestricted { restricted_at: at(5) });
+        log.append::<Agent>(agent_id.to_string(), restricted).await;
+        let disabled = IntegrationEvent::IntegrationDisabled(IntegrationDisabled { disabled_at: at(6) });
+        let head = log.append::<Integration>(integration_id.to_string(), disabled).await;
+        let projections = Projections::start(log.journal.clone());
+        level(&projections, head).await;
+
+        let agent = projections.agent_list().get(owner, agent_id).await.unwrap().unwrap();
+        assert_eq!((agent.name.as_str(), agent.restricted, agent.created_at), ("Support", true, at(1)));
+        assert_eq!(projections.agent_list().get(tenant(2), agent_id).await.unwrap(), None);
+        assert_eq!(projections.agent_list().list(owner, None, 10).await.unwrap().data, [agent]);
+        let list = projections.integration_list();
+        let integration = list.get(owner, integration_id).await.unwrap().unwrap();
+        assert_eq!((integration.agent_id, integration.enabled), (Some(agent_id), false));
+        assert_eq!(list.get(tenant(2), integration_id).await.unwrap(), None);
+        assert_eq!(list.list(owner, None, 10).await.unwrap().data, [integration]);
+        assert!(list.list(tenant(2), None, 10).await.unwrap().data.is_empty());
+        let filter = KeyFilter { integration: Some(integration_id), ..KeyFilter::default() };
+        let of_it = projections.key_list().list(owner, filter, None, 10, at(7)).await.unwrap().data;
+        assert_eq!(of_it.iter().map(|item| item.id).collect::<Vec<_>>(), [key(2)]);
+        assert_eq!(of_it[0].integration_id, Some(integration_id));
+
+        let mut snapshot = projections.credential_lookup().snapshot().await.unwrap();
+        let mut kinds = Vec::new();
+        while let Some(page) = snapshot.next().await.unwrap() {
+            kinds.extend(page.into_iter().map(|held| match held.entry {
+                Entry::Tenant(_) => "tenant",
+                Entry::Agent(agent) if agent.restricted => "restricted agent",
+                Entry::Agent(_) => "agent",
+                Entry::Integration(integration) if !integration.enabled => "disabled integration",
+                Entry::Integration(_) => "integration",
+                Entry::Key(_) => "key",
+                Entry::VerifyingKeys(_) | Entry::Client(_) | Entry::RevokedToken(_) | Entry::JwtSecret(_) => {
+                    "another"
+                }
+            }));
+        }
+        assert_eq!(kinds, ["tenant", "restricted agent", "disabled integration", "key", "key"]);
         projections.stop().await;
     }
 }

@@ -49,6 +49,7 @@ fn issued(owner: TenantId, name: &str, seconds: i64) -> KeyEvent {
         restrictions: [("brand".to_owned(), ["acme".to_owned()].into())].into(),
         expires_at: Some(at(10_000)),
         client_id: None,
+        integration_id: None,
         hint: "nx_live_1".to_owned(),
         digest: Digest::of(name),
         issued_at: at(seconds),

@@ -6,9 +6,11 @@ use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use nexus_domain::agent::Agent;
 use nexus_domain::client::Client;
 use nexus_domain::grant::Grant;
 use nexus_domain::ids::KeyId;
+use nexus_domain::integration::Integration;
 use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::Key;
 use nexus_domain::member::Member;
@@ -68,6 +70,8 @@ impl Projection for Fold {
 
     fn ignores(&self) -> &'static [&'static str] {
         &[
+            Agent::TYPE,
+            Integration::TYPE,
             Key::TYPE,
             Tenant::TYPE,
             Client::TYPE,
@@ -92,6 +96,8 @@ impl Projection for Fold {
                 | Body::Token(..)
                 | Body::Member(..)
                 | Body::Session(..)
+                | Body::Agent(..)
+                | Body::Integration(..)
                 | Body::JwtSecret(..)
                 | Body::SigningKey(_)
                 | Body::Foreign

@@ -50,7 +50,15 @@ fn refusals_are_told_in_the_words_that_were_typed() {
         ),
         (
             &["audit", "search", "--action", "key.revokd"],
-            "--action: there is no action `key.revokd` (choose one of client.registered, ".to_owned(),
+            "--action: there is no action `key.revokd` (choose one of agent.created, ".to_owned(),
+        ),
+        (
+            &["keys", "create", "--name", "CI", "--integration", "int_00000000000000000000000000000003"],
+            "--integration: the tenant has no such integration (choose one of its own)".to_owned(),
+        ),
+        (
+            &["integrations", "create", "--name", "X", "--agent", "agt_00000000000000000000000000000003"],
+            "--agent: the tenant has no such agent (choose one of its own)".to_owned(),
         ),
         (&["audit", "search", "--outcome", "fine"], "--outcome: there is no outcome `fine` (".to_owned()),
     ] {

@@ -36,6 +36,10 @@ const SCOPES: &[(&str, &str, &str)] = &[
     ("POST", "/v1/tenants", "tenants:write"),
     ("GET", "/v1/tenants/{tenant}", "tenants:read"),
     ("PATCH", "/v1/tenants/{tenant}", "tenants:write"),
+    ("GET", "/v1/tenants/{tenant}/agents", "keys:read"),
+    ("POST", "/v1/tenants/{tenant}/agents", "keys:write"),
+    ("GET", "/v1/tenants/{tenant}/agents/{agent}", "keys:read"),
+    ("PATCH", "/v1/tenants/{tenant}/agents/{agent}", "keys:write"),
     ("GET", "/v1/tenants/{tenant}/audit", "audit:read"),
     ("GET", "/v1/tenants/{tenant}/members", "members:read"),
     ("POST", "/v1/tenants/{tenant}/members", "members:write"),
@@ -50,6 +54,10 @@ const SCOPES: &[(&str, &str, &str)] = &[
     ("POST", "/v1/tenants/{tenant}/clients/{client}/rotate", "clients:write"),
     ("GET", "/v1/tenants/{tenant}/tokens", "clients:read"),
     ("POST", "/v1/tenants/{tenant}/tokens/{token}/revoke", "clients:write"),
+    ("GET", "/v1/tenants/{tenant}/integrations", "keys:read"),
+    ("POST", "/v1/tenants/{tenant}/integrations", "keys:write"),
+    ("GET", "/v1/tenants/{tenant}/integrations/{integration}", "keys:read"),
+    ("PATCH", "/v1/tenants/{tenant}/integrations/{integration}", "keys:write"),
     ("GET", "/v1/tenants/{tenant}/jwt-secrets", "keys:read"),
     ("POST", "/v1/tenants/{tenant}/jwt-secrets", "keys:write"),
     ("GET", "/v1/tenants/{tenant}/jwt-secrets/{secret}", "keys:read"),
@@ -83,6 +91,8 @@ pub(crate) struct Named {
     pub(crate) client: String,
     pub(crate) token: String,
     pub(crate) secret: String,
+    pub(crate) integration: String,
+    pub(crate) agent: String,
 }
 
 impl Named {
@@ -91,7 +101,8 @@ impl Named {
         let tenant = Tenant::create(&node.admin(), "nexus");
         let key = tenant.keys(&node.admin()).create(&json!({})).id;
         let named = Self { key, ..Self::default() }.with_secret(node, &tenant.id);
-        named.with_client(node, &tenant.id).with_member(node, &tenant.id, email)
+        let named = named.with_client(node, &tenant.id).with_member(node, &tenant.id, email);
+        named.with_integration(node, &tenant.id)
     }
 
     /// The same in a tenant, with a secret for service JWTs.
@@ -140,6 +151,17 @@ impl Named {
         }
     }
 
+    /// The same in a tenant, with an agent, and an integration beside it.
+    pub(crate) fn with_integration(self, node: &Node, tenant: &str) -> Self {
+        let made = |plural: &str| {
+            let path = format!("/v1/tenants/{tenant}/{plural}");
+            let made = node.admin().post(&path, &json!({"name": "Mine"})).expect(201).json();
+            made["id"].as_str().unwrap().to_owned()
+        };
+        let (integration, agent) = (made("integrations"), made("agents"));
+        Self { tenant: tenant.to_owned(), integration, agent, ..self }
+    }
+
     /// A path of the description with these names in it.
     pub(crate) fn path(&self, path: &str) -> String {
         let or_none = |name: &str| if name.is_empty() { "x".to_owned() } else { name.to_owned() };
@@ -150,6 +172,8 @@ impl Named {
             .replace("{client}", &or_none(&self.client))
             .replace("{token}", &or_none(&self.token))
             .replace("{secret}", &or_none(&self.secret))
+            .replace("{integration}", &or_none(&self.integration))
+            .replace("{agent}", &or_none(&self.agent))
             .replace("{name}", "usage")
     }
 }
@@ -171,9 +195,13 @@ pub(crate) fn body_for(method: &str, path: &str) -> Option<Vec<u8>> {
     let body = match (method, path) {
         ("POST", "/v1/nodes") => json!({"name": "Another"}),
         ("POST", "/v1/tenants") => json!({"name": "Another", "dialect": "nexus"}),
-        ("POST", "/v1/tenants/{tenant}/keys" | "/v1/tenants/{tenant}/jwt-secrets") => {
-            json!({"name": "Another"})
-        }
+        (
+            "POST",
+            "/v1/tenants/{tenant}/keys"
+            | "/v1/tenants/{tenant}/integrations"
+            | "/v1/tenants/{tenant}/agents"
+            | "/v1/tenants/{tenant}/jwt-secrets",
+        ) => json!({"name": "Another"}),
         ("POST", "/v1/tenants/{tenant}/members") => json!({"email": "new@example.com", "role": "auditor"}),
         ("POST", "/v1/tenants/{tenant}/members/{member}/password") => json!({"password": PASSWORD}),
         ("POST", "/v1/tenants/{tenant}/clients") => json!({"name": "Another", "type": "server"}),
@@ -300,6 +328,21 @@ fn whatever_the_trail_says_can_be_asked_for_and_nothing_else() {
     for change in ["/rotate", "/revoke"] {
         let _ = admin.post(&format!("{at}{change}"), &json!({})).expect(200);
     }
+    for (plural, change) in [("agents", "status"), ("integrations", "enabled")] {
+        let made =
+            admin.post(&tenant.path(&format!("/{plural}")), &json!({"name": "Mine"})).expect(201).json();
+        let at = tenant.path(&format!("/{plural}/{}", made["id"].as_str().unwrap()));
+        let (off, on) = match change {
+            "status" => (json!("restricted"), json!("active")),
+            _ => (json!(false), json!(true)),
+        };
+        let _ = admin.patch(&at, &json!({"name": "Renamed", change: off})).expect(200);
+        let _ = admin.patch(&at, &json!({change: on})).expect(200);
+    }
+    let agent = admin.list(&tenant.path("/agents"), 1)[0]["id"].clone();
+    let integration = admin.list(&tenant.path("/integrations"), 1)[0]["id"].as_str().unwrap().to_owned();
+    let at = tenant.path(&format!("/integrations/{integration}"));
+    let _ = admin.patch(&at, &json!({"agent_id": agent})).expect(200);
     let at = tenant.path(&format!("/jwt-secrets/{}", tenant.jwt_secret(&admin)));
     for change in ["/rotate", "/revoke"] {
         let _ = admin.post(&format!("{at}{change}"), &json!({})).expect(200);
@@ -326,7 +369,7 @@ fn whatever_the_trail_says_can_be_asked_for_and_nothing_else() {
         let signing_in = failures.contains("unknown_email") && failures.contains("wrong_password");
         (signing_in && actions.contains("key.used") && actions.contains("credential.refused")).then_some(())
     });
-    assert_eq!(told("action").len(), 22, "all but the end of a life: {:?}", told("action"));
+    assert_eq!(told("action").len(), 29, "all but the ends of lives: {:?}", told("action"));
     for name in ["action", "outcome"] {
         for value in told(name) {
             assert!(!admin.list(&format!("/v1/audit?{name}={value}"), 200).is_empty(), "{name}={value}");
@@ -570,6 +613,9 @@ fn every_route_needs_its_scope() {
         }
         if path.contains("{client}") || path.contains("{token}") {
             named = named.with_client(&node, &tenant);
+        }
+        if path.contains("{integration}") || path.contains("{agent}") {
+            named = named.with_integration(&node, &tenant);
         }
         let real = named.path(path);
         let body = body_for(method, path);

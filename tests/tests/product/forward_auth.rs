@@ -150,6 +150,7 @@ fn credential(product: &Product, secret: &str) -> Vec<(&'static str, String)> {
             vec![("Authorization", format!("Bearer {secret}")), ("X-Tenant-ID", product.tenant.id.clone())]
         }
         "nexpay" => vec![("Authorization", format!("ApiKey {secret}"))],
+        "nexusgpt" => vec![("api-key", secret.to_owned())],
         _ => vec![("Authorization", format!("Bearer {secret}"))],
     }
 }
@@ -160,7 +161,7 @@ fn nginx_lets_live_keys_through_and_refuses_them_right_after_their_revocation() 
         eprintln!("nginx: skipped, NEXUS_TEST_NGINX names none");
         return;
     };
-    for dialect in ["nexus", "nexpay", "nexuscommerce"] {
+    for dialect in ["nexus", "nexpay", "nexuscommerce", "nexusgpt"] {
         let product = Product::of(dialect);
         let folder = Store::sqlite();
         let (upstream, heads) = upstream();

@@ -30,6 +30,8 @@ fn case_35_another_tenants_objects_and_absent_ones_are_the_same_404_on_every_rou
         client: "key_00000000000000000123456789abcdef".to_owned(),
         token: "token_00000000000000000123456789abcdef".to_owned(),
         secret: "jws00000000000000000123456789abcdef".to_owned(),
+        integration: "int_00000000000000000123456789abcdef".to_owned(),
+        agent: "agt_00000000000000000123456789abcdef".to_owned(),
     };
     let nonsense = Named { tenant: "nonsense".to_owned(), ..Named::default() };
     let of = |tenant: &str, things: &Named| Named { tenant: tenant.to_owned(), ..things.clone() };
@@ -53,7 +55,7 @@ fn case_35_another_tenants_objects_and_absent_ones_are_the_same_404_on_every_rou
         );
         assert_eq!(send(&admin, &absent), expected, "{method} {path}: absent for the mightiest");
         assert_eq!(send(&confined, &nonsense), expected, "{method} {path}: no id at all");
-        if ["{key}", "{member}", "{session}", "{client}", "{token}", "{secret}"]
+        if ["{key}", "{member}", "{session}", "{client}", "{token}", "{secret}", "{integration}", "{agent}"]
             .iter()
             .any(|thing| path.contains(thing))
         {

@@ -40,6 +40,7 @@ fn refusals(product: &Product) -> BTreeMap<&'static str, (Answer, Value)> {
         "nexus" => Some(("read:users", "write:users")),
         "nexuscommerce" => Some(("orders:read", "orders:write")),
         "nexuscore" => Some(("tickets:read", "tickets:write")),
+        "nexusgpt" => Some(("read", "write")),
         _ => None,
     };
     let mut found = BTreeMap::new();
@@ -73,6 +74,14 @@ fn refusals(product: &Product) -> BTreeMap<&'static str, (Answer, Value)> {
     if let Some((_, lacks)) = scope {
         add("INSUFFICIENT_SCOPE", &live.secret, Call { needs: &format!("scope={lacks}"), ..READ });
     }
+    if dialect == "nexusgpt" {
+        let agent = product.agent();
+        let integration = product.integration(&agent)["id"].clone();
+        let disabled = product.create(json!({"integration_id": integration}));
+        let path = product.tenant.path(&format!("/integrations/{}", integration.as_str().unwrap()));
+        let _ = product.admin().patch(&path, &json!({"enabled": false})).expect(200);
+        add("DISABLED", &disabled.secret, READ);
+    }
     if dialect == "nexus" {
         let publishable = product.create(json!({"type": "publishable"}));
         add("READ_ONLY", &publishable.secret, Call { method: "POST", ..READ });
@@ -81,7 +90,8 @@ fn refusals(product: &Product) -> BTreeMap<&'static str, (Answer, Value)> {
         let of_a_brand = product.create(json!({"restrictions": {"brand": ["acme"]}}));
         add("RESTRICTED", &of_a_brand.secret, Call { needs: "brand=globex", ..READ });
     }
-    if dialect != "nexuscommerce" {
+    // Where keys last for days, or a minute longer than they say, nobody waits for their end.
+    if !matches!(dialect.as_str(), "nexuscommerce" | "nexusgpt") {
         let short = product.create(json!({"expires_in": "1s"}));
         eventually("the key expires", || {
             (product.with_key(&short.secret, &READ).status == 401).then_some(())
@@ -95,7 +105,7 @@ fn refusals(product: &Product) -> BTreeMap<&'static str, (Answer, Value)> {
 
 #[test]
 fn refusals_are_byte_stable_and_verify_tells_the_same() {
-    for dialect in ["nexus", "nexpay", "nexuscommerce", "nexuscore"] {
+    for dialect in ["nexus", "nexpay", "nexuscommerce", "nexuscore", "nexusgpt"] {
         let product = Product::of(dialect);
         for (code, (answer, verdict)) in refusals(&product) {
             assert_eq!(verdict["code"], code, "{dialect}: {verdict}");
@@ -121,7 +131,7 @@ fn a_foreign_tenants_key_is_refused_as_in_the_golden_file() {
 
 #[test]
 fn malformed_unknown_and_foreign_credentials_look_the_same_outside() {
-    for dialect in ["nexus", "nexpay", "nexuscommerce", "nexuscore"] {
+    for dialect in ["nexus", "nexpay", "nexuscommerce", "nexuscore", "nexusgpt"] {
         let product = Product::of(dialect);
         let own = product.create(json!({})).secret;
         let stranger = Product::of(dialect).create(json!({})).secret;

@@ -194,6 +194,7 @@ impl History {
             ip_allowlist: Vec::new(),
             restrictions: std::collections::BTreeMap::new(),
             client_id: None,
+            integration_id: None,
             secrets: vec![SecretEntry { digest: key.digest, version: 1, status, not_after: i64::MAX }],
         };
         Some(DialectEntry { dialect: DIALECT.to_owned(), entry: Entry::Key(Box::new(entry)) })

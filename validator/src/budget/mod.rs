@@ -3,7 +3,7 @@
 //!
 //! [`Budgets::admit`] decides, from any thread. Beside the requests one task carries asks to the ledger
 //! ([`nexus_domain::rate_limit::Ledger`]) and its answers back: whenever [`Budgets::due`] resolves, and
-//! at least every [`TICK`] while a tenant is remembered, it sends what [`Budgets::requests`] returns, and hands what comes back to
+//! at least every [`TICK`] while any is remembered, it sends what [`Budgets::requests`] returns, and hands what comes back to
 //! [`Budgets::granted`]. Messages may be lost, doubled, late and in any order.
 //!
 //! All times are readings of one clock of the node that goes on while the machine sleeps
@@ -20,8 +20,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
-use nexus_domain::ids::TenantId;
-use nexus_domain::rate_limit::{Ask, MOST_WINDOWS, RateLimit, Shares};
+use nexus_domain::rate_limit::{Ask, Counted, MOST_WINDOWS, RateLimit, Shares};
 use tokio::sync::Notify;
 
 use self::subject::Subject;
@@ -51,7 +50,7 @@ struct Shard {
 
 #[derive(Debug)]
 struct Contents {
-    subjects: HashMap<TenantId, Subject, RandomState>,
+    subjects: HashMap<Counted, Subject, RandomState>,
     /// No subject has anything to ask before.
     due: u64,
 }
@@ -133,15 +132,15 @@ impl Budgets {
         }
     }
 
-    /// Admits a request that counts `cost` against each of the tenant's limits, or refuses it. Takes the
-    /// lock of a few tenants for well under a microsecond and waits for nothing else. Without limits,
+    /// Admits a request that counts `cost` against each of these limits, or refuses it. Takes the
+    /// lock of a few others for well under a microsecond and waits for nothing else. Without limits,
     /// everything is admitted and nothing remembered; of more than [`MOST_WINDOWS`], the first count.
     ///
     /// # Errors
     /// [`Refusal`]
     pub fn admit(
         &self,
-        tenant: TenantId,
+        counted: Counted,
         limits: &[RateLimit],
         cost: u32,
         now: Duration,
@@ -150,8 +149,8 @@ impl Budgets {
             return Ok(Remaining::default());
         }
         let now = micros(now);
-        let mut contents = self.shard(tenant).lock();
-        let subject = contents.subjects.entry(tenant).or_insert_with(|| Subject::new(limits, now));
+        let mut contents = self.shard(counted).lock();
+        let subject = contents.subjects.entry(counted).or_insert_with(|| Subject::new(limits, now));
         let outcome = subject.admit(limits, cost, now);
         let due = subject.due();
         let sooner = due < contents.due;
@@ -163,25 +162,25 @@ impl Budgets {
         outcome
     }
 
-    /// Resolves once the ledger has answered for a tenant that [`Refusal::NoShare`] was returned for; then
+    /// Resolves once the ledger has answered for those that [`Refusal::NoShare`] was returned for; then
     /// [`Budgets::admit`] decides. For callers who may wait a moment, once, rather than refuse; they set
-    /// the bound, since there may be no answer. At once for a tenant that is not remembered.
-    pub async fn first_share(&self, tenant: TenantId) {
-        self.answered(tenant, Subject::is_answered).await;
+    /// the bound, since there may be no answer. At once for those that are not remembered.
+    pub async fn first_share(&self, counted: Counted) {
+        self.answered(counted, Subject::is_answered).await;
     }
 
     /// Resolves once the ledger has said whether there is more than the share that was too small for a request. At once where
     /// nothing is asked. As [`Budgets::first_share`].
-    pub async fn larger_share(&self, tenant: TenantId) {
-        self.answered(tenant, |subject| !subject.is_short()).await;
+    pub async fn larger_share(&self, counted: Counted) {
+        self.answered(counted, |subject| !subject.is_short()).await;
     }
 
-    async fn answered(&self, tenant: TenantId, enough: impl Fn(&Subject) -> bool) {
-        let shard = self.shard(tenant);
+    async fn answered(&self, counted: Counted, enough: impl Fn(&Subject) -> bool) {
+        let shard = self.shard(counted);
         loop {
             // Before the look: whoever answers after it wakes this one.
             let answered = shard.answered.notified();
-            if shard.lock().subjects.get(&tenant).is_none_or(&enough) {
+            if shard.lock().subjects.get(&counted).is_none_or(&enough) {
                 return;
             }
             answered.await;
@@ -194,11 +193,11 @@ impl Budgets {
         self.due.notified().await;
     }
 
-    /// What to ask the ledger now. Each ask invalidates the earlier ones of its tenant: what is
-    /// returned should be sent, though it may be lost. Forgets tenants that have not been tried for a
+    /// What to ask the ledger now. Each ask invalidates the earlier ones of the same: what is
+    /// returned should be sent, though it may be lost. Forgets those that have not been tried for a
     /// window.
     #[must_use]
-    pub fn requests(&self, now: Duration) -> Vec<(TenantId, Ask)> {
+    pub fn requests(&self, now: Duration) -> Vec<(Counted, Ask)> {
         let now = micros(now);
         let mut asks = Vec::new();
         for shard in &self.shards {
@@ -207,11 +206,14 @@ impl Budgets {
                 continue;
             }
             let mut next_due = u64::MAX;
-            contents.subjects.retain(|tenant, subject| {
+            contents.subjects.retain(|counted, subject| {
                 if subject.due() <= now {
                     let idle = subject.is_idle(now);
                     let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
-                    asks.push((*tenant, if idle { subject.leave(number) } else { subject.ask(number, now) }));
+                    asks.push((
+                        *counted,
+                        if idle { subject.leave(number) } else { subject.ask(number, now) },
+                    ));
                     if idle {
                         return false;
                     }
@@ -226,10 +228,10 @@ impl Budgets {
 
     /// Takes the ledger's answer to an ask. Returns whether it was of use: answers to asks that a later
     /// one has overtaken are not.
-    pub fn granted(&self, tenant: TenantId, shares: &Shares, now: Duration) -> bool {
-        let shard = self.shard(tenant);
+    pub fn granted(&self, counted: Counted, shares: &Shares, now: Duration) -> bool {
+        let shard = self.shard(counted);
         let mut contents = shard.lock();
-        let Some(subject) = contents.subjects.get_mut(&tenant) else { return false };
+        let Some(subject) = contents.subjects.get_mut(&counted) else { return false };
         let taken = subject.take(shares, micros(now));
         let due = subject.due();
         contents.due = contents.due.min(due);
@@ -240,21 +242,21 @@ impl Budgets {
         taken
     }
 
-    /// How many tenants are remembered: those that were tried within their longest window.
+    /// How many are remembered: those that were tried within their longest window.
     #[must_use]
     pub fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().subjects.len()).sum()
     }
 
-    /// Whether no tenant is remembered.
+    /// Whether none is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     #[expect(clippy::indexing_slicing, reason = "there are as many shards as the remainder has values")]
-    fn shard(&self, tenant: TenantId) -> &Shard {
-        let at = self.spread.hash_one(tenant) >> (u64::BITS - SHARDS.trailing_zeros());
+    fn shard(&self, counted: Counted) -> &Shard {
+        let at = self.spread.hash_one(counted) >> (u64::BITS - SHARDS.trailing_zeros());
         &self.shards[usize::try_from(at).unwrap_or(0) % SHARDS]
     }
 }

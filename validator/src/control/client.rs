@@ -193,7 +193,7 @@ impl<D: Dial> ControlClient<D> {
                     if let ToNode::Shares { shares } = &message {
                         let now = self.clock.boottime();
                         for given in shares {
-                            self.budgets.granted(given.tenant_id, &given.shares, now);
+                            self.budgets.granted(given.counted, &given.shares, now);
                         }
                     }
                     let granted = matches!(message, ToNode::Grant(_));
@@ -214,7 +214,7 @@ impl<D: Dial> ControlClient<D> {
                     let asks = self.budgets.requests(self.clock.boottime());
                     limited = !self.budgets.is_empty();
                     for asks in asks.chunks(MOST_ASKS) {
-                        let asks = asks.iter().map(|(tenant, ask)| BudgetAsk { tenant_id: *tenant, ask: ask.clone() });
+                        let asks = asks.iter().map(|(counted, ask)| BudgetAsk { counted: *counted, ask: ask.clone() });
                         send(link, &FromNode::Budgets { asks: asks.collect() }).await?;
                     }
                 }

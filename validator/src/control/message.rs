@@ -6,8 +6,7 @@
 //! in it, so that a node sees a gap by itself.
 
 use nexus_domain::credential::Digest;
-use nexus_domain::ids::TenantId;
-use nexus_domain::rate_limit::{Ask, Shares};
+use nexus_domain::rate_limit::{Ask, Counted, Shares};
 use nexus_domain::validity::Entry;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -52,7 +51,7 @@ pub enum FromNode {
     },
     /// Asks for shares of rate limits.
     Budgets {
-        /// One for each tenant, and no more than [`MOST_ASKS`].
+        /// One for each that are counted together, and no more than [`MOST_ASKS`].
         asks: Vec<BudgetAsk>,
     },
     /// The node answers nothing from its table any more: nobody needs to wait for it.
@@ -62,20 +61,22 @@ pub enum FromNode {
 /// The most asks in a message.
 pub const MOST_ASKS: usize = 256;
 
-/// A node's ask for a tenant.
+/// A node's ask for those that are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BudgetAsk {
     /// Whose limits.
-    pub tenant_id: TenantId,
+    #[serde(flatten)]
+    pub counted: Counted,
     /// What is asked.
     pub ask: Ask,
 }
 
-/// A node's shares of a tenant's limits.
+/// A node's shares of the limits of those that are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TenantShares {
     /// Whose limits.
-    pub tenant_id: TenantId,
+    #[serde(flatten)]
+    pub counted: Counted,
     /// What is given.
     pub shares: Shares,
 }
@@ -137,7 +138,7 @@ pub enum ToNode {
     },
     /// Shares of rate limits. What was asked for and is not among them is not given just now.
     Shares {
-        /// One for each tenant.
+        /// One for each that are counted together.
         shares: Vec<TenantShares>,
     },
     /// A batch of usage is in the log.

@@ -6,6 +6,7 @@
 
 mod cache;
 mod held;
+mod keys;
 mod secret_keys;
 mod signature;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use nexus_domain::ids::{JwtSecretId, KeyId, SigningKeyId, TenantId};
 use nexus_domain::validity::{ClientEntry, JwtSecretEntry};
 
 use self::cache::Cache;
+use self::keys::SignedKeys;
 use self::secret_keys::Opener;
 pub use self::secret_keys::SecretKeys;
 use self::signature::VerifyingKey;
@@ -54,6 +56,7 @@ pub(crate) struct Tokens {
     /// The latest time that a token was verified at, in Unix microseconds.
     latest: AtomicI64,
     cache: Cache,
+    signed_keys: SignedKeys,
 }
 
 impl Tokens {
@@ -70,6 +73,7 @@ impl Tokens {
             changes: AtomicU64::new(0),
             latest: AtomicI64::new(0),
             cache: Cache::default(),
+            signed_keys: SignedKeys::default(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a validator answers to tokens. Keys are fixed, so that a failure is the same in every run.
 
 mod golden;
+mod keys;
 mod refused;
 mod revoked;
 

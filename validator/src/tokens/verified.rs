@@ -113,7 +113,7 @@ impl Verified {
             Signer::Server { client, .. } if client.revoked => {
                 return revoked("the client that the token was issued to is revoked");
             }
-            Signer::Server { registrar, .. } if registrar.suspended() => {
+            Signer::Server { registrar, .. } if registrar.standing().suspended() => {
                 let detail = "the tenant that registered the token's client is suspended";
                 return Err(Refused::new(Code::TenantSuspended, detail));
             }

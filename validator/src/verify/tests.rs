@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use nexus_domain::credential::{RANDOM_BYTES, Secret};
 use nexus_domain::dialect::KeyType;
-use nexus_domain::validity::{KeyEntry, SecretEntry, TenantEntry};
+use nexus_domain::ids::{AgentId, IntegrationId};
+use nexus_domain::validity::{AgentEntry, IntegrationEntry, KeyEntry, SecretEntry, TenantEntry};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -51,6 +52,7 @@ fn key_entry(number: u128, tenant: u128, secrets: Vec<SecretEntry>) -> KeyEntry 
         ip_allowlist: Vec::new(),
         restrictions: Default::default(),
         client_id: None,
+        integration_id: None,
         secrets,
     }
 }
@@ -168,6 +170,94 @@ fn a_suspension_acts_on_all_keys_of_its_tenant() {
     );
     validator.apply([tenant(1, "nexus", false)], 7);
     assert_eq!(ask(&validator, &one), Code::Valid);
+}
+
+fn agent(number: u128, tenant: u128, restricted: bool) -> Entry {
+    let agent_id = AgentId::new(Uuid::from_u128(number));
+    Entry::Agent(AgentEntry { agent_id, tenant_id: tenant_id(tenant), restricted })
+}
+
+fn integration(number: u128, tenant: u128, agent: Option<u128>, enabled: bool) -> Entry {
+    Entry::Integration(IntegrationEntry {
+        integration_id: IntegrationId::new(Uuid::from_u128(number)),
+        tenant_id: tenant_id(tenant),
+        agent_id: agent.map(|agent| AgentId::new(Uuid::from_u128(agent))),
+        enabled,
+    })
+}
+
+fn key_of(integration: u128, number: u128, tenant: u128, secret: &str) -> Entry {
+    let integration_id = Some(IntegrationId::new(Uuid::from_u128(integration)));
+    Entry::Key(Box::new(KeyEntry { integration_id, ..key_entry(number, tenant, current(secret)) }))
+}
+
+/// Of a tenant with a key of its own, and one in each of two integrations, the first of which has an agent.
+fn with_integrations(entries: impl IntoIterator<Item = Entry>) -> [Code; 3] {
+    let validator = validator();
+    let secrets = [1, 2, 3].map(|seed| secret("nx_live_", seed));
+    let begin = [
+        tenant(1, "nexus", false),
+        agent(5, 1, false),
+        integration(1, 1, Some(5), true),
+        integration(2, 1, None, true),
+        key_of(1, 7, 1, &secrets[0]),
+        key_of(2, 8, 1, &secrets[1]),
+        key(9, 1, current(&secrets[2])),
+    ];
+    validator.apply(begin, 7);
+    let codes = || [0, 1, 2].map(|at: usize| ask(&validator, &secrets[at]));
+    assert_eq!(codes(), [Code::Valid; 3]);
+    for (position, entry) in (8..).zip(entries) {
+        validator.apply([entry], position);
+    }
+    codes()
+}
+
+#[test]
+fn what_is_switched_off_acts_on_the_keys_that_belong_to_it_and_on_no_others() {
+    let (valid, disabled) = (Code::Valid, Code::Disabled);
+    let off = || integration(1, 1, Some(5), false);
+    assert_eq!(with_integrations([off()]), [disabled, valid, valid]);
+    assert_eq!(with_integrations([off(), integration(1, 1, Some(5), true)]), [valid; 3]);
+    let restrict = || agent(5, 1, true);
+    assert_eq!(with_integrations([restrict()]), [disabled, valid, valid]);
+    assert_eq!(with_integrations([restrict(), agent(5, 1, false)]), [valid; 3]);
+    assert_eq!(with_integrations([restrict(), off(), agent(5, 1, false)]), [disabled, valid, valid]);
+    assert_eq!(
+        with_integrations([restrict(), agent(6, 1, false), integration(1, 1, Some(6), true)]),
+        [valid; 3]
+    );
+    assert_eq!(
+        with_integrations([integration(2, 1, Some(6), true)]),
+        [valid, disabled, valid],
+        "an agent that nobody has heard of vouches for nothing"
+    );
+    let suspended = tenant(1, "nexus", true);
+    assert_eq!(with_integrations([off(), suspended.clone()]), [Code::TenantSuspended; 3]);
+    let resumed = tenant(1, "nexus", false);
+    assert_eq!(with_integrations([suspended.clone(), off(), resumed.clone()]), [disabled, valid, valid]);
+    assert_eq!(with_integrations([suspended, resumed]), [valid; 3]);
+}
+
+#[test]
+fn keys_wait_for_their_integration_and_these_for_their_tenant() {
+    let validator = validator();
+    let (text, elsewhere) = (secret("nx_live_", 1), secret("nx_live_", 2));
+    validator.apply([key_of(1, 7, 1, &text), integration(1, 1, Some(5), true)], 2);
+    validator.apply([key_of(2, 8, 2, &elsewhere), integration(2, 2, None, true)], 4);
+    assert_eq!(validator.len(), 0);
+    validator.apply([tenant(1, "nexus", false), tenant(2, "another", false)], 6);
+    assert_eq!((validator.len(), ask(&validator, &text)), (1, Code::Disabled));
+    validator.apply([agent(5, 1, false)], 7);
+    assert_eq!((ask(&validator, &text), ask(&validator, &elsewhere)), (Code::Valid, Code::Unknown));
+    let fetched = Sight::Fetched(validator.fetched([
+        tenant(1, "nexus", false),
+        agent(5, 1, true),
+        integration(1, 1, Some(5), true),
+        key_of(1, 7, 1, &text),
+    ]));
+    let decision = validator.verify_credential(&fetched, None, &text, &Question::default(), NOW).unwrap();
+    assert_eq!(decision.code(), Code::Disabled, "by what was read for the one request");
 }
 
 #[test]

@@ -287,6 +287,82 @@ fn rate_limits() {
 }
 
 #[test]
+fn rate_limits_of_an_environment() {
+    let with = |environments: &[&str]| {
+        let entry = |(at, name): (usize, &&str)| {
+            format!(
+                "\n[[rate_limits]]\nper = \"tenant\"\nenvironment = \"{name}\"\nlimit = 1\nwindow = \"{}s\"\n",
+                at + 60
+            )
+        };
+        Dialect::parse(
+            "acme.toml",
+            &(GOOD.to_owned() + &environments.iter().enumerate().map(entry).collect::<String>()),
+        )
+    };
+    let acme = with(&["staging", "staging"]).unwrap();
+    assert_eq!((acme.limits_in("live").0.len(), acme.limits_in("live").1), (2, None));
+    assert_eq!((acme.limits_in("staging").0.len(), acme.limits_in("staging").1), (2, Some(1)));
+    assert_eq!(acme.limits_in("staging").0[0].window().as_secs(), 60, "apart from those of all");
+    for (environments, line, reason) in [
+        (&["qa"][..], 82, "no environment is named `qa`"),
+        (&["production"], 82, "no environment is named `production`"),
+        (&["staging"; 5], 104, "an environment has at most 4 rate limits"),
+    ] {
+        let error = with(environments).unwrap_err();
+        assert_eq!((error.line, error.reason.as_str()), (line, reason), "{environments:?}");
+    }
+}
+
+#[test]
+fn keys_that_are_jwts() {
+    let signed = "prefix = \"ac_live_\"\nform = \"jwt\"";
+    refused(&[
+        ("prefix = \"ac_live_\"", signed, 18, "always ends: name lifetime.longest"),
+        ("prefix = \"ac_live_\"", "prefix = \"ac_live_\"\nform = \"paseto\"", 19, "unknown variant `paseto`"),
+        ("[quota]", "[key_claims]\nscopes = \"permissions\"\n\n[quota]", 51, "needs a credential with form"),
+        ("choices = [\"30d\", \"1y\"]", "longest = \"1y\"\nnever = true", 45, "exclude each other"),
+        (
+            "choices = [\"30d\", \"1y\"]",
+            "choices = [\"30d\"]\nlongest = \"29d\"",
+            45,
+            "no shorter than a choice",
+        ),
+        ("choices = [\"30d\", \"1y\"]", "longest = \"0\"", 44, "more than nothing"),
+    ]);
+    let good = GOOD.replacen("prefix = \"ac_live_\"", signed, 1).replacen(
+        "choices = [\"30d\", \"1y\"]",
+        "longest = \"1y\"",
+        1,
+    );
+    let bare = Dialect::parse("acme.toml", &good).unwrap();
+    assert_eq!(bare.key_claims, Some(KeyClaims::default()));
+    assert!(!bare.lifetime.never);
+    assert_eq!(bare.form_of(KeyType::Secret, "production"), Form::Jwt);
+    assert_eq!(bare.form_of(KeyType::Secret, "staging"), Form::Opaque);
+    let named = |claims: &str| Dialect::parse("acme.toml", &format!("{good}\n[key_claims]\n{claims}\n"));
+    assert_eq!(named("agent = \"agentId\"").unwrap().key_claims.unwrap().agent.as_deref(), Some("agentId"));
+    for (claims, reason) in [
+        ("agent = \"exp\"", "the claim `exp` has a meaning of its own"),
+        ("agent = \"a\"\nscopes = \"a\"", "two claims are named `a`"),
+        ("agent = \"\"", "1 to 64 visible ASCII characters"),
+        ("agent = \"a b\"", "1 to 64 visible ASCII characters"),
+        ("colour = \"red\"", "unknown field `colour`"),
+    ] {
+        let error = named(claims).unwrap_err();
+        assert!(error.reason.contains(reason) && error.line >= 81, "{claims}: {error}");
+    }
+}
+
+#[test]
+fn integrations() {
+    refused(&[
+        ("[quota]", "[integrations]\nrequired = \"yes\"\n\n[quota]", 52, "invalid type: string"),
+        ("[quota]", "[integrations]\nneeded = true\n\n[quota]", 52, "unknown field `needed`"),
+    ]);
+}
+
+#[test]
 fn refusals() {
     refused(&[
         (", \"UNAVAILABLE\"]", "]", 54, "no refusal answers UNAVAILABLE"),

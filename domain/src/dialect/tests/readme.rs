@@ -52,6 +52,8 @@ fn every_key_that_a_file_may_have_is_explained_and_shown() {
         ("https_only", "[https_only]"),
         ("scopes", "[scopes]"),
         ("lifetime", "[lifetime]"),
+        ("key_claims", "[key_claims]"),
+        ("integrations", "[integrations]"),
         ("rotation", "[rotation]"),
         ("quota", "[quota]"),
         ("rate_limits", "[[rate_limits]]"),

@@ -31,6 +31,7 @@ fn an_issued_key_is_what_was_asked_for() {
         restrictions: Restrictions::new(),
         expires_at: Some(hours(7 * 24)),
         client_id: None,
+        integration_id: None,
         hint: "nx_live_aaaa".into(),
         digest: Digest::of("first"),
         issued_at: noon(),
@@ -53,6 +54,55 @@ fn an_id_is_issued_once_even_after_revocation_and_to_another_tenant() {
 #[test]
 fn a_suspended_tenant_gets_no_key() {
     refused_at_issue(IssueKey { tenant_suspended: true, ..issue(nexus()) }, KeyRefusal::TenantSuspended);
+}
+
+#[test]
+fn a_key_belongs_to_an_enabled_integration_of_the_tenant_where_it_must_or_may() {
+    let integration_id = IntegrationId::new(Uuid::from_u128(3));
+    let named = |enabled| Some(NamedIntegration { integration_id, enabled });
+    let gpt = || IssueKey { environment: "production".into(), ..issue(nexusgpt()) };
+    for (command, refusal) in [
+        (gpt(), KeyRefusal::IntegrationMissing),
+        (IssueKey { integration: named(None), ..gpt() }, KeyRefusal::UnknownIntegration),
+        (IssueKey { integration: named(Some(false)), ..gpt() }, KeyRefusal::IntegrationDisabled),
+        (IssueKey { integration: named(None), ..issue(nexus()) }, KeyRefusal::UnknownIntegration),
+    ] {
+        refused_at_issue(command, refusal);
+    }
+    for command in [gpt(), issue(nexus())] {
+        let key = state(&[issued(IssueKey { integration: named(Some(true)), ..command })]);
+        assert_eq!(key.integration_id, Some(integration_id));
+    }
+}
+
+#[test]
+fn a_key_that_is_a_jwt_ends_in_whole_seconds_and_after_the_longest_life_where_nothing_else_is_asked() {
+    let integration_id = IntegrationId::new(Uuid::from_u128(3));
+    let now = noon() + TimeDelta::microseconds(250_001);
+    let gpt = |lifespan| IssueKey {
+        environment: "production".into(),
+        integration: Some(NamedIntegration { integration_id, enabled: Some(true) }),
+        lifespan,
+        now,
+        ..issue(nexusgpt())
+    };
+    let end = |lifespan| state(&[issued(gpt(lifespan))]).expires_at.unwrap();
+    assert_eq!(end(Lifespan::Unlimited), noon() + TimeDelta::days(365));
+    assert_eq!(end(Lifespan::For(TimeDelta::hours(1))), hours(1));
+    for lifespan in [Lifespan::For(TimeDelta::days(366)), Lifespan::Until(noon() + TimeDelta::days(366))] {
+        refused_at_issue(gpt(lifespan), KeyRefusal::UnsupportedLifetime { choices: "up to 1y".into() });
+    }
+    let change = |lifespan| ChangeKey { lifespan: Some(lifespan), ..change(nexusgpt()) };
+    let given = [issued(gpt(Lifespan::For(TimeDelta::hours(8))))];
+    for later in [Lifespan::Unlimited, Lifespan::For(TimeDelta::hours(8))] {
+        refused(&given, KeyCommand::Change(change(later)), KeyRefusal::ExpiryInKey);
+    }
+    let sooner = KeyEvent::KeyChanged(KeyChanged {
+        tenant_id: tenant(),
+        changes: vec![Change::ExpiresAt(Some(hours(2)))],
+        changed_at: hours(1),
+    });
+    decided(&given, KeyCommand::Change(change(Lifespan::For(TimeDelta::hours(1)))), vec![sooner]);
 }
 
 #[test]

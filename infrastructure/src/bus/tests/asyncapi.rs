@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cqrs_es::{Aggregate, DomainEvent};
+use nexus_domain::agent::{Agent, AgentEvent};
 use nexus_domain::client::{Client, ClientEvent};
 use nexus_domain::grant::{Grant, GrantEvent};
+use nexus_domain::integration::{Integration, IntegrationEvent};
 use nexus_domain::jwt_secret::{JwtSecret, JwtSecretEvent};
 use nexus_domain::key::{Key, KeyEvent};
 use nexus_domain::member::{Member, MemberEvent};
@@ -29,6 +31,8 @@ fn the_document_has_every_event_and_no_other() {
     let mut events = BTreeMap::new();
     collect::<Key, KeyEvent>(&mut events);
     collect::<Tenant, TenantEvent>(&mut events);
+    collect::<Agent, AgentEvent>(&mut events);
+    collect::<Integration, IntegrationEvent>(&mut events);
     collect::<Usage, UsageEvent>(&mut events);
     collect::<Client, ClientEvent>(&mut events);
     collect::<Grant, GrantEvent>(&mut events);

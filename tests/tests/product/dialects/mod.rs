@@ -4,6 +4,7 @@ mod nexpay;
 mod nexus;
 mod nexuscommerce;
 mod nexuscore;
+mod nexusgpt;
 
 use nexus_tests::{Answer, Client, Issued, Keys, Node, Options, Store, Tenant, verify_with};
 use serde_json::{Value, json};
@@ -68,12 +69,28 @@ impl Product {
                 call,
             ),
             "nexpay" => self.ask(&[("authorization", &format!("ApiKey {secret}"))], call),
+            "nexusgpt" => self.ask(&[("api-key", secret)], call),
             _ => self.ask(&[("authorization", &format!("Bearer {secret}"))], call),
         }
     }
 
-    pub(crate) fn create(&self, body: Value) -> Issued {
+    pub(crate) fn create(&self, mut body: Value) -> Issued {
+        if self.tenant.dialect == "nexusgpt" && body["integration_id"].is_null() {
+            body["integration_id"] = self.integration(&self.agent())["id"].clone();
+        }
         self.keys().create(&body)
+    }
+
+    /// The id of a new agent.
+    pub(crate) fn agent(&self) -> Value {
+        let path = self.tenant.path("/agents");
+        self.admin().post(&path, &json!({"name": "Support"})).expect(201).json()["id"].clone()
+    }
+
+    /// A new integration that is connected to an agent.
+    pub(crate) fn integration(&self, agent: &Value) -> Value {
+        let body = json!({"name": "Website", "type": "api", "agent_id": agent});
+        self.admin().post(&self.tenant.path("/integrations"), &body).expect(201).json()
     }
 
     pub(crate) fn code(&self, secret: &str, question: Value) -> String {

@@ -4,13 +4,14 @@ mod faults;
 mod healthy;
 mod simulation;
 
+use nexus_domain::ids::TenantId;
 use nexus_domain::rate_limit::WindowShare;
 use uuid::Uuid;
 
 use super::*;
 
-fn tenant(number: u128) -> TenantId {
-    TenantId::new(Uuid::from_u128(number))
+fn tenant(number: u128) -> Counted {
+    TenantId::new(Uuid::from_u128(number)).into()
 }
 
 fn limit(limit: u32, seconds: u64) -> RateLimit {
