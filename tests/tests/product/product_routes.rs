@@ -18,17 +18,20 @@ struct Route {
     path: &'static str,
     /// What it needs; without, every key of the product may call it.
     scope: Option<&'static str>,
+    /// Whether the product is served over HTTPS alone.
+    https: bool,
     /// Another scope of the product.
     lesser: &'static str,
 }
 
-const ROUTES: [Route; 4] = [
+const ROUTES: [Route; 8] = [
     Route {
         dialect: "nexus",
         host: "api.nexus.dev",
         method: "GET",
         path: "/v1/users",
         scope: Some("read:users"),
+        https: false,
         lesser: "write:users",
     },
     Route {
@@ -37,6 +40,7 @@ const ROUTES: [Route; 4] = [
         method: "GET",
         path: "/v2/users/me",
         scope: None,
+        https: false,
         lesser: "",
     },
     Route {
@@ -45,6 +49,7 @@ const ROUTES: [Route; 4] = [
         method: "GET",
         path: "/api/products",
         scope: Some("products:read"),
+        https: false,
         lesser: "orders:read",
     },
     Route {
@@ -53,7 +58,44 @@ const ROUTES: [Route; 4] = [
         method: "PUT",
         path: "/api/products/42",
         scope: Some("products:write"),
+        https: false,
         lesser: "products:read",
+    },
+    Route {
+        dialect: "nexusgpt",
+        host: "api.nexusgpt.io",
+        method: "POST",
+        path: "/api/public/thread",
+        scope: Some("write"),
+        https: false,
+        lesser: "read",
+    },
+    Route {
+        dialect: "nexuscore",
+        host: "api.support.nexuscore.cloud",
+        method: "GET",
+        path: "/v1/tickets",
+        scope: Some("tickets:read"),
+        https: true,
+        lesser: "brands:read",
+    },
+    Route {
+        dialect: "nexuscore",
+        host: "api.support.nexuscore.cloud",
+        method: "POST",
+        path: "/v1/tickets",
+        scope: Some("tickets:write"),
+        https: true,
+        lesser: "tickets:read",
+    },
+    Route {
+        dialect: "nexuscore",
+        host: "api.support.nexuscore.cloud",
+        method: "GET",
+        path: "/v1/brands/acme/tickets",
+        scope: Some("tickets:read"),
+        https: true,
+        lesser: "brands:read",
     },
 ];
 
@@ -61,6 +103,7 @@ const ROUTES: [Route; 4] = [
 fn credential(tenant: &Tenant, secret: &str) -> Vec<(&'static str, String)> {
     match tenant.dialect.as_str() {
         "nexpay" => vec![("Authorization", format!("ApiKey {secret}"))],
+        "nexusgpt" => vec![("api-key", secret.to_owned())],
         "nexuscommerce" => {
             vec![("Authorization", format!("Bearer {secret}")), ("X-Tenant-ID", tenant.id.clone())]
         }
@@ -71,7 +114,8 @@ fn credential(tenant: &Tenant, secret: &str) -> Vec<(&'static str, String)> {
 /// nginx in front of a validating node and of a service, and the API node that the validating node follows.
 struct Edge {
     admin: Client,
-    address: String,
+    /// Where it takes plain HTTP, and where HTTPS.
+    addresses: [String; 2],
     heads: Receiver<String>,
     _running: (Gateway, Validator, Node, Store),
 }
@@ -90,15 +134,20 @@ impl Edge {
             Validator::begin_in(surroundings, &store.folder().join("validator"), &credential, &[api]);
         validator.await_ready();
         let (service, heads) = upstream();
-        let address = free_address();
+        let (address, safe_address) = (free_address(), free_address());
+        let certified =
+            rcgen::generate_simple_self_signed(["api.support.nexuscore.cloud".to_owned()]).unwrap();
+        std::fs::write(store.folder().join("certificate.pem"), certified.cert.pem()).unwrap();
+        std::fs::write(store.folder().join("key.pem"), certified.signing_key.serialize_pem()).unwrap();
         let changes = [
             ("127.0.0.1:8000", address.to_string()),
+            ("127.0.0.1:8443", safe_address.to_string()),
             ("127.0.0.1:8080", validator.address().to_string()),
             ("127.0.0.1:3000", service.to_string()),
         ];
         let gateway = begin(&program, store.folder(), "products.conf", &changes, address);
-        let address = format!("http://{address}");
-        Some(Self { admin, address, heads, _running: (gateway, validator, node, store) })
+        let addresses = [format!("http://{address}"), format!("https://{safe_address}")];
+        Some(Self { admin, addresses, heads, _running: (gateway, validator, node, store) })
     }
 
     /// What a caller with these headers is told.
@@ -106,11 +155,24 @@ impl Edge {
         let mut all: Vec<(&str, &str)> =
             headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         all.push(("Host", route.host));
-        curl_at(&format!("{}{path}?page=2", self.address), &all, &["--request", route.method])
+        let address = &self.addresses[usize::from(route.https)];
+        curl_at(
+            &format!("{address}{path}?page=2"),
+            &all,
+            &["--insecure", "--http1.1", "--request", route.method],
+        )
     }
 
     fn key(&self, tenant: &Tenant, scope: Option<&str>) -> Issued {
-        tenant.keys(&self.admin).create(&json!({"scopes": Vec::from_iter(scope)}))
+        let mut body = json!({"scopes": Vec::from_iter(scope)});
+        if tenant.dialect == "nexusgpt" {
+            let agent =
+                self.admin.post(&tenant.path("/agents"), &json!({"name": "Support"})).expect(201).json();
+            let integration = json!({"name": "Website", "type": "api", "agent_id": agent["id"]});
+            let made = self.admin.post(&tenant.path("/integrations"), &integration).expect(201).json();
+            body["integration_id"] = made["id"].clone();
+        }
+        tenant.keys(&self.admin).create(&body)
     }
 }
 
@@ -145,8 +207,13 @@ fn each_products_route_is_open_to_live_keys_with_its_scope_and_to_nobody_else() 
             let (status, text) = edge.call(route, path, &sent);
             assert_eq!(status, 404, "{place}: {path}: {text}");
         }
-        let elsewhere = Route { host: "localhost", ..*route };
+        let elsewhere = Route { host: "localhost", https: false, ..*route };
         assert_eq!(edge.call(&elsewhere, route.path, &sent).0, 404, "{place}");
+        if route.https {
+            let (status, text) = edge.call(&Route { https: false, ..*route }, route.path, &sent);
+            assert_eq!(status, 403, "{place}: {text}");
+            assert!(text.contains("https_required"), "{place}: {text}");
+        }
 
         assert_eq!(tenant.keys(&edge.admin).revoke(&key.id).status, 200);
         let (status, text) = edge.call(route, route.path, &sent);
@@ -168,5 +235,23 @@ fn a_products_route_knows_where_its_callers_are() {
         let mut sent = credential(&tenant, &tenant.keys(&edge.admin).create(&body).secret);
         sent.push(("X-Forwarded-For", "203.0.113.7".to_owned()));
         assert_eq!(edge.call(route, route.path, &sent).0, expected, "{address}");
+    }
+}
+
+#[test]
+fn a_key_for_a_brand_is_good_for_that_brands_tickets_alone() {
+    let Some(edge) = Edge::start() else { return };
+    let route = ROUTES.iter().find(|route| route.path.contains("/brands/")).unwrap();
+    let tenant = Tenant::create(&edge.admin, route.dialect);
+    let body = json!({"scopes": [route.scope], "restrictions": {"brand": ["acme"]}});
+    let sent = credential(&tenant, &tenant.keys(&edge.admin).create(&body).secret);
+    for (path, expected) in [
+        ("/v1/brands/acme/tickets", 200),
+        ("/v1/brands/acme/tickets/7", 200),
+        ("/v1/brands/other/tickets", 403),
+        ("/v1/tickets", 403),
+        ("/v1/brands/acme%26brand=other/tickets", 404),
+    ] {
+        assert_eq!(edge.call(route, path, &sent).0, expected, "{path}");
     }
 }
