@@ -50,7 +50,7 @@ pub struct ClientObject {
     #[schema(example = json!(["https://calendar.example/callback"]))]
     pub redirect_uris: Vec<String>,
     /// What its tokens may allow at most.
-    #[schema(example = json!(["read:users"]))]
+    #[schema(example = json!(["read:payments"]))]
     pub scopes: Vec<String>,
     /// From where its tokens may be used; empty: from anywhere.
     pub ip_allowlist: Vec<String>,

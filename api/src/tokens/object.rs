@@ -35,7 +35,7 @@ pub struct TokenObject {
     /// Who agreed to it, or the client itself.
     pub subject: String,
     /// What it allows.
-    #[schema(example = json!(["read:users"]))]
+    #[schema(example = json!(["read:payments"]))]
     pub scopes: Vec<String>,
     /// When it was issued; of a refresh token, when it was last used.
     pub issued_at: DateTime<Utc>,
