@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use askama::Template;
 use nexus_domain::ids::TenantId;
+use nexus_infrastructure::gate::CONSENT;
 
 use super::address;
 use super::authorize_request::{AuthorizeRequest, RequestRefused, read};
@@ -68,16 +69,20 @@ pub(crate) async fn authorize(app: web::Data<App>, request: HttpRequest) -> Resu
 }
 
 /// Why somebody cannot agree.
-pub(super) const NOT_THEIRS: &str = "whoever is signed in has no account of the product that the app is for";
+pub(super) const NOT_THEIRS: &str =
+    "whoever is signed in may not give away access to data of the product that the app is for";
 
 /// Whose data somebody opens by agreeing: their own tenant's, where it has the app's product; whoever looks after the platform
-/// agrees for the tenant that registered the app.
+/// agrees for the tenant that registered the app. Nobody's, where their role may make no credential of the tenant either.
 pub(super) async fn tenant_of(
     app: &App,
     member: &SignedIn,
     asked: &AuthorizeRequest,
 ) -> Result<Option<TenantId>, Failure> {
     let client = &asked.client.state;
+    if !member.principal.scopes.allow(CONSENT) {
+        return Ok(None);
+    }
     if app.gate.dialect_of(member.tenant_id).await? == client.dialect {
         return Ok(Some(member.tenant_id));
     }

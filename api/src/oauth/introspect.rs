@@ -3,8 +3,9 @@
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use nexus_domain::client::ClientAuthentication;
 use nexus_domain::credential::Digest;
-use nexus_domain::ids::{TenantId, TokenId};
+use nexus_domain::ids::{KeyId, TenantId, TokenId};
 use nexus_domain::jwt::Compact;
+use nexus_domain::token::TokenState;
 use nexus_domain::verification::{Code, Question};
 use nexus_infrastructure::gate::KnownClient;
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,9 @@ use super::{address, scope_text, unstored};
 use crate::app::App;
 use crate::nodes::settle::settle_here;
 use crate::verification::hot::Moment;
+
+/// [`nexus_validator::verify::Subject::kind`] of what this server issues.
+const ACCESS_TOKEN: &str = "access_token";
 
 /// What a client asks about.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -157,15 +161,17 @@ async fn access_token(
 ) -> Result<Option<IntrospectedToken>, OauthError> {
     // What was answered before by any API node is known to this one.
     settle_here(app).await?;
-    let Some((id, code)) = signed_here(app, token)? else { return Ok(None) };
+    let Some(Signed { id, key_id, tenant_id, code }) = signed_here(app, token)? else { return Ok(None) };
     // From where and for what it may be used is asked by whoever is shown it.
     if !matches!(code, Code::Valid | Code::Restricted | Code::IpNotAllowed | Code::WrongEnvironment) {
         return Ok(None);
     }
     let known = app.gate.issued_token(id).await?;
-    let Some(known) = known.filter(|known| may_know(caller, known.key_id, known.tenant_id)) else {
-        return Ok(None);
+    let is_it = |known: &TokenState| {
+        known.revoked.is_none() && (known.key_id, known.tenant_id) == (key_id, tenant_id)
     };
+    let known = known.filter(|known| is_it(known) && may_know(caller, known.key_id, known.tenant_id));
+    let Some(known) = known else { return Ok(None) };
     let issuer = app.signer.issuer();
     Ok(Some(IntrospectedToken {
         scope: scope_text(&known.scopes),
@@ -181,17 +187,28 @@ async fn access_token(
     }))
 }
 
-fn may_know(caller: &KnownClient, issued_to: nexus_domain::ids::KeyId, opens: TenantId) -> bool {
+fn may_know(caller: &KnownClient, issued_to: KeyId, opens: TenantId) -> bool {
     caller.key_id == issued_to || caller.state.tenant_id == opens
 }
 
 /// The id of an access token whose signature is right, whether or not it can be used.
 pub(super) fn token_id(app: &App, token: &str) -> Result<Option<TokenId>, OauthError> {
-    Ok(signed_here(app, token)?.map(|(id, _)| id))
+    Ok(signed_here(app, token)?.map(|signed| signed.id))
 }
 
-/// The id of an access token that was signed here, and what the verdict on it is.
-fn signed_here(app: &App, token: &str) -> Result<Option<(TokenId, Code)>, OauthError> {
+/// An access token that was signed here.
+struct Signed {
+    id: TokenId,
+    /// Its client.
+    key_id: KeyId,
+    /// Whose data it opens.
+    tenant_id: TenantId,
+    /// The verdict on it.
+    code: Code,
+}
+
+/// An access token that was signed here. What tenants sign themselves is none, whatever it says of itself.
+fn signed_here(app: &App, token: &str) -> Result<Option<Signed>, OauthError> {
     let Some(compact) = Compact::read(token) else { return Ok(None) };
     let (verifier, question) = (&app.verifier, Question::default());
     let now = Moment::now(verifier);
@@ -202,10 +219,12 @@ fn signed_here(app: &App, token: &str) -> Result<Option<(TokenId, Code)>, OauthE
     if decision.code() == Code::Unavailable {
         return Err(unavailable());
     }
+    let code = decision.code();
     // Whose token it is is known of those alone whose signature is right.
-    if decision.subject.is_none() {
+    let Some(subject) = decision.subject.filter(|subject| subject.kind() == ACCESS_TOKEN) else {
         return Ok(None);
-    }
+    };
     let id = compact.claims().ok().and_then(|claims| claims.text("jti").ok()??.parse().ok());
-    Ok(id.map(|id| (id, decision.code())))
+    let (key_id, tenant_id) = (subject.key_id(), subject.tenant_id());
+    Ok(id.map(|id| Signed { id, key_id, tenant_id, code }))
 }

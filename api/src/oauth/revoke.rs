@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use nexus_domain::credential::Digest;
+use nexus_domain::ids::TokenId;
 use nexus_domain::key::RevocationReason;
 use nexus_domain::token::Revoker;
 use nexus_infrastructure::gate::{GateError, Refusal};
@@ -15,7 +16,7 @@ use super::introspect::token_id;
 use super::{Visitor, address, unstored};
 use crate::app::App;
 use crate::nodes::barrier::Effect;
-use crate::nodes::settle::settle;
+use crate::nodes::settle::{settle, settle_here};
 
 /// What a client gives back.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -59,6 +60,12 @@ pub(crate) async fn revoke(app: web::Data<App>, request: HttpRequest, body: web:
     }
 }
 
+/// The id of an access token, also of one that another API node has just issued.
+async fn token_id_now(app: &App, token: &str) -> Result<Option<TokenId>, OauthError> {
+    settle_here(app).await?;
+    token_id(app, token)
+}
+
 async fn give_back(app: &web::Data<App>, request: &HttpRequest, body: &[u8]) -> Result<(), OauthError> {
     let form = Form::read(request, body)?;
     let client = authenticate(app, request, &form).await?;
@@ -67,7 +74,7 @@ async fn give_back(app: &web::Data<App>, request: &HttpRequest, body: &[u8]) -> 
     let (call, by) = (visitor.call(app), Revoker::Client(client.key_id));
     let revoked = if let Some(grant) = app.gate.grant_borne(&client.state, token)? {
         app.gate.revoke_grant(&call, grant, by, Some(Digest::of(token))).await.map(|done| done.position)
-    } else if let Some(id) = token_id(app, token)? {
+    } else if let Some(id) = token_id_now(app, token).await? {
         let reason = RevocationReason::CessationOfOperation;
         app.gate.revoke_token(&call, id, by, reason).await.map(|done| done.position)
     } else {

@@ -1,8 +1,10 @@
 //! `POST /oauth/token`
 
 use actix_web::{HttpRequest, HttpResponse, post, web};
+use nexus_domain::client::ClientAuthentication;
+use nexus_domain::grant::GrantRefusal;
 use nexus_domain::scope::ScopeSet;
-use nexus_infrastructure::gate::{IssuedTokens, KnownClient, Proof, Redemption};
+use nexus_infrastructure::gate::{GateError, IssuedTokens, KnownClient, Proof, Redemption, Refusal};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -132,16 +134,31 @@ async fn redeem(
     proof: &Proof<'_>,
 ) -> Result<TokenAnswer, OauthError> {
     let visitor = Visitor::client(app, request, &client)?;
-    let redeemed = app.gate.redeem(&visitor.call(app), client, proof, &AccessTokens(&app.signer)).await?;
+    // Of a client that proved who it is, what is wrong came from a browser that it serves: its address must not pay for that.
+    let is_public = client.state.authentication == ClientAuthentication::None;
+    let counted = |mut error: OauthError| {
+        error.failed_attempt &= is_public;
+        error
+    };
+    let redeemed = app.gate.redeem(&visitor.call(app), client, proof, &AccessTokens(&app.signer)).await;
+    let redeemed = match redeemed {
+        // Whoever ended it may still wait for that to hold everywhere, or never heard that it does.
+        Err(error @ GateError::Refused(Refusal::Grant(GrantRefusal::Revoked))) => {
+            settle(app, None, Effect::Reduces).await?;
+            return Err(counted(error.into()));
+        }
+        Err(error) => return Err(counted(error.into())),
+        Ok(redeemed) => redeemed,
+    };
     match redeemed {
         Redemption::Issued(issued) => Ok(TokenAnswer::of(&issued)),
         Redemption::Ended { position } => {
             // Somebody else may hold the tokens that it gave: none of them is accepted anywhere when this is answered.
             settle(app, Some(position), Effect::Reduces).await?;
             metrics::counter!("nexus_oauth_reuse_total").increment(1);
-            Err(OauthError::invalid_grant(
+            Err(counted(OauthError::invalid_grant(
                 "the code or token was used before, and all that it gave is revoked; send the person to the authorization endpoint again",
-            ))
+            )))
         }
     }
 }

@@ -12,6 +12,7 @@ use nexus_domain::scope::ScopeSet;
 use nexus_domain::token::{Revoker, TokenRefusal};
 
 use super::clients::KnownClient;
+use super::keys::require;
 use super::tokens::{bearing, borne};
 use super::{Call, Done, Gate, GateError, Refusal, Reservations, ShownSecret, Target};
 use crate::journal::{Expected, StreamAppend};
@@ -31,17 +32,21 @@ pub struct Consent {
     pub challenge: Option<Challenge>,
 }
 
+/// The scope that whoever agrees needs: an app gets what a key could do, and so do those who may make one.
+pub const CONSENT: &str = "keys:write";
+
 impl Gate {
     /// Puts on record that somebody agreed, and makes the code for the client.
     ///
     /// # Errors
-    /// [`GateError`]
+    /// [`GateError`]; needs [`CONSENT`].
     pub async fn consent(
         &self,
         call: &Call<'_>,
         client: &KnownClient,
         consent: Consent,
     ) -> Result<ShownSecret, GateError> {
+        require(call, CONSENT)?;
         let dialect = self.dialect(&client.state.dialect)?;
         let unauthorized = || GateError::Refused(Refusal::Token(TokenRefusal::UnauthorizedClient));
         let oauth = dialect.oauth.as_ref().filter(|oauth| !oauth.code_prefix.is_empty());

@@ -54,7 +54,7 @@ pub use self::call::{Call, Excess, IdempotencyKey, Powers, Principal};
 pub use self::clients::{KnownClient, Register, RegisteredClient};
 pub use self::error::{GateError, Refusal};
 pub use self::failed_attempts::FailedAttempt;
-pub use self::grants::Consent;
+pub use self::grants::{CONSENT, Consent};
 pub use self::idempotency::Running;
 pub use self::integrations::{IdentifiedIntegration, IntegrationChange, NewIntegration};
 pub use self::jwt_secrets::{IssueSecret, IssuedSecret};

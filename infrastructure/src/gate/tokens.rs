@@ -9,8 +9,9 @@ use nexus_domain::dialect::{Dialect, Oauth};
 use nexus_domain::grant::{
     Grant, GrantCommand, GrantEvent, GrantRefusal, GrantState, Issuance, RedeemCode, RefreshToken,
 };
-use nexus_domain::ids::{GrantId, KeyId, TokenId};
+use nexus_domain::ids::{GrantId, KeyId, MemberId, TokenId};
 use nexus_domain::key::RevocationReason;
+use nexus_domain::member::Member;
 use nexus_domain::scope::ScopeSet;
 use nexus_domain::tenant::Tenant;
 use nexus_domain::token::{
@@ -151,7 +152,7 @@ impl Gate {
             }
             let scopes = proof.scopes(grant.state());
             let owner = self.owner(tenant).await?;
-            let subject = grant.state().map(|grant| grant.subject.clone()).unwrap_or_default();
+            let subject = subject_of(&grant).to_owned();
             let behalf = Behalf::Somebody { grant_id, tenant_id: tenant, subject, scopes };
             let (token, stream) = self.token_of(call, token_id, &client, &owner, behalf).await?;
             let access_token = ShownSecret::new(sign.sign(token_id, &token, &client.state)?);
@@ -163,6 +164,14 @@ impl Gate {
                     return Err(GateError::Refused(Refusal::Token(TokenRefusal::TenantSuspended)));
                 }
                 streams.push(stands(&registrar));
+            }
+            if let Ok(member_id) = subject_of(&grant).parse::<MemberId>() {
+                // Whoever is removed gave all that they gave as a member.
+                let (member, sequence) = self.load_member(member_id).await?;
+                if member.present().is_none() {
+                    return Err(GateError::Refused(Refusal::Grant(GrantRefusal::Revoked)));
+                }
+                streams.push(unchanged::<Member>(&member_id, sequence));
             }
             if self.append_all(call, streams).await?.is_some() {
                 let refresh_token = refresh.as_ref().map(ShownSecret::of);
@@ -338,6 +347,11 @@ fn unchanged<A: Aggregate>(id: &impl ToString, sequence: u64) -> StreamAppend {
         expected: Expected::Exactly(sequence),
         events: Vec::new(),
     }
+}
+
+/// Who agreed.
+fn subject_of(grant: &Grant) -> &str {
+    grant.state().map_or("", |grant| &grant.subject)
 }
 
 fn stands(owner: &Owner) -> StreamAppend {
