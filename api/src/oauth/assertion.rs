@@ -64,7 +64,7 @@ fn checked(client: &KnownClient, issuer: &str, assertion: &str, now: i64) -> Res
         matches!(rest, Some("" | "/" | "/oauth/token" | "/oauth/revoke" | "/oauth/introspect"))
     };
     // One audience alone: with several, each of them could use it here.
-    if !matches!(claims.audience()?.as_deref(), Some([only]) if meant(&only)) {
+    if !matches!(claims.audience()?.as_deref(), Some([only]) if meant(only)) {
         return Err(wrong("`aud` is not this server"));
     }
     let times = claims.times()?;
