@@ -425,6 +425,10 @@ fn rate_limits_without_a_clear_name() {
     assert!(refused("name = \"a\\\"\"\n", "name = \"b\"\n").starts_with("a rate limit's name must be"));
     let named = Dialect::parse("acme.toml", &names("name = \"a\"\n", "name = \"b\"\n")).unwrap();
     assert_eq!(named.rate_limit_fields.unwrap().policy, "\"a\";q=600;w=60, \"b\";q=150;w=10");
+    let own = names("name = \"a\"\nenvironment = \"live\"\n", "");
+    let own = Dialect::parse("acme.toml", &own).unwrap();
+    assert_eq!(own.limit_fields_in("live").unwrap().policy, "\"a\";q=600;w=60", "of its own limits");
+    assert_eq!(own.limit_fields_in("staging"), None, "of the limits of all others, which have no names");
 }
 
 #[test]
