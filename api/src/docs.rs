@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(created["key"]["created_at"], "2026-01-31T14:03:00Z");
         let verdict = of("VerifyAnswer", Of::Answer);
         assert_eq!((&verdict["valid"], &verdict["code"]), (&json!(true), &json!("VALID")));
-        assert_eq!(verdict["scopes"], json!(["read:users"]));
+        assert_eq!(verdict["scopes"], json!(["read:payments"]));
         assert_eq!(of("VerifyBody", Of::Request), json!({"credential": "nx_live_…", "ip": "203.0.113.7"}));
         for operation in operations(&document) {
             let media = operation.success().map(|(_, media)| media);

@@ -54,24 +54,30 @@ pub struct IntrospectedToken {
     #[schema(example = "read:users")]
     pub scope: String,
     /// The client that it was issued to.
+    #[schema(example = "nx_client_4Tq9sXw2")]
     pub client_id: String,
     /// `Bearer`; left out for a refresh token.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Bearer")]
     pub token_type: Option<&'static str>,
     /// When it ends, in Unix seconds.
     pub exp: i64,
     /// When it was issued, in Unix seconds.
     pub iat: i64,
     /// Who agreed to it, or the client itself.
+    #[schema(example = "nx_client_4Tq9sXw2")]
     pub sub: String,
     /// For whom it is.
+    #[schema(example = "https://nexus.example")]
     pub aud: String,
     /// Who issued it.
+    #[schema(example = "https://nexus.example")]
     pub iss: String,
     /// The id of an access token; of a refresh token, that of its grant.
+    #[schema(example = "token_01a2045dd05b762091b9bfb7c3413aae")]
     pub jti: String,
     /// Whose data it opens.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "01a2045c-f0a1-7c3e-9d54-0f6b1a2c3d4e")]
     pub tenant_id: TenantId,
 }
 

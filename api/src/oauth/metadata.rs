@@ -17,40 +17,57 @@ pub struct ServerMetadata {
     #[schema(example = "https://nexus.example")]
     issuer: String,
     /// Where people are sent for their consent.
+    #[schema(example = "https://nexus.example/oauth/authorize")]
     authorization_endpoint: String,
     /// Where clients get tokens.
+    #[schema(example = "https://nexus.example/oauth/token")]
     token_endpoint: String,
     /// Where they give them back (RFC 7009).
+    #[schema(example = "https://nexus.example/oauth/revoke")]
     revocation_endpoint: String,
     /// Where they ask about them (RFC 7662).
+    #[schema(example = "https://nexus.example/oauth/introspect")]
     introspection_endpoint: String,
     /// The keys that access tokens are checked with.
+    #[schema(example = "https://nexus.example/.well-known/jwks.json")]
     jwks_uri: String,
     /// What can be asked for, of all dialects.
+    #[schema(example = json!(["read:payments"]))]
     scopes_supported: BTreeSet<String>,
     /// `code`
+    #[schema(example = json!(["code"]))]
     response_types_supported: [&'static str; 1],
     /// `query`
+    #[schema(example = json!(["query"]))]
     response_modes_supported: [&'static str; 1],
     /// How tokens are got.
+    #[schema(example = json!(["authorization_code", "refresh_token", "client_credentials"]))]
     grant_types_supported: Vec<&'static str>,
     /// `S256` alone.
+    #[schema(example = json!(["S256"]))]
     code_challenge_methods_supported: [&'static str; 1],
     /// How clients prove who they are.
+    #[schema(example = json!(METHODS))]
     token_endpoint_auth_methods_supported: [&'static str; 4],
     /// How assertions are signed.
+    #[schema(example = json!(ALGORITHMS))]
     token_endpoint_auth_signing_alg_values_supported: [&'static str; 4],
     /// The same where tokens are given back.
+    #[schema(example = json!(METHODS))]
     revocation_endpoint_auth_methods_supported: [&'static str; 4],
     /// The same.
+    #[schema(example = json!(ALGORITHMS))]
     revocation_endpoint_auth_signing_alg_values_supported: [&'static str; 4],
     /// The same where tokens are asked about: by clients that prove who they are.
+    #[schema(example = json!(CONFIDENTIAL))]
     introspection_endpoint_auth_methods_supported: [&'static str; 3],
     /// The same.
+    #[schema(example = json!(ALGORITHMS))]
     introspection_endpoint_auth_signing_alg_values_supported: [&'static str; 4],
     /// Answers of the authorization endpoint name the issuer (RFC 9207).
     authorization_response_iss_parameter_supported: bool,
     /// Documentation for those who write clients.
+    #[schema(example = "https://nexus.example/docs")]
     service_documentation: String,
 }
 
@@ -61,12 +78,16 @@ pub struct ProtectedResource {
     #[schema(example = "https://nexus.example")]
     resource: String,
     /// Who issues them.
+    #[schema(example = json!(["https://nexus.example"]))]
     authorization_servers: [String; 1],
     /// The keys that they are checked with.
+    #[schema(example = "https://nexus.example/.well-known/jwks.json")]
     jwks_uri: String,
     /// `header`
+    #[schema(example = json!(["header"]))]
     bearer_methods_supported: [&'static str; 1],
     /// What can be asked for, of all dialects.
+    #[schema(example = json!(["read:payments"]))]
     scopes_supported: BTreeSet<String>,
 }
 

@@ -59,7 +59,7 @@ pub struct TokenAnswer {
     pub scope: String,
     /// The refresh token, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(nullable = false, example = "nx_refresh_0hYb2JzGvT7k…")]
     pub refresh_token: Option<String>,
 }
 

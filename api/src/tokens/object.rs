@@ -33,6 +33,7 @@ pub struct TokenObject {
     #[schema(example = "grant_019abc0011227000800000000000eeee")]
     pub grant_id: Option<String>,
     /// Who agreed to it, or the client itself.
+    #[schema(example = "mem_019abc0011227000800000000000ffff")]
     pub subject: String,
     /// What it allows.
     #[schema(example = json!(["read:payments"]))]

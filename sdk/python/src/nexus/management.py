@@ -46,6 +46,35 @@ class Accepted(TypedDict):
     """Always `true`."""
 
 
+class AgentObject(TypedDict):
+    """An agent as it is shown."""
+
+    created_at: str
+    """When it was created."""
+
+    id: str
+    """Its id."""
+
+    name: str
+    """Its name."""
+
+    status: str
+    """`active`, or `restricted`: the keys of its integrations are refused."""
+
+    tenant_id: str
+    """Its owner."""
+
+
+class AgentPage(TypedDict):
+    """A page of agents."""
+
+    data: list[AgentObject]
+    """The agents, newest first."""
+
+    next_cursor: NotRequired[str | None]
+    """Where the next page begins; `null` on the last one."""
+
+
 class AuditObject(TypedDict):
     """An entry of the audit trail."""
 
@@ -96,6 +125,29 @@ class AuditPage(TypedDict):
     """Where the next page begins; `null` on the last one."""
 
 
+class ChangeAgentBody(TypedDict):
+    """What of an agent shall change; what is left out stays."""
+
+    name: NotRequired[str | None]
+    """Another name."""
+
+    status: NotRequired[str | None]
+    """`restricted`: the keys of its integrations are refused; `active`: they are accepted again."""
+
+
+class ChangeIntegrationBody(TypedDict):
+    """What of an integration shall change; what is left out stays."""
+
+    agent_id: NotRequired[str | None]
+    """Another agent."""
+
+    enabled: NotRequired[bool | None]
+    """`false`: its keys are refused; `true`: they are accepted again."""
+
+    name: NotRequired[str | None]
+    """Another name."""
+
+
 class ChangeKeyBody(TypedDict):
     """What of a key shall change; what is left out stays."""
 
@@ -116,6 +168,66 @@ class ChangeKeyBody(TypedDict):
 
     scopes: NotRequired[list[str] | None]
     """Other scopes."""
+
+
+class Receipt(TypedDict):
+    """How far a change that takes something away has come when it is answered: `confirmed` and `lapsed` are all `nodes`."""
+
+    confirmed: int
+    """Those that confirmed that they answer by it."""
+
+    elapsed_ms: int
+    """How long it took from the commit until the last of them, in milliseconds."""
+
+    lapsed: int
+    """Those that did not, and have lost the right to accept anything instead."""
+
+    nodes: int
+    """Validating nodes that could have answered without the change when it was made, API nodes among them. One that had gone to
+    another API node less than three seconds before has a right to answer from each, and counts twice.
+    """
+
+    position: int
+    """The position of the log that the nodes have applied."""
+
+
+class ChangedAgent(AgentObject):
+    """An agent that was changed."""
+
+    receipt: Receipt
+    """How far the change has come."""
+
+
+class IntegrationObject(TypedDict):
+    """An integration as it is shown."""
+
+    agent_id: NotRequired[str | None]
+    """The agent that it is connected to."""
+
+    created_at: str
+    """When it was created."""
+
+    enabled: bool
+    """Whether its keys are accepted, as far as it is concerned."""
+
+    id: str
+    """Its id."""
+
+    name: str
+    """Its name."""
+
+    tenant_id: str
+    """Its owner."""
+
+    type: str
+    """Through what it is used: `api`."""
+
+
+class ChangedIntegration(IntegrationObject):
+    """An integration that was changed."""
+
+    receipt: Receipt
+    """How far the change has come."""
 
 
 class KeyObject(TypedDict):
@@ -139,6 +251,9 @@ class KeyObject(TypedDict):
     id: str
     """Its id."""
 
+    integration_id: NotRequired[str | None]
+    """The integration that it belongs to."""
+
     ip_allowlist: list[str]
     """From where; empty: from anywhere."""
 
@@ -149,7 +264,7 @@ class KeyObject(TypedDict):
     """Its name."""
 
     prefix: str
-    """The first characters of its newest secret."""
+    """The first characters of its newest secret; of a key that is a JWT, its prefix and its last characters."""
 
     restrictions: dict[str, list[str]]
     """To what it is restricted."""
@@ -177,27 +292,6 @@ class KeyObject(TypedDict):
 
     versions: list[SecretVersionObject]
     """Its secrets, oldest first."""
-
-
-class Receipt(TypedDict):
-    """How far a change that takes something away has come when it is answered: `confirmed` and `lapsed` are all `nodes`."""
-
-    confirmed: int
-    """Those that confirmed that they answer by it."""
-
-    elapsed_ms: int
-    """How long it took from the commit until the last of them, in milliseconds."""
-
-    lapsed: int
-    """Those that did not, and have lost the right to accept anything instead."""
-
-    nodes: int
-    """Validating nodes that could have answered without the change when it was made, API nodes among them. One that had gone to
-    another API node less than three seconds before has a right to answer from each, and counts twice.
-    """
-
-    position: int
-    """The position of the log that the nodes have applied."""
 
 
 class ChangedKey(KeyObject):
@@ -326,6 +420,26 @@ class CountedLimit(TypedDict):
     """in any stretch of so many seconds."""
 
 
+class CreateAgentBody(TypedDict):
+    """An agent to create."""
+
+    name: str
+    """A name for people, 1 to 100 characters."""
+
+
+class CreateIntegrationBody(TypedDict):
+    """An integration to create."""
+
+    agent_id: NotRequired[str | None]
+    """The agent that it is connected to; required where the dialect's integrations have one."""
+
+    name: str
+    """A name for people, 1 to 100 characters."""
+
+    type: NotRequired[str | None]
+    """Through what it is used: `api`, which is the default."""
+
+
 class CreateMemberBody(TypedDict):
     """Who shall be a member."""
 
@@ -383,6 +497,16 @@ class FieldError(TypedDict):
     """What is wrong."""
 
 
+class IntegrationPage(TypedDict):
+    """A page of integrations."""
+
+    data: list[IntegrationObject]
+    """The integrations, newest first."""
+
+    next_cursor: NotRequired[str | None]
+    """Where the next page begins; `null` on the last one."""
+
+
 class IssueJwtSecretBody(TypedDict):
     """A secret to create. Without `Debug`: it may hold the secret."""
 
@@ -410,6 +534,9 @@ class IssueKeyBody(TypedDict):
 
     expires_in: NotRequired[str | None]
     """How long it lives, such as `30d`; for ever where neither this nor `expires_at` is given."""
+
+    integration_id: NotRequired[str | None]
+    """The integration that it belongs to, for good; required where the dialect's keys belong to one."""
 
     ip_allowlist: NotRequired[list[str]]
     """Addresses and networks it may be used from; from anywhere where empty. A network is written without host bits:
@@ -1151,6 +1278,30 @@ class Management:
 
     _send: Sender
 
+    def change_agent(
+        self,
+        tenant: str,
+        agent: str,
+        body: ChangeAgentBody,
+    ) -> ChangedAgent:
+        """Changes an agent's name, restricts it or makes it active again. When this answers, every validating node refuses the keys of a
+        restricted agent's integrations: each has confirmed it, or cannot answer any more.
+        """
+        answer: ChangedAgent = self._send("PATCH", f"/v1/tenants/{in_path(tenant)}/agents/{in_path(agent)}", body=body)
+        return answer
+
+    def change_integration(
+        self,
+        tenant: str,
+        integration: str,
+        body: ChangeIntegrationBody,
+    ) -> ChangedIntegration:
+        """Changes an integration's name or agent, disables it or enables it again. When this answers, every validating node refuses the
+        keys of a disabled integration: each has confirmed it, or cannot answer any more. No key is changed by it.
+        """
+        answer: ChangedIntegration = self._send("PATCH", f"/v1/tenants/{in_path(tenant)}/integrations/{in_path(integration)}", body=body)
+        return answer
+
     def change_key(
         self,
         tenant: str,
@@ -1170,6 +1321,28 @@ class Management:
     ) -> TenantObject:
         """Gives a tenant another name."""
         answer: TenantObject = self._send("PATCH", f"/v1/tenants/{in_path(tenant)}", body=body)
+        return answer
+
+    def create_agent(
+        self,
+        tenant: str,
+        body: CreateAgentBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> AgentObject:
+        """Creates an agent, active. Integrations are connected to it."""
+        answer: AgentObject = self._send("POST", f"/v1/tenants/{in_path(tenant)}/agents", body=body, idempotency_key=idempotency_key)
+        return answer
+
+    def create_integration(
+        self,
+        tenant: str,
+        body: CreateIntegrationBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> IntegrationObject:
+        """Creates an integration, enabled. Keys are made for it with its id as `integration_id`."""
+        answer: IntegrationObject = self._send("POST", f"/v1/tenants/{in_path(tenant)}/integrations", body=body, idempotency_key=idempotency_key)
         return answer
 
     def create_member(
@@ -1254,6 +1427,17 @@ class Management:
         answer: KeyWithSecret = self._send("POST", f"/v1/tenants/{in_path(tenant)}/keys", body=body, idempotency_key=idempotency_key)
         return answer
 
+    def list_agents(
+        self,
+        tenant: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> AgentPage:
+        """Lists a tenant's agents, newest first."""
+        answer: AgentPage = self._send("GET", f"/v1/tenants/{in_path(tenant)}/agents", query={"limit": limit, "cursor": cursor})
+        return answer
+
     def list_clients(
         self,
         tenant: str,
@@ -1263,6 +1447,17 @@ class Management:
     ) -> ClientPage:
         """Lists a tenant's OAuth clients, newest first, those that are revoked among them."""
         answer: ClientPage = self._send("GET", f"/v1/tenants/{in_path(tenant)}/clients", query={"limit": limit, "cursor": cursor})
+        return answer
+
+    def list_integrations(
+        self,
+        tenant: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> IntegrationPage:
+        """Lists a tenant's integrations, newest first."""
+        answer: IntegrationPage = self._send("GET", f"/v1/tenants/{in_path(tenant)}/integrations", query={"limit": limit, "cursor": cursor})
         return answer
 
     def list_jwt_secrets(
@@ -1293,11 +1488,12 @@ class Management:
         tenant: str,
         *,
         status: str | None = None,
+        integration_id: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> KeyPage:
         """Lists a tenant's keys, newest first. What was answered before, by whichever API node, is there."""
-        answer: KeyPage = self._send("GET", f"/v1/tenants/{in_path(tenant)}/keys", query={"status": status, "limit": limit, "cursor": cursor})
+        answer: KeyPage = self._send("GET", f"/v1/tenants/{in_path(tenant)}/keys", query={"status": status, "integration_id": integration_id, "limit": limit, "cursor": cursor})
         return answer
 
     def list_members(
@@ -1554,6 +1750,15 @@ class Management:
         answer: MemberObject = self._send("POST", f"/v1/tenants/{in_path(tenant)}/members/{in_path(member)}/password", body=body, idempotency_key=idempotency_key)
         return answer
 
+    def show_agent(
+        self,
+        tenant: str,
+        agent: str,
+    ) -> AgentObject:
+        """Shows an agent."""
+        answer: AgentObject = self._send("GET", f"/v1/tenants/{in_path(tenant)}/agents/{in_path(agent)}")
+        return answer
+
     def show_client(
         self,
         tenant: str,
@@ -1561,6 +1766,15 @@ class Management:
     ) -> ClientObject:
         """Shows an OAuth client. Its secret cannot be shown again."""
         answer: ClientObject = self._send("GET", f"/v1/tenants/{in_path(tenant)}/clients/{in_path(client)}")
+        return answer
+
+    def show_integration(
+        self,
+        tenant: str,
+        integration: str,
+    ) -> IntegrationObject:
+        """Shows an integration."""
+        answer: IntegrationObject = self._send("GET", f"/v1/tenants/{in_path(tenant)}/integrations/{in_path(integration)}")
         return answer
 
     def show_jwt_secret(
@@ -1621,6 +1835,30 @@ class AsyncManagement:
 
     _send: AsyncSender
 
+    async def change_agent(
+        self,
+        tenant: str,
+        agent: str,
+        body: ChangeAgentBody,
+    ) -> ChangedAgent:
+        """Changes an agent's name, restricts it or makes it active again. When this answers, every validating node refuses the keys of a
+        restricted agent's integrations: each has confirmed it, or cannot answer any more.
+        """
+        answer: ChangedAgent = await self._send("PATCH", f"/v1/tenants/{in_path(tenant)}/agents/{in_path(agent)}", body=body)
+        return answer
+
+    async def change_integration(
+        self,
+        tenant: str,
+        integration: str,
+        body: ChangeIntegrationBody,
+    ) -> ChangedIntegration:
+        """Changes an integration's name or agent, disables it or enables it again. When this answers, every validating node refuses the
+        keys of a disabled integration: each has confirmed it, or cannot answer any more. No key is changed by it.
+        """
+        answer: ChangedIntegration = await self._send("PATCH", f"/v1/tenants/{in_path(tenant)}/integrations/{in_path(integration)}", body=body)
+        return answer
+
     async def change_key(
         self,
         tenant: str,
@@ -1640,6 +1878,28 @@ class AsyncManagement:
     ) -> TenantObject:
         """Gives a tenant another name."""
         answer: TenantObject = await self._send("PATCH", f"/v1/tenants/{in_path(tenant)}", body=body)
+        return answer
+
+    async def create_agent(
+        self,
+        tenant: str,
+        body: CreateAgentBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> AgentObject:
+        """Creates an agent, active. Integrations are connected to it."""
+        answer: AgentObject = await self._send("POST", f"/v1/tenants/{in_path(tenant)}/agents", body=body, idempotency_key=idempotency_key)
+        return answer
+
+    async def create_integration(
+        self,
+        tenant: str,
+        body: CreateIntegrationBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> IntegrationObject:
+        """Creates an integration, enabled. Keys are made for it with its id as `integration_id`."""
+        answer: IntegrationObject = await self._send("POST", f"/v1/tenants/{in_path(tenant)}/integrations", body=body, idempotency_key=idempotency_key)
         return answer
 
     async def create_member(
@@ -1724,6 +1984,17 @@ class AsyncManagement:
         answer: KeyWithSecret = await self._send("POST", f"/v1/tenants/{in_path(tenant)}/keys", body=body, idempotency_key=idempotency_key)
         return answer
 
+    async def list_agents(
+        self,
+        tenant: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> AgentPage:
+        """Lists a tenant's agents, newest first."""
+        answer: AgentPage = await self._send("GET", f"/v1/tenants/{in_path(tenant)}/agents", query={"limit": limit, "cursor": cursor})
+        return answer
+
     async def list_clients(
         self,
         tenant: str,
@@ -1733,6 +2004,17 @@ class AsyncManagement:
     ) -> ClientPage:
         """Lists a tenant's OAuth clients, newest first, those that are revoked among them."""
         answer: ClientPage = await self._send("GET", f"/v1/tenants/{in_path(tenant)}/clients", query={"limit": limit, "cursor": cursor})
+        return answer
+
+    async def list_integrations(
+        self,
+        tenant: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> IntegrationPage:
+        """Lists a tenant's integrations, newest first."""
+        answer: IntegrationPage = await self._send("GET", f"/v1/tenants/{in_path(tenant)}/integrations", query={"limit": limit, "cursor": cursor})
         return answer
 
     async def list_jwt_secrets(
@@ -1763,11 +2045,12 @@ class AsyncManagement:
         tenant: str,
         *,
         status: str | None = None,
+        integration_id: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> KeyPage:
         """Lists a tenant's keys, newest first. What was answered before, by whichever API node, is there."""
-        answer: KeyPage = await self._send("GET", f"/v1/tenants/{in_path(tenant)}/keys", query={"status": status, "limit": limit, "cursor": cursor})
+        answer: KeyPage = await self._send("GET", f"/v1/tenants/{in_path(tenant)}/keys", query={"status": status, "integration_id": integration_id, "limit": limit, "cursor": cursor})
         return answer
 
     async def list_members(
@@ -2024,6 +2307,15 @@ class AsyncManagement:
         answer: MemberObject = await self._send("POST", f"/v1/tenants/{in_path(tenant)}/members/{in_path(member)}/password", body=body, idempotency_key=idempotency_key)
         return answer
 
+    async def show_agent(
+        self,
+        tenant: str,
+        agent: str,
+    ) -> AgentObject:
+        """Shows an agent."""
+        answer: AgentObject = await self._send("GET", f"/v1/tenants/{in_path(tenant)}/agents/{in_path(agent)}")
+        return answer
+
     async def show_client(
         self,
         tenant: str,
@@ -2031,6 +2323,15 @@ class AsyncManagement:
     ) -> ClientObject:
         """Shows an OAuth client. Its secret cannot be shown again."""
         answer: ClientObject = await self._send("GET", f"/v1/tenants/{in_path(tenant)}/clients/{in_path(client)}")
+        return answer
+
+    async def show_integration(
+        self,
+        tenant: str,
+        integration: str,
+    ) -> IntegrationObject:
+        """Shows an integration."""
+        answer: IntegrationObject = await self._send("GET", f"/v1/tenants/{in_path(tenant)}/integrations/{in_path(integration)}")
         return answer
 
     async def show_jwt_secret(

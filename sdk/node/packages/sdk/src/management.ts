@@ -29,6 +29,28 @@ export type Accepted = {
   valid: boolean;
 };
 
+/** An agent as it is shown. */
+export type AgentObject = {
+  /** When it was created. */
+  created_at: string;
+  /** Its id. */
+  id: string;
+  /** Its name. */
+  name: string;
+  /** `active`, or `restricted`: the keys of its integrations are refused. */
+  status: string;
+  /** Its owner. */
+  tenant_id: string;
+};
+
+/** A page of agents. */
+export type AgentPage = {
+  /** The agents, newest first. */
+  data: AgentObject[];
+  /** Where the next page begins; `null` on the last one. */
+  next_cursor?: string | null;
+};
+
 /** An entry of the audit trail. */
 export type AuditObject = {
   /** What, such as `key.revoked`. */
@@ -65,6 +87,24 @@ export type AuditPage = {
   next_cursor?: string | null;
 };
 
+/** What of an agent shall change; what is left out stays. */
+export type ChangeAgentBody = {
+  /** Another name. */
+  name?: string | null;
+  /** `restricted`: the keys of its integrations are refused; `active`: they are accepted again. */
+  status?: string | null;
+};
+
+/** What of an integration shall change; what is left out stays. */
+export type ChangeIntegrationBody = {
+  /** Another agent. */
+  agent_id?: string | null;
+  /** `false`: its keys are refused; `true`: they are accepted again. */
+  enabled?: boolean | null;
+  /** Another name. */
+  name?: string | null;
+};
+
 /** What of a key shall change; what is left out stays. */
 export type ChangeKeyBody = {
   /** Another end: an instant (RFC 3339), or a date for 00:00 UTC of that day; `null`: never. */
@@ -79,6 +119,18 @@ export type ChangeKeyBody = {
   restrictions?: Record<string, string[]> | null;
   /** Other scopes. */
   scopes?: string[] | null;
+};
+
+/** An agent that was changed. */
+export type ChangedAgent = AgentObject & {
+  /** How far the change has come. */
+  receipt: Receipt;
+};
+
+/** An integration that was changed. */
+export type ChangedIntegration = IntegrationObject & {
+  /** How far the change has come. */
+  receipt: Receipt;
 };
 
 /** A key as it was changed. */
@@ -173,6 +225,22 @@ export type CountedLimit = {
   window_seconds: number;
 };
 
+/** An agent to create. */
+export type CreateAgentBody = {
+  /** A name for people, 1 to 100 characters. */
+  name: string;
+};
+
+/** An integration to create. */
+export type CreateIntegrationBody = {
+  /** The agent that it is connected to; required where the dialect's integrations have one. */
+  agent_id?: string | null;
+  /** A name for people, 1 to 100 characters. */
+  name: string;
+  /** Through what it is used: `api`, which is the default. */
+  type?: string | null;
+};
+
 /** Who shall be a member. */
 export type CreateMemberBody = {
   /** The e-mail address, which no other member of the installation has. */
@@ -218,6 +286,32 @@ export type FieldError = {
   message: string;
 };
 
+/** An integration as it is shown. */
+export type IntegrationObject = {
+  /** The agent that it is connected to. */
+  agent_id?: string | null;
+  /** When it was created. */
+  created_at: string;
+  /** Whether its keys are accepted, as far as it is concerned. */
+  enabled: boolean;
+  /** Its id. */
+  id: string;
+  /** Its name. */
+  name: string;
+  /** Its owner. */
+  tenant_id: string;
+  /** Through what it is used: `api`. */
+  type: string;
+};
+
+/** A page of integrations. */
+export type IntegrationPage = {
+  /** The integrations, newest first. */
+  data: IntegrationObject[];
+  /** Where the next page begins; `null` on the last one. */
+  next_cursor?: string | null;
+};
+
 /** A secret to create. Without `Debug`: it may hold the secret. */
 export type IssueJwtSecretBody = {
   /** Name or alias of an environment; the dialect's first where left out. */
@@ -238,6 +332,8 @@ export type IssueKeyBody = {
   expires_at?: string | null;
   /** How long it lives, such as `30d`; for ever where neither this nor `expires_at` is given. */
   expires_in?: string | null;
+  /** The integration that it belongs to, for good; required where the dialect's keys belong to one. */
+  integration_id?: string | null;
   /**
    * Addresses and networks it may be used from; from anywhere where empty. A network is written without host bits:
    * `10.0.0.0/8`, not `10.0.0.1/8`.
@@ -317,13 +413,15 @@ export type KeyObject = {
   expires_at?: string | null;
   /** Its id. */
   id: string;
+  /** The integration that it belongs to. */
+  integration_id?: string | null;
   /** From where; empty: from anywhere. */
   ip_allowlist: string[];
   /** When a node last accepted it, as far as usage has come in. */
   last_used_at?: string | null;
   /** Its name. */
   name: string;
-  /** The first characters of its newest secret. */
+  /** The first characters of its newest secret; of a key that is a JWT, its prefix and its last characters. */
   prefix: string;
   /** To what it is restricted. */
   restrictions: Record<string, string[]>;
@@ -871,6 +969,32 @@ export abstract class Management {
   protected abstract readonly send: Sender;
 
   /**
+   * Changes an agent's name, restricts it or makes it active again. When this answers, every validating node refuses the keys of a
+   * restricted agent's integrations: each has confirmed it, or cannot answer any more.
+   */
+  changeAgent(
+    tenant: string,
+    agent: string,
+    body: ChangeAgentBody,
+    options: CallOptions = {},
+  ): Promise<ChangedAgent> {
+    return this.send<ChangedAgent>("PATCH", `/v1/tenants/${inPath(tenant)}/agents/${inPath(agent)}`, { body }, options);
+  }
+
+  /**
+   * Changes an integration's name or agent, disables it or enables it again. When this answers, every validating node refuses the
+   * keys of a disabled integration: each has confirmed it, or cannot answer any more. No key is changed by it.
+   */
+  changeIntegration(
+    tenant: string,
+    integration: string,
+    body: ChangeIntegrationBody,
+    options: CallOptions = {},
+  ): Promise<ChangedIntegration> {
+    return this.send<ChangedIntegration>("PATCH", `/v1/tenants/${inPath(tenant)}/integrations/${inPath(integration)}`, { body }, options);
+  }
+
+  /**
    * Changes a key's name, scopes, allow list, restrictions or expiry. What is left out stays. When this answers, the change is in
    * force on every validating node: each has confirmed it, or cannot answer any more.
    */
@@ -890,6 +1014,24 @@ export abstract class Management {
     options: CallOptions = {},
   ): Promise<TenantObject> {
     return this.send<TenantObject>("PATCH", `/v1/tenants/${inPath(tenant)}`, { body }, options);
+  }
+
+  /** Creates an agent, active. Integrations are connected to it. */
+  createAgent(
+    tenant: string,
+    body: CreateAgentBody,
+    options: CallOptions = {},
+  ): Promise<AgentObject> {
+    return this.send<AgentObject>("POST", `/v1/tenants/${inPath(tenant)}/agents`, { body }, options);
+  }
+
+  /** Creates an integration, enabled. Keys are made for it with its id as `integration_id`. */
+  createIntegration(
+    tenant: string,
+    body: CreateIntegrationBody,
+    options: CallOptions = {},
+  ): Promise<IntegrationObject> {
+    return this.send<IntegrationObject>("POST", `/v1/tenants/${inPath(tenant)}/integrations`, { body }, options);
   }
 
   /**
@@ -966,6 +1108,15 @@ export abstract class Management {
     return this.send<KeyWithSecret>("POST", `/v1/tenants/${inPath(tenant)}/keys`, { body }, options);
   }
 
+  /** Lists a tenant's agents, newest first. */
+  listAgents(
+    tenant: string,
+    query: { limit?: number; cursor?: string } = {},
+    options: CallOptions = {},
+  ): Promise<AgentPage> {
+    return this.send<AgentPage>("GET", `/v1/tenants/${inPath(tenant)}/agents`, { query: query as Query }, options);
+  }
+
   /** Lists a tenant's OAuth clients, newest first, those that are revoked among them. */
   listClients(
     tenant: string,
@@ -973,6 +1124,15 @@ export abstract class Management {
     options: CallOptions = {},
   ): Promise<ClientPage> {
     return this.send<ClientPage>("GET", `/v1/tenants/${inPath(tenant)}/clients`, { query: query as Query }, options);
+  }
+
+  /** Lists a tenant's integrations, newest first. */
+  listIntegrations(
+    tenant: string,
+    query: { limit?: number; cursor?: string } = {},
+    options: CallOptions = {},
+  ): Promise<IntegrationPage> {
+    return this.send<IntegrationPage>("GET", `/v1/tenants/${inPath(tenant)}/integrations`, { query: query as Query }, options);
   }
 
   /** Lists a tenant's secrets for service JWTs, newest first; never the secrets themselves. */
@@ -997,7 +1157,7 @@ export abstract class Management {
   /** Lists a tenant's keys, newest first. What was answered before, by whichever API node, is there. */
   listKeys(
     tenant: string,
-    query: { status?: string; limit?: number; cursor?: string } = {},
+    query: { status?: string; integration_id?: string; limit?: number; cursor?: string } = {},
     options: CallOptions = {},
   ): Promise<KeyPage> {
     return this.send<KeyPage>("GET", `/v1/tenants/${inPath(tenant)}/keys`, { query: query as Query }, options);
@@ -1217,6 +1377,15 @@ export abstract class Management {
     return this.send<MemberObject>("POST", `/v1/tenants/${inPath(tenant)}/members/${inPath(member)}/password`, { body }, options);
   }
 
+  /** Shows an agent. */
+  showAgent(
+    tenant: string,
+    agent: string,
+    options: CallOptions = {},
+  ): Promise<AgentObject> {
+    return this.send<AgentObject>("GET", `/v1/tenants/${inPath(tenant)}/agents/${inPath(agent)}`, {}, options);
+  }
+
   /** Shows an OAuth client. Its secret cannot be shown again. */
   showClient(
     tenant: string,
@@ -1224,6 +1393,15 @@ export abstract class Management {
     options: CallOptions = {},
   ): Promise<ClientObject> {
     return this.send<ClientObject>("GET", `/v1/tenants/${inPath(tenant)}/clients/${inPath(client)}`, {}, options);
+  }
+
+  /** Shows an integration. */
+  showIntegration(
+    tenant: string,
+    integration: string,
+    options: CallOptions = {},
+  ): Promise<IntegrationObject> {
+    return this.send<IntegrationObject>("GET", `/v1/tenants/${inPath(tenant)}/integrations/${inPath(integration)}`, {}, options);
   }
 
   /** Shows what is known of a secret for service JWTs; never the secret. */
