@@ -52,7 +52,7 @@ impl Services {
     }
 }
 
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemClock.now().timestamp().unsigned_abs()
 }
 
@@ -75,7 +75,7 @@ fn unsigned(header: &Value, claims: &Value) -> String {
     format!("{}.{}", part(header), part(claims))
 }
 
-fn hs256(secret: &str, header: &Value, claims: &Value) -> String {
+pub(crate) fn hs256(secret: &str, header: &Value, claims: &Value) -> String {
     let text = unsigned(header, claims);
     let key = EncodingKey::from_secret(secret.as_bytes());
     format!("{text}.{}", sign(text.as_bytes(), &key, Algorithm::HS256).unwrap())

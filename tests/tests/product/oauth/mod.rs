@@ -110,10 +110,14 @@ impl Platform {
 
     /// A browser in which the member is signed in.
     pub(crate) fn signed_in(&self) -> Browser {
+        self.signed_in_as(&self.email)
+    }
+
+    /// One in which somebody else is, with the same password.
+    pub(crate) fn signed_in_as(&self, email: &str) -> Browser {
         let mut browser = Browser::new(&self.node.url());
         let page = browser.get("/sign-in").expect(200);
-        let fields =
-            [("csrf", token_of(&page)), ("email", self.email.clone()), ("password", PASSWORD.into())];
+        let fields = [("csrf", token_of(&page)), ("email", email.to_owned()), ("password", PASSWORD.into())];
         let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let _done = browser.post("/sign-in", &fields).expect(303);
         browser

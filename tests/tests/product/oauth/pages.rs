@@ -55,6 +55,24 @@ fn whoever_does_not_agree_says_so_to_the_app() {
 }
 
 #[test]
+fn whoever_may_only_read_gives_nobody_access() {
+    let platform = Platform::new();
+    let body = json!({"email": "eve@example.com", "role": "auditor", "password": super::PASSWORD});
+    let _made = platform.admin().post(&platform.user.path("/members"), &body).expect(201);
+    let client = platform.register(json!({}));
+    let query = request(&client, &[]);
+    let refused = |address: &str| {
+        assert!(address.starts_with(CALLBACK), "{address}");
+        assert_eq!(parameter(address, "error").as_deref(), Some("access_denied"));
+    };
+    let mut browser = platform.signed_in_as("eve@example.com");
+    refused(browser.get(&format!("/oauth/authorize?{query}")).expect(303).header("location").unwrap());
+    let home = browser.get("/").expect(200);
+    let fields = [("csrf", &*token_of(&home)), ("request", &query), ("decision", "allow")];
+    refused(browser.post("/oauth/authorize", &fields).expect(303).header("location").unwrap());
+}
+
+#[test]
 fn case_24_a_redirect_uri_is_compared_byte_for_byte_and_nothing_is_sent_to_another() {
     let platform = Platform::new();
     let client = platform.register(json!({}));

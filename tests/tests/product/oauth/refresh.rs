@@ -121,3 +121,16 @@ fn a_client_gives_a_refresh_token_back_and_all_that_it_gave() {
         assert_eq!(platform.code_of(&tokens["access_token"]), "REVOKED");
     }
 }
+
+#[test]
+fn what_a_removed_member_agreed_to_gives_nothing_more() {
+    let platform = Platform::new();
+    let client = platform.register(json!({}));
+    let tokens = platform.redeem(&client, &platform.code(&client)).expect(200).json();
+    let code = platform.code(&client);
+    let member = platform.user.path(&format!("/members/{}", platform.member));
+    let _gone = platform.admin().send("DELETE", &member, None).expect(204);
+    let refused = platform.refresh(&client, tokens["refresh_token"].as_str().unwrap());
+    assert_eq!(error_of(&refused, 400), "invalid_grant");
+    assert_eq!(error_of(&platform.redeem(&client, &code), 400), "invalid_grant");
+}

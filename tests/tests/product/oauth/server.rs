@@ -3,6 +3,8 @@
 use nexus_tests::{Validator, node_credential, receipt, verify_with};
 use serde_json::json;
 
+use crate::tokens::{hs256, now};
+
 use super::{Platform, basic, encoded, error_of, send_form};
 
 #[test]
@@ -224,6 +226,25 @@ fn introspection_tells_clients_of_what_is_theirs_and_nobody_else() {
     }
     let _done = platform.as_client(&client, "/oauth/revoke", &fields).expect(200);
     assert_eq!(platform.as_client(&client, "/oauth/introspect", &fields).expect(200).json(), inactive);
+}
+
+#[test]
+fn what_a_tenant_signs_itself_is_no_access_token_whatever_it_says_of_itself() {
+    let platform = Platform::new();
+    let client = platform.server();
+    let token = platform.for_itself(&client);
+    let tokens = platform.admin().list(&platform.maker.path("/tokens"), 50);
+    let secret = platform.admin().post(&platform.user.path("/jwt-secrets"), &json!({"name": "Forger"}));
+    let secret = secret.expect(201).json();
+    let header = json!({"alg": "HS256", "typ": "JWT", "kid": secret["jwt_secret"]["id"]});
+    let claims = json!({"jti": tokens[0]["id"], "exp": now() + 600});
+    let forged = hs256(secret["secret"].as_str().unwrap(), &header, &claims);
+    assert_eq!(platform.code_of(&json!(forged)), "VALID", "it is a service's token");
+    let fields = [("token", forged.as_str())];
+    let inactive = json!({"active": false});
+    assert_eq!(platform.as_client(&client, "/oauth/introspect", &fields).expect(200).json(), inactive);
+    let _done = platform.as_client(&client, "/oauth/revoke", &fields).expect(200);
+    assert_eq!(platform.code_of(&token["access_token"]), "VALID", "and ends none");
 }
 
 #[test]
