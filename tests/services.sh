@@ -52,6 +52,7 @@ missing_packages() {
     command -v pebble >/dev/null || missing+=(pebble)
     command -v curl >/dev/null || missing+=(curl)
     command -v jq >/dev/null || missing+=(jq)
+    command -v openssl >/dev/null || missing+=(openssl)
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
     command -v node >/dev/null || missing+=(nodejs)
     command -v npm >/dev/null || missing+=(npm)
