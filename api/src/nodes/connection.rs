@@ -171,6 +171,8 @@ struct Following {
     /// Shares that are being worked out, in the order in which they were asked for.
     divisions: VecDeque<BoxFuture<'static, Vec<TenantShares>>>,
     answers: (mpsc::Sender<Granted>, mpsc::Receiver<Granted>),
+    /// Questions for the right to answer that no answer has come to. Most of what a stream does is done with none under way.
+    asked: usize,
     present: Present,
     /// When its credential was last looked at.
     looked_at: Duration,
@@ -295,6 +297,7 @@ impl<P: Peer, D: Desk> Connection<P, D> {
             granted: VecDeque::new(),
             divisions: VecDeque::new(),
             answers: mpsc::channel(MOST_ANSWERS),
+            asked: 0,
             present,
             looked_at: now,
         };
@@ -312,7 +315,8 @@ impl<P: Peer, D: Desk> Connection<P, D> {
                     self.take(incoming?, &mut following).await?;
                 }
                 Ok(()) = newest.changed() => self.send_missed(&mut following).await?,
-                Some(granted) = following.answers.1.recv() => {
+                Some(granted) = following.answers.1.recv(), if following.asked > 0 => {
+                    following.asked -= 1;
                     following.granted.push_back(granted);
                     self.send_missed(&mut following).await?;
                 }
@@ -378,6 +382,7 @@ impl<P: Peer, D: Desk> Connection<P, D> {
             Incoming::Message(FromNode::Renew { t0, applied }) => {
                 self.admit(&following.dialects)?;
                 following.present.applied(applied);
+                following.asked += 1;
                 self.plane.ask(following.id, t0, applied, following.answers.0.clone());
                 Ok(())
             }

@@ -1,6 +1,7 @@
 //! Which nodes have a stream to this API node, and which had one while they may still answer, for whoever asks who is there.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -61,6 +62,8 @@ pub struct Attendance {
 #[derive(Debug)]
 struct Listed {
     attendance: Attendance,
+    /// Everything up to here is visible on it. Apart from the list: it moves with every change, on every node.
+    applied: Arc<AtomicU64>,
     /// How many streams it has: a new one may begin before the old one is known to be lost.
     streams: u32,
 }
@@ -75,6 +78,7 @@ pub struct Roster(Arc<Mutex<HashMap<HolderId, Listed>>>);
 pub struct Present {
     roster: Roster,
     id: HolderId,
+    applied: Arc<AtomicU64>,
 }
 
 impl Roster {
@@ -93,18 +97,24 @@ impl Roster {
             badge,
             applied: hello.have.map_or(0, |have| have.position),
         };
+        let applied = Arc::new(AtomicU64::new(attendant.applied));
         let mut listed = self.listed();
         let (streams, granted) =
             listed.get(&id).map_or((0, None), |entry| (entry.streams, entry.attendance.granted));
         let attendance = Attendance { attendant, connected: Some(now), granted };
-        listed.insert(id, Listed { attendance, streams: streams + 1 });
-        Present { roster: self.clone(), id }
+        listed.insert(id, Listed { attendance, applied: Arc::clone(&applied), streams: streams + 1 });
+        Present { roster: self.clone(), id, applied }
     }
 
     /// All that have a stream, and those that had one and are remembered.
     #[must_use]
     pub fn attendance(&self) -> Vec<Attendance> {
-        self.listed().values().map(|entry| entry.attendance.clone()).collect()
+        let now = |entry: &Listed| {
+            let mut attendance = entry.attendance.clone();
+            attendance.attendant.applied = entry.applied.load(Ordering::Relaxed);
+            attendance
+        };
+        self.listed().values().map(now).collect()
     }
 
     /// Forgets those without a stream that nobody has to remember any more.
@@ -122,7 +132,7 @@ impl Present {
 
     /// The node shows everything up to here.
     pub(super) fn applied(&self, position: u64) {
-        self.change(|Attendance { attendant, .. }| attendant.applied = position.max(attendant.applied));
+        self.applied.fetch_max(position, Ordering::Relaxed);
     }
 
     /// The node was given the right to answer.

@@ -183,10 +183,8 @@ impl<D: Dial> ControlClient<D> {
                     }
                 }
                 Ok(()) = confirmed.changed() => {
-                    let applied = *confirmed.borrow_and_update();
-                    if self.with(|follower| follower.is_following()) {
-                        send(link, &FromNode::Ack { applied }).await?;
-                    }
+                    confirmed.mark_changed();
+                    self.acknowledge(link, &mut confirmed).await?;
                 }
                 frame = link.receive() => {
                     let (message, text) = read(frame?)?;
@@ -209,6 +207,8 @@ impl<D: Dial> ControlClient<D> {
                         self.goes_on_within = GOES_ON_WITHIN;
                         renew.reset_immediately();
                     }
+                    // In the same turn: what is visible is waited for, and by whom nodes are many.
+                    self.acknowledge(link, &mut confirmed).await?;
                 }
                 () = due(&self.budgets, &mut ask, limited) => {
                     let asks = self.budgets.requests(self.clock.boottime());
@@ -227,6 +227,21 @@ impl<D: Dial> ControlClient<D> {
                 }
             }
         }
+    }
+
+    /// Says what is visible, where that was not said yet.
+    async fn acknowledge<L: Link>(
+        &self,
+        link: &mut L,
+        confirmed: &mut watch::Receiver<u64>,
+    ) -> Result<(), LinkError> {
+        if confirmed.has_changed().unwrap_or(false) {
+            let applied = *confirmed.borrow_and_update();
+            if self.with(|follower| follower.is_following()) {
+                send(link, &FromNode::Ack { applied }).await?;
+            }
+        }
+        Ok(())
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Follower) -> T) -> T {
