@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use nexus_infrastructure::gate::{Answer, Begun, Call, GateError};
 use serde::Serialize;
 
@@ -74,12 +74,17 @@ pub async fn once<B: Serialize>(
     let mut response =
         if reply.follows { respond(&answer)? } else { respond(&app.gate.keep_answer(call, answer).await?)? };
     if let Some(held) = reply.held {
-        let timing = format!("barrier;dur={:.3}", held.as_secs_f64() * 1e3);
-        if let Ok(timing) = HeaderValue::from_str(&timing) {
-            response.headers_mut().insert(SERVER_TIMING, timing);
-        }
+        insert_timing(response.headers_mut(), held);
     }
     Ok(response)
+}
+
+/// Tells in `Server-Timing` (W3C) how long it took from the commit until nodes had confirmed it.
+pub fn insert_timing(headers: &mut HeaderMap, held: Duration) {
+    let timing = format!("barrier;dur={:.3}", held.as_secs_f64() * 1e3);
+    if let Ok(timing) = HeaderValue::from_str(&timing) {
+        headers.insert(SERVER_TIMING, timing);
+    }
 }
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");

@@ -235,6 +235,10 @@ pub struct AuthenticationConfig {
     pub failures_per_minute: u32,
     /// Failed attempts of strangers on one account.
     pub account_failures_per_hour: u32,
+    /// Access tokens that one OAuth client is issued.
+    pub client_tokens_per_minute: u32,
+    /// Those of them that it is issued for refresh tokens of one consent.
+    pub grant_refreshes_per_hour: u32,
 }
 
 /// `[signing]`: the keys that access tokens are signed with.

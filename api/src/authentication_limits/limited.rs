@@ -16,6 +16,10 @@ pub enum Limit {
     Failures,
     /// The failed attempts of strangers on one account.
     Account,
+    /// The access tokens of a client.
+    ClientTokens,
+    /// What is issued for the refresh tokens of one consent.
+    GrantRefreshes,
 }
 
 impl Limit {
@@ -26,6 +30,8 @@ impl Limit {
             Self::Requests => "requests",
             Self::Failures => "failed-attempts",
             Self::Account => "account",
+            Self::ClientTokens => "client-tokens",
+            Self::GrantRefreshes => "grant-refreshes",
         }
     }
 }
@@ -67,9 +73,17 @@ impl std::fmt::Display for Limited {
             Limit::Requests => "requests from this address",
             Limit::Failures => "failed attempts from this address",
             Limit::Account => "failed attempts on this account",
+            Limit::ClientTokens => "tokens of this client",
+            Limit::GrantRefreshes => "refreshes of one consent",
         };
         let (window, seconds) = (self.window.as_secs(), whole_seconds(self.retry_after));
-        write!(f, "more than {} {of} in {window} s; try again in {seconds} s", self.quota)
+        write!(f, "more than {} {of} in {window} s; try again in {seconds} s", self.quota)?;
+        match self.limit {
+            Limit::ClientTokens | Limit::GrantRefreshes => {
+                f.write_str(", and use each access token until it expires")
+            }
+            Limit::Requests | Limit::Failures | Limit::Account => Ok(()),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod address;
 mod familiar;
 mod limited;
 mod table;
+mod tokens;
 mod window;
 
 #[cfg(test)]
@@ -23,15 +24,17 @@ use nexus_infrastructure::clock::SharedClock;
 use nexus_infrastructure::config::AuthenticationConfig;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use self::address::Origin;
 use self::familiar::Familiar;
 pub use self::limited::{Limit, Limited};
 use self::table::{Place, Table};
+pub use self::tokens::Issuance;
 
-/// The window of an address's limits.
+/// The window of the limits of an address, and of a client.
 const MINUTE: Duration = Duration::from_secs(60);
-/// The window of an account's limit.
+/// The window of the limits of an account, and of a grant.
 const HOUR: Duration = Duration::from_secs(3600);
 /// How long an attempt waits for others from its address to end. While they run, each of them may fail.
 const WAITS_AT_MOST: Duration = Duration::from_secs(5);
@@ -66,6 +69,8 @@ struct State {
     origins: Table<Origin>,
     accounts: Table<AccountId>,
     familiar: Familiar,
+    clients: Table<Uuid>,
+    grants: Table<Uuid>,
 }
 
 impl AuthenticationLimits {
@@ -80,6 +85,8 @@ impl AuthenticationLimits {
             origins: Table::new(window::length(MINUTE)),
             accounts: Table::new(window::length(HOUR)),
             familiar: Familiar::default(),
+            clients: Table::new(window::length(MINUTE)),
+            grants: Table::new(window::length(HOUR)),
         };
         Self(Arc::new(Shared {
             config,

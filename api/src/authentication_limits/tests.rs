@@ -6,13 +6,19 @@ use actix_web::ResponseError as _;
 use actix_web::http::header::HeaderMap;
 use chrono::DateTime;
 use futures::FutureExt as _;
+use nexus_domain::ids::{GrantId, KeyId};
 use nexus_infrastructure::clock::ManualClock;
 
 use super::*;
 use crate::problem::Problem;
 
-const CONFIG: AuthenticationConfig =
-    AuthenticationConfig { requests_per_minute: 100, failures_per_minute: 10, account_failures_per_hour: 20 };
+const CONFIG: AuthenticationConfig = AuthenticationConfig {
+    requests_per_minute: 100,
+    failures_per_minute: 10,
+    account_failures_per_hour: 20,
+    client_tokens_per_minute: 6,
+    grant_refreshes_per_hour: 4,
+};
 
 struct Limits {
     limits: AuthenticationLimits,
@@ -219,4 +225,38 @@ fn a_refusal_says_when_to_come_again() {
     let response = Problem::from(limited).error_response();
     assert_eq!(response.status(), 429);
     assert_eq!(response.headers().get("retry-after").unwrap(), "2");
+}
+
+#[test]
+fn a_client_gets_so_many_tokens_a_minute_and_a_consent_so_many_refreshes_an_hour() {
+    let limits = limits();
+    let of = |client: u128, grant: Option<u128>| {
+        let grant = grant.map(|grant| GrantId::new(Uuid::from_u128(grant)));
+        limits.limits.admit_issuance(KeyId::new(Uuid::from_u128(client)), grant)
+    };
+    for _ in 0..20 {
+        assert!(of(1, Some(9)).is_ok(), "what was not issued counts as nothing");
+    }
+    for _ in 0..4 {
+        of(1, Some(7)).unwrap().issued();
+    }
+    let limited = of(1, Some(7)).err().unwrap();
+    assert_eq!((limited.limit, limited.quota, limited.window), (Limit::GrantRefreshes, 4, HOUR));
+    let under_way = [of(1, None).unwrap(), of(1, Some(8)).unwrap()];
+    let limited = of(1, None).err().unwrap();
+    assert_eq!((limited.limit, limited.quota, limited.window), (Limit::ClientTokens, 6, MINUTE));
+    assert!(limited.to_string().contains("until it expires"), "{limited}");
+    assert!(of(2, Some(6)).is_ok(), "another client");
+    drop(under_way);
+    of(1, None).unwrap().issued();
+    limits.pass(61);
+    assert!(of(1, None).is_ok(), "the minute is over");
+    let limited = of(1, Some(7)).err().unwrap();
+    limits.pass(limited.retry_after.as_secs() + 1);
+    of(1, Some(7)).unwrap().issued();
+    limits.nodes.store(2, Ordering::Relaxed);
+    for _ in 0..2 {
+        of(3, Some(5)).unwrap().issued();
+    }
+    assert!(of(3, Some(5)).is_err(), "a node of two admits half");
 }

@@ -1,5 +1,6 @@
 //! Members of a tenant and their sessions, over REST.
 
+mod consents;
 mod create;
 mod list;
 mod password;

@@ -2,11 +2,12 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, post, web};
+use nexus_domain::grant::GrantEnd;
 use nexus_domain::member::Password;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{MemberObject, addressed, fingerprint, password};
+use super::{MemberObject, addressed, consents, fingerprint, password};
 use crate::app::App;
 use crate::body::{Fields, require_json};
 use crate::once::{Reply, once};
@@ -22,7 +23,8 @@ pub struct SetPasswordBody {
 }
 
 /// Gives a member another password. When this answers, no session of the member that was begun before is accepted by any API
-/// node.
+/// node, and no validating node accepts a token of an app that the member agreed to before: somebody who knew the old password
+/// may have agreed in the member's name.
 #[utoipa::path(
     operation_id = "set_member_password",
     tag = "members",
@@ -45,7 +47,8 @@ pub(crate) async fn set_password(
     let call = caller.call(&app, &request, &fingerprint(&app, &bytes))?;
     let work = async {
         let done = app.gate.set_password(&call, tenant, member, &password).await?;
-        Ok(Reply::following(StatusCode::OK, MemberObject::of(&app, &done.answer).await?))
+        let settled = consents::end(&app, &call, member, GrantEnd::PasswordChanged).await?;
+        Ok(Reply::following(StatusCode::OK, MemberObject::of(&app, &done.answer).await?).settled(&settled))
     };
     once(&app, &call, app.gate.allow_member(&call, tenant, member), work).await
 }

@@ -2,13 +2,17 @@
 
 use actix_web::{HttpRequest, HttpResponse, delete, web};
 
-use super::addressed;
+use nexus_domain::grant::GrantEnd;
+
+use super::{addressed, consents};
 use crate::app::App;
+use crate::once::insert_timing;
 use crate::principal::Caller;
 use crate::problem::{self, Problem};
 
-/// Ends a membership for good. When this answers, none of the member's sessions is accepted by any API node. Removing a member
-/// twice is no error.
+/// Ends a membership for good. When this answers, none of the member's sessions is accepted by any API node, and no validating
+/// node accepts a token of an app that the member agreed to: `Server-Timing` says how long that took. Removing a member twice is
+/// no error.
 #[utoipa::path(
     operation_id = "remove_member",
     tag = "members",
@@ -28,5 +32,8 @@ pub(crate) async fn remove(
     // It can be repeated as it is.
     call.idempotency = None;
     app.gate.remove_member(&call, tenant, member).await?;
-    Ok(HttpResponse::NoContent().finish())
+    let settled = consents::end(&app, &call, member, GrantEnd::MemberRemoved).await?;
+    let mut response = HttpResponse::NoContent().finish();
+    insert_timing(response.headers_mut(), settled.confirmation.held_after);
+    Ok(response)
 }

@@ -52,14 +52,20 @@ struct ConsentPage {
 #[get("/oauth/authorize")]
 pub(crate) async fn authorize(app: web::Data<App>, request: HttpRequest) -> Result<HttpResponse, Failure> {
     let _attempt = app.authentication_limits.admit(address(&app, &request)).await?;
-    let asked = match read(&app, request.query_string()).await {
-        Ok(asked) => asked,
-        Err(RequestRefused::Here(page)) => return Err(page),
-        Err(RequestRefused::There(address)) => return Ok(see_other(&address)),
-    };
+    let asked = read(&app, request.query_string()).await;
+    if let Err(RequestRefused::Here(page)) = asked {
+        return Err(page);
+    }
+    // Also where the app is only to be told an error: nobody is sent to an address that anybody could have registered before
+    // they have done something here (RFC 9700 section 4.11.2).
     let Some(member) = SignedIn::of(&request).await? else {
         let back = LocalPath::of(request.uri().path_and_query().map(|path| path.as_str()));
         return Ok(see_other(&back.after_sign_in()));
+    };
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(RequestRefused::Here(page)) => return Err(page),
+        Err(RequestRefused::There(address)) => return Ok(see_other(&address)),
     };
     let Some(tenant) = tenant_of(&app, &member, &asked).await? else {
         return Ok(see_other(&asked.way_back.with_error("access_denied", NOT_THEIRS)));

@@ -35,6 +35,10 @@ pub(super) async fn authenticate(
     let client =
         known.filter(|client| client.state.revoked.is_none()).ok_or_else(OauthError::invalid_client)?;
     let now = app.gate.clock().now();
+    let secret = match &shown {
+        Shown::Secret(digest) => Some(*digest),
+        Shown::Nothing | Shown::Assertion(_) => None,
+    };
     let proved = match (client.state.authentication, shown) {
         (ClientAuthentication::ClientSecret, Shown::Secret(digest)) => client.state.has_secret(&digest, now),
         (ClientAuthentication::PrivateKeyJwt, Shown::Assertion(assertion)) => {
@@ -48,7 +52,7 @@ pub(super) async fn authenticate(
             Shown::Nothing | Shown::Secret(_) | Shown::Assertion(_),
         ) => false,
     };
-    if proved { Ok(client) } else { Err(OauthError::invalid_client()) }
+    if proved { Ok(client.shown(secret)) } else { Err(OauthError::invalid_client()) }
 }
 
 /// The public id and what goes with it.

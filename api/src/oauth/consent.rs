@@ -10,7 +10,7 @@ use super::address;
 use super::authorize::{NOT_THEIRS, tenant_of};
 use super::authorize_request::{RequestRefused, read};
 use crate::app::App;
-use crate::pages::{Failure, see_other};
+use crate::pages::{Failure, LocalPath, see_other};
 use crate::session::SignedIn;
 
 /// What the page sends.
@@ -36,10 +36,13 @@ pub struct ConsentForm {
 pub(crate) async fn consent(
     app: web::Data<App>,
     request: HttpRequest,
-    member: SignedIn,
     body: web::Bytes,
 ) -> Result<HttpResponse, Failure> {
+    // Before it is looked up who it is: that asks the store.
     let _attempt = app.authentication_limits.admit(address(&app, &request)).await?;
+    let Some(member) = SignedIn::of(&request).await? else {
+        return Ok(see_other(&LocalPath::start().after_sign_in()));
+    };
     let mut form = member.form(&app, &request, &body)?;
     // Read anew: the client may have been changed since the page was made, and the page may be anybody's.
     let asked = match read(&app, &form.take("request").unwrap_or_default()).await {
@@ -63,7 +66,8 @@ pub(crate) async fn consent(
     };
     let consent = Consent {
         tenant,
-        subject: member.member_id.to_string(),
+        subject: member.member_id,
+        epoch: member.epoch,
         scopes: asked.scopes,
         redirect_uri: asked.way_back.redirect_uri.clone(),
         challenge: asked.challenge,

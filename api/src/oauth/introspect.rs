@@ -145,6 +145,12 @@ async fn refresh_token(
     };
     let client = app.gate.client_of(grant.key_id).await?.filter(|client| client.state.revoked.is_none());
     let Some(client) = client else { return Ok(None) };
+    // Whose data it opens, and who registered the client: neither gets a token while suspended.
+    for tenant in [grant.tenant_id, client.state.tenant_id] {
+        if app.gate.tenant_suspended(tenant).await? {
+            return Ok(None);
+        }
+    }
     let issuer = app.signer.issuer();
     Ok(Some(IntrospectedToken {
         scope: scope_text(&grant.scopes),

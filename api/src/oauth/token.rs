@@ -121,9 +121,11 @@ async fn for_itself(
     client: KnownClient,
 ) -> Result<TokenAnswer, OauthError> {
     let scopes = asked_scopes(form)?;
+    let issuance = app.authentication_limits.admit_issuance(client.key_id, None)?;
     let visitor = Visitor::client(app, request, &client)?;
     let issued =
         app.gate.issue_to_client(&visitor.call(app), client, scopes, &AccessTokens(&app.signer)).await?;
+    issuance.issued();
     Ok(TokenAnswer::of(&issued))
 }
 
@@ -133,6 +135,11 @@ async fn redeem(
     client: KnownClient,
     proof: &Proof<'_>,
 ) -> Result<TokenAnswer, OauthError> {
+    let refreshed = match proof {
+        Proof::Refresh { token, .. } => app.gate.grant_borne(&client.state, token)?,
+        Proof::Code { .. } => None,
+    };
+    let issuance = app.authentication_limits.admit_issuance(client.key_id, refreshed)?;
     let visitor = Visitor::client(app, request, &client)?;
     // Of a client that proved who it is, what is wrong came from a browser that it serves: its address must not pay for that.
     let is_public = client.state.authentication == ClientAuthentication::None;
@@ -151,7 +158,10 @@ async fn redeem(
         Ok(redeemed) => redeemed,
     };
     match redeemed {
-        Redemption::Issued(issued) => Ok(TokenAnswer::of(&issued)),
+        Redemption::Issued(issued) => {
+            issuance.issued();
+            Ok(TokenAnswer::of(&issued))
+        }
         Redemption::Ended { position } => {
             // Somebody else may hold the tokens that it gave: none of them is accepted anywhere when this is answered.
             settle(app, Some(position), Effect::Reduces).await?;

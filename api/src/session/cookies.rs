@@ -52,9 +52,18 @@ impl SessionCookie {
         self.secret.digest()
     }
 
-    fn parse(text: &str) -> Option<Self> {
-        let (id, secret) = text.split_once('.')?;
-        Some(Self { session_id: id.parse().ok()?, secret: SessionSecret(Zeroizing::new(secret.to_owned())) })
+    fn text(&self, tag: &str) -> String {
+        format!("{}.{}.{tag}", self.session_id, *self.secret.0)
+    }
+
+    /// What a cookie holds, where it was made here: it ends in the tag of what it holds. One that does not costs no look-up.
+    fn parse(text: &str, tag_of: impl Fn(SessionId, &SessionSecret) -> String) -> Option<Self> {
+        let (shown, tag) = text.rsplit_once('.')?;
+        let (id, secret) = shown.split_once('.')?;
+        let session_id = id.parse().ok()?;
+        let secret = SessionSecret(Zeroizing::new(secret.to_owned()));
+        let made_here = tag_of(session_id, &secret).as_bytes().ct_eq(tag.as_bytes());
+        bool::from(made_here).then_some(Self { session_id, secret })
     }
 }
 
@@ -71,12 +80,13 @@ impl Cookies {
     }
 
     /// The session that a browser says it has.
-    pub(crate) fn session(self, request: &HttpRequest) -> Option<SessionCookie> {
-        SessionCookie::parse(request.cookie(&self.name(SESSION))?.value())
+    pub(crate) fn session(self, request: &HttpRequest, gate: &Gate) -> Option<SessionCookie> {
+        let cookie = request.cookie(&self.name(SESSION))?;
+        SessionCookie::parse(cookie.value(), |id, secret| session_tag(gate, id, secret))
     }
 
-    pub(crate) fn with_session(self, cookie: &SessionCookie) -> Cookie<'static> {
-        let value = format!("{}.{}", cookie.session_id, *cookie.secret.0);
+    pub(crate) fn with_session(self, cookie: &SessionCookie, gate: &Gate) -> Cookie<'static> {
+        let value = cookie.text(&session_tag(gate, cookie.session_id, &cookie.secret));
         // Without an end: browsers forget it with the window, and the server before.
         self.bare(SESSION, value)
     }
@@ -132,6 +142,11 @@ pub(crate) fn random_id(gate: &Gate) -> String {
 
 fn device_tag(gate: &Gate, id: &str, account: &str) -> String {
     gate.keyed_hash("known browser", format!("{id}\0{account}").as_bytes())
+}
+
+/// What only this server can put behind a session's cookie. It opens nothing: the secret is compared with the log all the same.
+fn session_tag(gate: &Gate, session: SessionId, secret: &SessionSecret) -> String {
+    gate.keyed_hash("session cookie", format!("{session}\0{}", secret.digest()).as_bytes())
 }
 
 /// How browsers reach the server.
@@ -190,19 +205,30 @@ mod tests {
             session_id: SessionId::new(uuid::Uuid::from_u128(7)),
             secret: SessionSecret(Zeroizing::new("abc".to_owned())),
         };
-        let secure = Cookies { secure: true }.with_session(&cookie).to_string();
+        let secure = Cookies { secure: true }.bare(SESSION, cookie.text("tag")).to_string();
         assert!(secure.starts_with("__Host-nexus_session=ses_"), "{secure}");
         for attribute in ["; Secure", "; HttpOnly", "; SameSite=Lax", "; Path=/"] {
             assert!(secure.contains(attribute), "{attribute} in {secure}");
         }
         assert!(!secure.contains("Domain") && !secure.contains("Max-Age"), "{secure}");
-        let plain = Cookies { secure: false }.with_session(&cookie).to_string();
+        let plain = Cookies { secure: false }.bare(SESSION, cookie.text("tag")).to_string();
         assert!(plain.starts_with("nexus_session=ses_") && !plain.contains("Secure"), "{plain}");
         let value = plain.split(['=', ';']).nth(1).unwrap();
-        let read = SessionCookie::parse(value).unwrap();
+        let tag = |_: SessionId, _: &SessionSecret| "tag".to_owned();
+        let read = SessionCookie::parse(value, tag).unwrap();
         assert_eq!((read.session_id, read.digest()), (cookie.session_id, Digest::of("abc")));
-        for wrong in ["", ".", "ses_1.abc", "abc", "key_00000000000000000000000000000007.abc"] {
-            assert!(SessionCookie::parse(wrong).is_none(), "{wrong}");
+        assert!(SessionCookie::parse(value, |_, _| "other".to_owned()).is_none(), "not made here");
+        let untagged = value.strip_suffix(".tag").unwrap();
+        for wrong in [
+            "",
+            ".",
+            "..tag",
+            "ses_1.abc.tag",
+            "abc",
+            "key_00000000000000000000000000000007.abc.tag",
+            untagged,
+        ] {
+            assert!(SessionCookie::parse(wrong, tag).is_none(), "{wrong}");
         }
     }
 }

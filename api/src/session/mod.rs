@@ -34,6 +34,8 @@ pub struct SignedIn {
     pub member_id: MemberId,
     /// What the member may do.
     pub role: Role,
+    /// The member's epoch, in which the session began.
+    pub epoch: u32,
     /// The session.
     pub session_id: SessionId,
     /// When the session began.
@@ -81,7 +83,7 @@ impl SignedIn {
     /// A page for a store that does not answer.
     pub async fn of(request: &HttpRequest) -> Result<Option<Self>, Failure> {
         let app = app(request)?;
-        let Some(cookie) = Cookies::of(app).session(request) else { return Ok(None) };
+        let Some(cookie) = Cookies::of(app).session(request, &app.gate) else { return Ok(None) };
         let found = app.gate.session(cookie.session_id, &cookie.digest(), app.gate.clock().now()).await?;
         match found {
             Some(session) => Self::from_session(request, app, session).await.map(Some),
@@ -97,6 +99,7 @@ impl SignedIn {
             tenant_id: member.tenant_id,
             member_id: session.member_id,
             role: member.role,
+            epoch: session.epoch,
             session_id,
             since: session.signed_in_at,
             until: session.ends_at,

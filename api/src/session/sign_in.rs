@@ -111,7 +111,8 @@ pub(crate) async fn sign_in(
             end_former(&app, &request, &call).await;
             let mut response = see_other(next.as_str());
             let session = SessionCookie { session_id: session.session_id, secret };
-            for cookie in [cookies.with_session(&session), cookies.with_device(&app.gate, &email)] {
+            for cookie in [cookies.with_session(&session, &app.gate), cookies.with_device(&app.gate, &email)]
+            {
                 response.add_cookie(&cookie).map_err(crate::problem::Problem::internal)?;
             }
             Ok(response)
@@ -136,7 +137,7 @@ fn wrong(app: &App, request: &HttpRequest, next: &LocalPath, email: &str) -> Res
 
 /// A session that the browser had until now is over: nothing may be left behind by signing in again.
 async fn end_former(app: &App, request: &HttpRequest, call: &Call<'_>) {
-    let Some(cookie) = Cookies::of(app).session(request) else { return };
+    let Some(cookie) = Cookies::of(app).session(request, &app.gate) else { return };
     let found = app.gate.session(cookie.session_id, &cookie.digest(), call.now).await;
     if let Ok(Some(former)) = found {
         let call = Call { principal: &former.principal, ..call.clone() };

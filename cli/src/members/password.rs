@@ -15,7 +15,7 @@ use crate::output::{self, Format};
 /// The most that is read from stdin, in bytes: a password of the longest kind and a line break.
 const LONGEST_INPUT: u64 = 1024 + 2;
 
-/// Give a member another password, and end all of the member's sessions
+/// Give a member another password, and end all of the member's sessions and what the member allowed apps to do
 ///
 /// The password is asked for on a terminal, or read from stdin: the first line.
 #[derive(Args)]

@@ -112,6 +112,10 @@ pub enum GrantEnd {
     RevokedByClient,
     /// Whoever manages the tenant, or the person who agreed, took it back.
     RevokedByTenant,
+    /// Whoever agreed is no member any more.
+    MemberRemoved,
+    /// Whoever agreed got another password: somebody who knew the old one may have agreed in their name.
+    PasswordChanged,
 }
 
 /// The grant ended before its time, and all its tokens with it.

@@ -10,6 +10,7 @@ mod refresh;
 mod refusal;
 mod revoke;
 mod shown;
+mod withdraw;
 
 use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
@@ -25,6 +26,7 @@ pub use self::redeem::RedeemCode;
 pub use self::refresh::RefreshToken;
 pub use self::refusal::GrantRefusal;
 pub use self::revoke::RevokeGrant;
+pub use self::withdraw::WithdrawGrant;
 use crate::credential::Digest;
 use crate::ids::{KeyId, TenantId, TokenId};
 use crate::scope::ScopeSet;
@@ -120,6 +122,8 @@ pub enum GrantCommand {
     Refresh(RefreshToken),
     /// End it.
     Revoke(RevokeGrant),
+    /// End it because of who agreed.
+    Withdraw(WithdrawGrant),
 }
 
 impl Grant {
@@ -134,6 +138,7 @@ impl Grant {
             GrantCommand::Redeem(command) => command.decide(self),
             GrantCommand::Refresh(command) => command.decide(self),
             GrantCommand::Revoke(command) => command.decide(self),
+            GrantCommand::Withdraw(command) => command.decide(self),
         }
     }
 }

@@ -195,3 +195,18 @@ fn a_grant_is_ended_by_those_whose_it_is() {
         assert_eq!(ended.decide(revoke(by, named)), Ok(Vec::new()));
     }
 }
+
+#[test]
+fn what_somebody_agreed_to_ends_with_them_and_nobody_else_s_does() {
+    let grant = consent(None);
+    let withdraw = |subject: &str| {
+        let reason = GrantEnd::MemberRemoved;
+        GrantCommand::Withdraw(WithdrawGrant { subject: subject.into(), reason, now: noon() })
+    };
+    assert_eq!(grant.decide(withdraw("member_2")), Err(GrantRefusal::NotFound));
+    assert_eq!(Grant::default().decide(withdraw("member_1")), Err(GrantRefusal::NotFound));
+    let ended = carried_out(&grant, withdraw("member_1"));
+    assert_eq!(ended.state().unwrap().revoked, Some((noon(), GrantEnd::MemberRemoved)));
+    assert_eq!(ended.decide(withdraw("member_1")), Ok(Vec::new()), "once");
+    assert_eq!(ended.decide(GrantCommand::Redeem(redeem())), Err(GrantRefusal::Revoked));
+}

@@ -38,6 +38,8 @@ pub(super) const NEXUS_KEYS: &[&str] = &[
     "authentication.requests_per_minute",
     "authentication.failures_per_minute",
     "authentication.account_failures_per_hour",
+    "authentication.client_tokens_per_minute",
+    "authentication.grant_refreshes_per_hour",
     "signing.algorithms",
     "dialects.path",
     "node.data",
@@ -270,6 +272,8 @@ fn authentication(source: &mut Source) -> AuthenticationConfig {
         requests_per_minute: limit("authentication.requests_per_minute", 100),
         failures_per_minute: limit("authentication.failures_per_minute", 10),
         account_failures_per_hour: limit("authentication.account_failures_per_hour", 100),
+        client_tokens_per_minute: limit("authentication.client_tokens_per_minute", 600),
+        grant_refreshes_per_hour: limit("authentication.grant_refreshes_per_hour", 60),
     }
 }
 

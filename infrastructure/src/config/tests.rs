@@ -98,6 +98,8 @@ fn every_key_is_taken_from_the_file() {
         requests_per_minute = 600
         failures_per_minute = 20
         account_failures_per_hour = 50
+        client_tokens_per_minute = 1000
+        grant_refreshes_per_hour = 30
         [dialects]
         path = "dialects"
         [node]
@@ -132,6 +134,11 @@ fn every_key_is_taken_from_the_file() {
         "{authentication:?}"
     );
     assert_eq!(authentication.account_failures_per_hour, 50);
+    assert_eq!(
+        (authentication.client_tokens_per_minute, authentication.grant_refreshes_per_hour),
+        (1000, 30),
+        "{authentication:?}"
+    );
     assert_eq!(config.dialects.path.as_deref(), Some(Path::new("dialects")));
     assert_eq!(config.node.data, Path::new("/var/lib/nexus"));
     assert_eq!(config.usage, UsageConfig { detail: UsageDetail::Counts, window: Duration::from_secs(30) });

@@ -7,7 +7,7 @@ use nexus_domain::client::{
     Client, ClientAuthentication, ClientCommand, ClientJwk, ClientRefusal, ClientState, ClientType,
     RegisterClient, RevokeClient, RotateClientSecret,
 };
-use nexus_domain::credential::Secret;
+use nexus_domain::credential::{Digest, Secret};
 use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::scope::ScopeSet;
 use nexus_domain::tenant::TenantState;
@@ -64,6 +64,16 @@ pub struct KnownClient {
     pub state: ClientState,
     /// The sequence of its last event.
     pub(super) sequence: u64,
+    /// SHA-256 of the secret by which it proved in this request who it is; absent: it did so in another way.
+    pub(super) secret: Option<Digest>,
+}
+
+impl KnownClient {
+    /// The client, which showed this secret.
+    #[must_use]
+    pub fn shown(self, secret: Option<Digest>) -> Self {
+        Self { secret, ..self }
+    }
 }
 
 impl Gate {
@@ -194,7 +204,7 @@ impl Gate {
     pub async fn client_of(&self, key_id: KeyId) -> Result<Option<KnownClient>, GateError> {
         let (client, sequence) =
             self.clients.load(&key_id.to_string()).await.map_err(GateError::Unavailable)?;
-        Ok(client.state().cloned().map(|state| KnownClient { key_id, state, sequence }))
+        Ok(client.state().cloned().map(|state| KnownClient { key_id, state, sequence, secret: None }))
     }
 
     /// Takes note of an assertion by which a client proved who it is, and says whether it came for the first time (RFC 7523
@@ -206,7 +216,7 @@ impl Gate {
         let append = Append {
             idempotency: Some(Idempotency {
                 scope: format!("assertion/{client}"),
-                key: nexus_domain::credential::Digest::of(jti).to_string(),
+                key: Digest::of(jti).to_string(),
                 fingerprint: Vec::new(),
                 result: Vec::new(),
                 expires_at: until,
@@ -227,6 +237,14 @@ impl Gate {
     /// [`GateError`]
     pub async fn tenant_name(&self, tenant: TenantId) -> Result<String, GateError> {
         Ok(self.owner(tenant).await?.state.name)
+    }
+
+    /// Whether a tenant is suspended.
+    ///
+    /// # Errors
+    /// [`GateError`]
+    pub async fn tenant_suspended(&self, tenant: TenantId) -> Result<bool, GateError> {
+        Ok(self.owner(tenant).await?.state.suspended)
     }
 
     /// The name of a tenant's dialect.

@@ -23,8 +23,8 @@ use crate::journal::{Change, JournalStore};
 /// waits to see a change would wait for the sum.
 const AT_ONCE: usize = 16;
 
-/// What nodes know of.
-const KNOWN: [&str; 9] = [
+/// What nodes know of, whatever happens to it.
+const KNOWN: [&str; 7] = [
     Tenant::TYPE,
     Agent::TYPE,
     Integration::TYPE,
@@ -32,16 +32,22 @@ const KNOWN: [&str; 9] = [
     SigningKeys::TYPE,
     JwtSecret::TYPE,
     Client::TYPE,
-    Grant::TYPE,
-    Token::TYPE,
 ];
 
-/// Whether a change may alter what a node decides.
+/// All that nodes are told of grants.
+const GRANT_ENDS: &str = "GrantRevoked";
+/// All that nodes are told of access tokens.
+const TOKEN_ENDS: &str = "TokenRevoked";
+
+/// Whether a change may alter what a node decides. Of access tokens and grants that is their end alone: nodes know by its
+/// signature what was issued, and whoever takes tokens must not make every API node load what they are taken for.
 #[must_use]
 pub fn concerns(change: &Change) -> bool {
-    // An access token's first event says that it was issued. Nodes know that by its signature, and there are too many.
-    let is_issued = change.aggregate_type == Token::TYPE && change.sequence == 1;
-    KNOWN.contains(&change.aggregate_type.as_str()) && !is_issued
+    match change.aggregate_type.as_str() {
+        Grant::TYPE => change.event_type == GRANT_ENDS,
+        Token::TYPE => change.event_type == TOKEN_ENDS,
+        other => KNOWN.contains(&other),
+    }
 }
 
 /// Entries of what changed.
@@ -175,4 +181,40 @@ fn last_of_each(changes: &[Change]) -> Vec<&Change> {
     let changes = || changes.iter().filter(|change| concerns(change));
     let mut last: HashMap<_, _> = changes().map(|change| (of(change), change)).collect();
     changes().filter_map(|change| last.remove(&of(change))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(aggregate_type: &str, event_type: &str, sequence: u64) -> Change {
+        Change {
+            position: 1,
+            aggregate_type: aggregate_type.to_owned(),
+            aggregate_id: "id".to_owned(),
+            sequence,
+            event_type: event_type.to_owned(),
+            shows: None,
+        }
+    }
+
+    #[test]
+    fn of_tokens_and_consents_nodes_are_told_the_end_alone() {
+        for (aggregate_type, event_type, concerned) in [
+            (Grant::TYPE, "ConsentGranted", false),
+            (Grant::TYPE, "CodeRedeemed", false),
+            (Grant::TYPE, "TokenRefreshed", false),
+            (Grant::TYPE, "RefreshReuseDetected", false),
+            (Grant::TYPE, "GrantRevoked", true),
+            (Token::TYPE, "TokenIssued", false),
+            (Token::TYPE, "TokenRevoked", true),
+            (Client::TYPE, "ClientRegistered", true),
+            (Key::TYPE, "KeyRevoked", true),
+            ("member", "MemberRemoved", false),
+        ] {
+            let change = change(aggregate_type, event_type, 3);
+            assert_eq!(concerns(&change), concerned, "{event_type}");
+            assert_eq!(last_of_each(std::slice::from_ref(&change)).len(), usize::from(concerned));
+        }
+    }
 }

@@ -5,15 +5,18 @@ use cqrs_es::Aggregate;
 use nexus_domain::client::ClientState;
 use nexus_domain::credential::Digest;
 use nexus_domain::grant::{
-    Challenge, Grant, GrantCommand, GrantConsent, GrantRefusal, GrantState, RevokeGrant,
+    Challenge, Grant, GrantCommand, GrantConsent, GrantEnd, GrantRefusal, GrantState, RevokeGrant,
+    WithdrawGrant,
 };
-use nexus_domain::ids::{GrantId, TenantId};
+use nexus_domain::ids::{GrantId, MemberId, TenantId};
+use nexus_domain::member::Member;
 use nexus_domain::scope::ScopeSet;
+use nexus_domain::session::SessionRefusal;
 use nexus_domain::token::{Revoker, TokenRefusal};
 
 use super::clients::KnownClient;
 use super::keys::require;
-use super::tokens::{bearing, borne};
+use super::tokens::{bearing, borne, unchanged};
 use super::{Call, Done, Gate, GateError, Refusal, Reservations, ShownSecret, Target};
 use crate::journal::{Expected, StreamAppend};
 
@@ -23,7 +26,9 @@ pub struct Consent {
     /// Whose data it opens.
     pub tenant: TenantId,
     /// Who agrees.
-    pub subject: String,
+    pub subject: MemberId,
+    /// The epoch of the session in which they do: a password that is set meanwhile is first.
+    pub epoch: u32,
     /// What they agree to, known to be the client's.
     pub scopes: ScopeSet,
     /// Where the code goes, known to be the client's.
@@ -55,6 +60,10 @@ impl Gate {
         if owner.state.suspended {
             return Err(GateError::Refused(Refusal::Token(TokenRefusal::TenantSuspended)));
         }
+        let (member, sequence) = self.load_member(consent.subject).await?;
+        if member.present().is_none_or(|member| member.epoch != consent.epoch) {
+            return Err(GateError::Refused(Refusal::Session(SessionRefusal::NotFound)));
+        }
         let id = GrantId::new(self.entropy.uuid_v7(call.now));
         let code = self.mint(&bearing(&oauth.code_prefix, id));
         let command = GrantConsent {
@@ -62,7 +71,7 @@ impl Gate {
             dialect: client.state.dialect.clone(),
             key_id: client.key_id,
             client_id: client.state.client_id.clone(),
-            subject: consent.subject,
+            subject: consent.subject.to_string(),
             scopes: consent.scopes,
             redirect_uri: consent.redirect_uri,
             digest: code.digest(),
@@ -83,7 +92,9 @@ impl Gate {
             expected: Expected::Exactly(0),
             events: self.envelopes::<Grant>(call, consent.tenant, &events).await?,
         };
-        match self.append_all(call, vec![stream]).await? {
+        // Whoever is removed or gets another password at the same instant has not agreed.
+        let stands = unchanged::<Member>(&consent.subject, sequence);
+        match self.append_all(call, vec![stream, stands]).await? {
             Some(_) => Ok(ShownSecret::of(&code)),
             None => Err(GateError::Contended),
         }
@@ -108,6 +119,28 @@ impl Gate {
         let answer = |grant: &Grant| grant.state().cloned();
         let done = self.execute(&self.grants, call, target, |_| command.clone(), reserve, answer).await?;
         Ok(Done { answer: done.answer.ok_or_else(not_found)?, position: done.position })
+    }
+
+    /// Ends a grant because of what happened to whoever agreed to it. Asking twice is no error.
+    ///
+    /// # Errors
+    /// [`GateError`]
+    pub async fn withdraw_grant(
+        &self,
+        call: &Call<'_>,
+        id: GrantId,
+        subject: MemberId,
+        reason: GrantEnd,
+    ) -> Result<Option<u64>, GateError> {
+        let not_found = || GateError::Refused(Refusal::Grant(GrantRefusal::NotFound));
+        let tenant = self.grant(id).await?.ok_or_else(not_found)?.tenant_id;
+        let withdraw = WithdrawGrant { subject: subject.to_string(), reason, now: call.now };
+        let target = Target { tenant, aggregate_id: &id.to_string(), owner: None };
+        let reserve = |_: &Grant, _: &[_]| Reservations::default();
+        // One of several steps of a request: its idempotency key belongs to the one that they follow from.
+        let call = Call { idempotency: None, ..call.clone() };
+        let command = |_: Option<&_>| GrantCommand::Withdraw(withdraw.clone());
+        Ok(self.execute(&self.grants, &call, target, command, reserve, |_| ()).await?.position)
     }
 
     /// What is known of a grant.

@@ -1,5 +1,6 @@
 //! The gate on both stores: repeated requests, and decisions that meet.
 
+mod clients;
 mod members;
 
 use nexus_domain::dialect::KeyType;

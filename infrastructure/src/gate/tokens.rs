@@ -101,7 +101,7 @@ impl Gate {
             if self.append_all(call, streams).await?.is_some() {
                 return Ok(IssuedTokens { access_token, token_id, token, refresh_token: None });
             }
-            client = self.still_there(client.key_id).await?;
+            client = self.still_there(&client).await?;
         }
         Err(GateError::Contended)
     }
@@ -178,7 +178,7 @@ impl Gate {
                 let issued = IssuedTokens { access_token, token_id, token, refresh_token };
                 return Ok(Redemption::Issued(Box::new(issued)));
             }
-            client = self.still_there(client.key_id).await?;
+            client = self.still_there(&client).await?;
         }
         Err(GateError::Contended)
     }
@@ -273,9 +273,14 @@ impl Gate {
         }
     }
 
-    async fn still_there(&self, client: KeyId) -> Result<KnownClient, GateError> {
-        let not_there = || GateError::Refused(Refusal::Token(TokenRefusal::ClientRevoked));
-        self.client_of(client).await?.ok_or_else(not_there)
+    /// A client as it is now, which changed while it was answered. What it proved itself by must still count: a secret may have
+    /// been replaced meanwhile, and whoever did that may have been answered.
+    async fn still_there(&self, client: &KnownClient) -> Result<KnownClient, GateError> {
+        let now = self.clock.now();
+        let known = self.client_of(client.key_id).await?.map(|known| known.shown(client.secret));
+        let known =
+            known.filter(|known| known.secret.is_none_or(|secret| known.state.has_secret(&secret, now)));
+        known.ok_or(GateError::Refused(Refusal::Token(TokenRefusal::ClientRevoked)))
     }
 
     pub(super) fn dialect(&self, name: &str) -> Result<std::sync::Arc<Dialect>, GateError> {
@@ -340,7 +345,7 @@ fn unknown() -> GateError {
 }
 
 /// The condition that an aggregate stands as the decision saw it.
-fn unchanged<A: Aggregate>(id: &impl ToString, sequence: u64) -> StreamAppend {
+pub(super) fn unchanged<A: Aggregate>(id: &impl ToString, sequence: u64) -> StreamAppend {
     StreamAppend {
         aggregate_type: A::TYPE.to_owned(),
         aggregate_id: id.to_string(),

@@ -65,6 +65,8 @@ pub struct Change {
     pub aggregate_id: String,
     /// The event's place in its aggregate's stream, from 1.
     pub sequence: u64,
+    /// The event's type.
+    pub event_type: String,
     /// [`Append::shows`], with the last event of an append of this process that is remembered; never from the store.
     pub shows: Option<Arc<DialectEntry>>,
 }
@@ -221,9 +223,14 @@ impl Journal {
 
     /// As [`Journal::read`], without what the events say: that may be long, and whoever reads states needs none of it.
     pub async fn changes(&self, after: u64, limit: u32) -> Result<Vec<Change>, DatabaseError> {
-        let log = if self.0.database.is_postgres() { "events" } else { "event_log" };
+        let log = if self.0.database.is_postgres() {
+            "events"
+        } else {
+            "event_log JOIN events USING (aggregate_type, aggregate_id, sequence)"
+        };
         let sql = format!(
-            "SELECT position, aggregate_type, aggregate_id, sequence FROM {log} WHERE position > $1 ORDER BY position LIMIT $2"
+            "SELECT position, aggregate_type, aggregate_id, sequence, event_type FROM {log} \
+             WHERE position > $1 ORDER BY position LIMIT $2"
         );
         let args = [i64::try_from(after).unwrap_or(i64::MAX).into(), i64::from(limit).into()];
         let change = |row: &Row| {
@@ -232,6 +239,7 @@ impl Journal {
                 aggregate_type: row.text(1)?.to_owned(),
                 aggregate_id: row.text(2)?.to_owned(),
                 sequence: row.uint(3)?,
+                event_type: row.text(4)?.to_owned(),
                 shows: None,
             })
         };

@@ -59,12 +59,13 @@ fn changes(append: &Prepared, first: u64) -> Vec<Change> {
     for (stream, shows) in append.streams.iter().zip(once(append.shows.as_ref()).chain(repeat(None))) {
         let before = stream.expected.map(i64::unsigned_abs);
         let last = stream.events.len();
-        for number in 1..=last {
+        for (number, event) in (1..).zip(&stream.events) {
             changes.push(Change {
                 position,
                 aggregate_type: stream.aggregate_type.clone(),
                 aggregate_id: stream.aggregate_id.clone(),
                 sequence: before.map_or(0, |before| before + number as u64),
+                event_type: event.event_type.clone(),
                 // What it shows is the state behind all of its events.
                 shows: shows.filter(|_| number == last && before.is_some()).cloned(),
             });

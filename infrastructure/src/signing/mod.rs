@@ -140,9 +140,21 @@ impl Signer {
         }
         let now = self.gate.clock().now();
         if keys.over(self.schedule, now).next().is_some() {
-            keys = self.retire(&keys).await?;
+            keys = self.retire().await?;
         }
+        self.sweep(&keys).await?;
         self.hold(keys).await
+    }
+
+    /// Forgets the private halves of retired keys that a process left behind which ended between the event and this.
+    async fn sweep(&self, keys: &SigningKeys) -> Result<(), SigningError> {
+        let retired = keys.all().iter().filter(|key| key.retired_at.is_some());
+        let contexts: Vec<String> = retired.map(|key| context(key.kid)).collect();
+        let sealed = self.gate.sealed_secrets();
+        for (left, _) in sealed.stored(&contexts).await.map_err(SealedSecretError::from)? {
+            sealed.forget(&left).await.map_err(SealedSecretError::from)?;
+        }
+        Ok(())
     }
 
     /// Keeps the keys until `stop` turns true.
@@ -179,15 +191,10 @@ impl Signer {
         Ok(introduced?)
     }
 
-    async fn retire(&self, before: &SigningKeys) -> Result<SigningKeys, SigningError> {
+    /// Nothing is signed with them any more, and nothing can be: their private halves go next.
+    async fn retire(&self) -> Result<SigningKeys, SigningError> {
         let command = RetireSigningKeys { schedule: self.schedule, now: self.gate.clock().now() };
-        let keys = self.gate.retire_signing_keys(command).await?;
-        let is_published = |kid: SigningKeyId| keys.published().any(|key| key.kid == kid);
-        for gone in before.published().filter(|key| !is_published(key.kid)) {
-            // Nothing is signed with it any more, and nothing can be.
-            self.gate.sealed_secrets().forget(&context(gone.kid)).await.map_err(SealedSecretError::from)?;
-        }
-        Ok(keys)
+        Ok(self.gate.retire_signing_keys(command).await?)
     }
 
     async fn hold(&self, keys: SigningKeys) -> Result<(), SigningError> {

@@ -119,6 +119,10 @@ async fn keys_come_and_go_by_the_schedule_and_other_processes_use_the_same() {
         assert!(!stored().await, "nothing signs with it any more");
         one.keep().await.unwrap();
         assert_eq!(kid(&one), kid(&other));
+        // As a process leaves it behind that ends between the event and this.
+        one.gate.sealed_secrets().keep(&format!("signing-key/{old}"), b"left behind").await.unwrap();
+        other.keep().await.unwrap();
+        assert!(!stored().await, "what was left behind is swept");
     }
 }
 

@@ -32,7 +32,7 @@ const TOKENS: &str = "oauth_token";
 /// The kind of a row that is an access token.
 pub(super) const ACCESS: &str = "access";
 /// The kind of a row that is a grant with its refresh token.
-const REFRESH: &str = "refresh";
+pub(super) const REFRESH: &str = "refresh";
 
 const CLIENT_COLUMNS: &[(&str, ColumnType)] =
     &[("key_id", Text), ("tenant_id", Text), ("registered_at", Int), ("revoked_at", Int), ("document", Text)];
@@ -47,6 +47,7 @@ const TOKEN_COLUMNS: &[(&str, ColumnType)] = &[
     ("issued_at", Int),
     ("expires_at", Int),
     ("revoked_at", Int),
+    ("subject", Text),
     ("document", Text),
 ];
 const REPLACE_TOKEN: &str = "ON CONFLICT (id) DO UPDATE SET issued_at = excluded.issued_at, \
@@ -118,7 +119,7 @@ impl Projection for Fold {
     }
 
     fn schema_version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [Table] {
@@ -135,8 +136,8 @@ impl Projection for Fold {
                     name: TOKENS,
                     columns: "id TEXT NOT NULL PRIMARY KEY, tenant_id TEXT NOT NULL, kind TEXT NOT NULL, \
                               key_id TEXT NOT NULL, grant_id TEXT, issued_at BIGINT, expires_at BIGINT NOT NULL, \
-                              revoked_at BIGINT, document TEXT NOT NULL",
-                    indexes: &[("tenant", "(tenant_id, issued_at, id)")],
+                              revoked_at BIGINT, subject TEXT, document TEXT NOT NULL",
+                    indexes: &[("tenant", "(tenant_id, issued_at, id)"), ("subject", "(subject, id)")],
                     sums: None,
                 },
             ]
@@ -241,6 +242,7 @@ fn grant_row(id: GrantId, document: &GrantDocument) -> Result<Vec<Value>, FoldEr
         document.refresh_issued_at.map(micros).into(),
         granted.map(|granted| micros(granted.expires_at)).into(),
         document.revoked_at.map(micros).into(),
+        granted.map(|granted| granted.subject.clone()).into(),
         serde_json::to_string(document)?.into(),
     ])
 }
@@ -256,6 +258,8 @@ fn token_row(id: TokenId, token: &Token) -> Result<Vec<Value>, FoldError> {
         state.map(|state| micros(state.issued_at)).into(),
         state.map(|state| micros(state.expires_at)).into(),
         state.and_then(|state| state.revoked).map(|(at, _)| micros(at)).into(),
+        // Of access tokens nobody asks by it: they end with their grant.
+        Value::Text(None),
         serde_json::to_string(token)?.into(),
     ])
 }

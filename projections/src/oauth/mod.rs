@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use nexus_domain::client::ClientState;
-use nexus_domain::ids::{KeyId, TenantId};
+use nexus_domain::ids::{GrantId, KeyId, TenantId};
 use nexus_domain::scope::ScopeSet;
 use nexus_domain::token::Token;
 use nexus_infrastructure::database::Row;
@@ -200,6 +200,23 @@ impl OauthLists {
         Ok(Page::of(items, limit, |last: &TokenItem| {
             cursor::write("tokens", &[&last.issued_at.timestamp_micros(), &last.id])
         }))
+    }
+
+    /// The grants that somebody agreed to and that nobody ended, whether or not the app ever took a token for them. Those that
+    /// were over at `since` are left out.
+    ///
+    /// # Errors
+    /// [`QueryError`]
+    pub async fn grants_of(&self, subject: &str, since: DateTime<Utc>) -> Result<Vec<GrantId>, QueryError> {
+        let sql = |build| {
+            format!(
+                "SELECT id FROM oauth_token_{build} \
+                 WHERE subject = $1 AND kind = $2 AND revoked_at IS NULL AND expires_at > $3 ORDER BY id"
+            )
+        };
+        let args = [subject.into(), fold::REFRESH.into(), since.timestamp_micros().into()];
+        let id = |row: &Row| row.text(0)?.parse().map_err(QueryError::row);
+        self.reader.query(sql, &args).await?.iter().map(id).collect()
     }
 
     /// A token that opens a tenant's data.

@@ -1,7 +1,7 @@
 //! Certificates from an authority by ACME (RFC 8555), proving the domains within TLS itself (TLS-ALPN-01, RFC 8737): the server
 //! must be reachable on port 443 under their names. They are renewed in time, and kept in a folder with the account.
 
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -64,13 +64,42 @@ impl Authority {
     }
 }
 
-/// Private keys will be in the folder, as files that everybody may read.
+/// Private keys will be in the folder, as files that everybody may read: nobody else may come in.
 fn make_private(folder: &Path) -> Result<(), StartFailure> {
+    let shown = folder.display();
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(|error| {
-        let folder = folder.display();
+    let metadata = made.and_then(|()| std::fs::metadata(folder)).map_err(|error| {
         StartFailure::new(format!(
-            "cannot make {folder} for certificates: {error}; check `server.tls.acme.cache`"
+            "cannot make {shown} for certificates: {error}; check `server.tls.acme.cache`"
         ))
-    })
+    })?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(StartFailure::new(format!(
+            "others may look into {shown} (mode {mode:03o}), where private keys are kept; run: chmod 700 {shown}"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{Permissions, set_permissions};
+
+    use super::*;
+
+    #[test]
+    fn a_folder_of_private_keys_is_for_its_owner_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("acme");
+        make_private(&folder).unwrap();
+        assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+        make_private(&folder).unwrap();
+        for mode in [0o750, 0o705, 0o770, 0o777] {
+            set_permissions(&folder, Permissions::from_mode(mode)).unwrap();
+            let refused = make_private(&folder).unwrap_err().to_string();
+            assert!(refused.contains(&format!("(mode {mode:03o})")), "{refused}");
+            assert!(refused.contains(&format!("chmod 700 {}", folder.display())), "{refused}");
+        }
+    }
 }

@@ -4,6 +4,7 @@
 mod clients;
 mod codes;
 mod libraries;
+mod members;
 mod pages;
 mod refresh;
 mod server;
@@ -54,7 +55,11 @@ impl Platform {
     }
 
     pub(crate) fn on(store: Store) -> Self {
-        let node = Node::serve(&store, &options());
+        Self::with(store, &options())
+    }
+
+    pub(crate) fn with(store: Store, options: &Options) -> Self {
+        let node = Node::serve(&store, options);
         let admin = node.admin();
         let (maker, user) = (Tenant::create(&admin, "nexus"), Tenant::create(&admin, "nexus"));
         let email = "ada@example.com".to_owned();
