@@ -1,5 +1,5 @@
 //! Puts ended lives on record: a `KeyExpired` event for those who follow the log. Keys are refused
-//! from their expiry on without it.
+//! from their expiry on without it. What is over and need not be remembered is forgotten.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +34,9 @@ pub async fn sweep(gate: Arc<Gate>, projections: Projections, mut stop: watch::R
         }
         if let Err(error) = gate.prune_sessions(call.now).await {
             tracing::debug!(%error, "sessions that are over stay for now");
+        }
+        if let Err(error) = projections.credential_lookup().forget_ended(call.now).await {
+            tracing::debug!(%error, "tokens that were revoked and are over stay for now");
         }
         if let Err(error) = gate.journal().purge_expired(call.now.timestamp_micros()).await {
             tracing::debug!(%error, "expired idempotency keys stay for now");

@@ -414,6 +414,9 @@ fn jwt_secret_refusal(refusal: &JwtSecretRefusal) -> Problem {
         JwtSecretRefusal::GraceTooLong { .. } => {
             field("body.grace", "choose a shorter grace, such as \"24h\"")
         }
+        JwtSecretRefusal::TooManyVersions { .. } => {
+            field("body.grace", "wait for the end of the first, or write \"0s\"")
+        }
         JwtSecretRefusal::WeakSecret => field("body.secret", "write a longer one"),
     }
 }
@@ -432,6 +435,7 @@ fn key_refusal(refusal: &KeyRefusal) -> Problem {
         KeyRefusal::UnknownEnvironment { .. } => field("body.environment", "choose one of those named"),
         KeyRefusal::UnsupportedType { .. } => field("body.type", "choose \"secret\""),
         KeyRefusal::UnknownScope { .. } => field("body.scopes", "choose from those named"),
+        KeyRefusal::TooLong => field("body.scopes", "choose fewer"),
         KeyRefusal::NotReadOnly { .. } => field("body.scopes", "leave it out, or make a secret key"),
         KeyRefusal::UnknownRestriction { .. } | KeyRefusal::EmptyRestriction { .. } => {
             field("body.restrictions", "use the restrictions that the dialect names, each with values")

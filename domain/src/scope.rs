@@ -120,6 +120,12 @@ impl EffectiveScopes {
         self.everything || self.scopes.iter().any(|scope| scope.as_str() == required)
     }
 
+    /// What it takes in memory beside itself, in bytes, about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.scopes.iter().map(|scope| size_of::<Scope>() + scope.0.len()).sum()
+    }
+
     /// Whether everything is allowed that `other` allows.
     #[must_use]
     pub fn cover(&self, other: &Self) -> bool {

@@ -173,6 +173,22 @@ pub struct Rights {
     pub client_id: Option<String>,
 }
 
+impl Rights {
+    /// What they take in memory, in bytes, and rather more than less: each text and each node of a tree of its own is counted
+    /// with what an allocator adds.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        const EACH: usize = 64;
+        let restrictions = self.restrictions.iter().map(|(name, values)| {
+            4 * EACH + name.len() + values.iter().map(|value| 2 * EACH + value.len()).sum::<usize>()
+        });
+        let texts =
+            self.environment.len() + self.granted.len() + self.client_id.as_ref().map_or(0, String::len);
+        let networks = self.ip_allowlist.len() * size_of::<IpNet>();
+        size_of::<Self>() + 4 * EACH + texts + networks + self.scopes.bytes() + restrictions.sum::<usize>()
+    }
+}
+
 /// Whether a secret version can still be used, apart from time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -40,6 +41,9 @@ pub const NAME: &str = "credential_lookup";
 
 /// Keys that are read at once while a snapshot is taken.
 const PAGE: i64 = 2000;
+
+/// Revoked tokens that are forgotten at once.
+const AT_ONCE: i64 = 1000;
 
 const PATIENCE: &str = "SET LOCAL idle_in_transaction_session_timeout = '5min'";
 
@@ -145,7 +149,7 @@ impl Projection for Fold {
     }
 
     fn schema_version(&self) -> u32 {
-        3
+        4
     }
 
     fn tables(&self) -> &'static [Table] {
@@ -196,7 +200,7 @@ impl Projection for Fold {
                 Table {
                     name: REVOKED,
                     columns: "id TEXT NOT NULL PRIMARY KEY, until BIGINT NOT NULL, state TEXT NOT NULL",
-                    indexes: &[],
+                    indexes: &[("until", "(until)")],
                     sums: None,
                 },
             ]
@@ -466,6 +470,23 @@ impl CredentialLookup {
         Ok(Page::of(found, limit, |(last, _)| cursor::write("jwt_secrets", &[last])))
     }
 
+    /// Forgets revoked tokens and grants of which nothing would be accepted at `now` anyway, at most 1000, and returns how many.
+    /// Nothing depends on it but the size of the table.
+    ///
+    /// # Errors
+    /// [`QueryError`]
+    pub async fn forget_ended(&self, now: DateTime<Utc>) -> Result<u64, QueryError> {
+        let build = self.reader.live().await?.build;
+        let database = self.reader.database();
+        // A row that a fold is about to replace is skipped, so that neither waits for the other.
+        let lock = if database.is_postgres() { "FOR UPDATE SKIP LOCKED" } else { "" };
+        let sql = format!(
+            "DELETE FROM {REVOKED}_{build} WHERE id IN \
+             (SELECT id FROM {REVOKED}_{build} WHERE until <= $1 ORDER BY until LIMIT $2 {lock})"
+        );
+        Ok(database.execute(&sql, &[now.timestamp_micros().into(), AT_ONCE.into()]).await?)
+    }
+
     /// Everything as of one position, in pages: all tenants first, then all else. It reads within one read-only
     /// transaction, so what is folded meanwhile does not show.
     ///
@@ -490,6 +511,8 @@ pub struct Snapshot {
     transaction: ReadTransaction,
     build: Build,
     position: u64,
+    /// The store's time of day when it began, in Unix microseconds.
+    now: i64,
     /// The last id handed out of the table that is being read.
     after: String,
     stage: Stage,
@@ -526,20 +549,23 @@ impl Snapshot {
             }
             Database::Sqlite(sqlite) => ReadTransaction::Sqlite(sqlite.read.begin().await?),
         };
-        let sql = "SELECT checkpoint FROM projection WHERE name = $1 AND version = $2 AND live = 1";
-        let position: Option<i64> = match &mut transaction {
+        let now = transaction.now();
+        let sql =
+            format!("SELECT checkpoint, {now} FROM projection WHERE name = $1 AND version = $2 AND live = 1");
+        let begun: Option<(i64, i64)> = match &mut transaction {
             ReadTransaction::Postgres(tx) => {
-                sqlx::query_scalar(sql).bind(NAME).bind(build.number()).fetch_optional(&mut **tx).await?
+                sqlx::query_as(&sql).bind(NAME).bind(build.number()).fetch_optional(&mut **tx).await?
             }
             ReadTransaction::Sqlite(tx) => {
-                sqlx::query_scalar(sql).bind(NAME).bind(build.number()).fetch_optional(&mut **tx).await?
+                sqlx::query_as(&sql).bind(NAME).bind(build.number()).fetch_optional(&mut **tx).await?
             }
         };
-        let Some(position) = position else { return Ok(None) };
+        let Some((position, now)) = begun else { return Ok(None) };
         let mut snapshot = Self {
             transaction,
             build,
             position: position.unsigned_abs(),
+            now,
             after: String::new(),
             stage: Stage::Tenants,
         };
@@ -576,7 +602,7 @@ impl Snapshot {
             let build = self.build;
             let lasts = match self.stage {
                 // What nobody would accept anyway need not be remembered.
-                Stage::Revoked => format!(" AND until > {}", self.transaction.now()),
+                Stage::Revoked => format!(" AND until > {}", self.now),
                 _ => String::new(),
             };
             let sql = format!(
@@ -612,6 +638,8 @@ impl Snapshot {
     ) -> Result<Vec<DialectEntry>, QueryError> {
         let mut entries: Vec<DialectEntry> =
             rows.iter().map(|(id, state)| jwt_secret_entry(id, state)).collect::<Result<_, _>>()?;
+        let now = self.now;
+        entries = entries.into_iter().map(|entry| entry.lasting(now)).collect();
         for entry in &mut entries {
             let mut sealed = HashMap::new();
             for context in entry.sealed_contexts() {

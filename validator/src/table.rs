@@ -61,18 +61,18 @@ impl Found {
 impl Table {
     /// A table for all that there is.
     pub(crate) fn new() -> Self {
-        Self::of(SHARD_BITS)
+        Self::of(SHARD_BITS, Tokens::new(true))
     }
 
     /// A table for very few.
     pub(crate) fn small() -> Self {
-        Self::of(1)
+        Self::of(1, Tokens::new(false))
     }
 
-    fn of(bits: u32) -> Self {
+    fn of(bits: u32, tokens: Tokens) -> Self {
         let empty = Arc::new(Shard::default());
         let shards = (0..1usize << bits).map(|_| ArcSwap::new(Arc::clone(&empty))).collect();
-        Self { shards, shift: u64::BITS - bits, len: AtomicUsize::new(0), tokens: Tokens::new() }
+        Self { shards, shift: u64::BITS - bits, len: AtomicUsize::new(0), tokens }
     }
 
     /// The number of the shard that a digest belongs to.

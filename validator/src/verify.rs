@@ -1,10 +1,11 @@
 //! The validator: takes the feed's entries and answers whether a credential may do something.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use nexus_domain::credential::Digest;
+use nexus_domain::credential::{Digest, LONGEST_SECRET};
 use nexus_domain::dialect::{Dialect, Dialects, Prefix, Presented};
 use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::jwt::Compact;
@@ -19,7 +20,7 @@ use crate::lease::Permit;
 use crate::limits::Limits;
 use crate::rows::{Slot, Tenant};
 use crate::table::{Found, Table};
-use crate::tokens::{SecretKeys, Unverified, Verified};
+use crate::tokens::{SecretKeys, Seen, Unverified};
 
 /// All credentials of a process's dialects, in memory. Shared by `Arc` among all threads: readers
 /// wait for nobody.
@@ -28,6 +29,8 @@ pub struct Validator {
     dialects: Arc<Dialects>,
     /// The prefixes of all dialects, also those of other processes, the longest first.
     prefixes: Box<[(Prefix, Home)]>,
+    /// The bytes that they begin with, a bit for each.
+    first_bytes: [u64; 4],
     table: Table,
     /// How often the table was emptied and was whole again: odd while it is filled anew.
     fillings: AtomicU64,
@@ -107,7 +110,7 @@ pub struct Subject(Holder);
 #[derive(Clone)]
 enum Holder {
     Key(Found),
-    Token(Arc<Verified>),
+    Token(Seen),
 }
 
 impl fmt::Debug for Holder {
@@ -224,6 +227,7 @@ impl Validator {
         prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.text.len()));
         Self {
             intake: Mutex::new(Intake::new(Arc::clone(&dialects))),
+            first_bytes: first_bytes(&prefixes),
             prefixes: prefixes.into(),
             dialects,
             table: Table::new(),
@@ -388,11 +392,14 @@ impl Validator {
         question: &Question<'_>,
         now: i64,
     ) -> Result<Decision<'_>, UnknownDialect> {
-        let home = match dialect {
-            Some(name) => Ok(self.dialect(name)?),
-            None => self.home_of(credential),
+        let named = match dialect {
+            Some(name) => Some(self.dialect(name)?),
+            None => None,
         };
-        let dialect = match home {
+        if let Some(decision) = self.verify_seen(sight, named, credential, question, now) {
+            return Ok(decision);
+        }
+        let dialect = match named.map_or_else(|| self.home_of(credential), Ok) {
             Ok(dialect) => dialect,
             Err(refused) => {
                 // What begins with another process's prefix is that one's to judge, whatever its form.
@@ -458,44 +465,82 @@ impl Validator {
         question: &Question<'_>,
         now: i64,
     ) -> Decision<'v> {
-        let limits = Limits::NotCounted;
-        let verified = match self.seen_token(sight, token, now) {
+        let verified = match self.seen_token(sight, token, question.ip, now) {
             Ok(verified) => verified,
             Err(unverified) => {
                 // Of a bare token, another process may know what this one was not sent.
                 let elsewhere = dialect.is_none() && self.dialects.elsewhere().next().is_some();
+                let limits = unverified.limits();
                 let outcome = Err(unverified.refused(elsewhere));
                 return Decision { outcome, dialect, subject: None, limits };
             }
         };
-        let own = &verified.tenant.dialect;
-        if dialect.is_some_and(|dialect| !Arc::ptr_eq(own, dialect)) {
-            let refused = Refused::new(Code::Unknown, "the token is of another dialect");
-            return Decision { outcome: Err(refused), dialect, subject: None, limits };
+        if dialect.is_some_and(|dialect| !Arc::ptr_eq(&verified.tenant.dialect, dialect)) {
+            let outcome = Err(Refused::new(Code::Unknown, "the token is of another dialect"));
+            return Decision { outcome, dialect, subject: None, limits: Limits::NotCounted };
         }
+        self.decide_on_token(verified, question, now)
+    }
+
+    /// Decides on a bare token that was seen before, in the dialect that is named. Nothing where it was not, or may be a key's.
+    fn verify_seen<'v>(
+        &'v self,
+        sight: &Sight,
+        dialect: Option<&Arc<Dialect>>,
+        credential: &str,
+        question: &Question<'_>,
+        now: i64,
+    ) -> Option<Decision<'v>> {
+        let first = *credential.as_bytes().first()?;
+        let is_prefixed = has_bit(&self.first_bytes, first);
+        if is_prefixed || credential.len() <= LONGEST_SECRET || matches!(sight, Sight::Fetched(_)) {
+            return None;
+        }
+        let before = self.fillings.load(Ordering::Acquire);
+        let seen = self.table.tokens.seen(credential)?;
+        let whole = before.is_multiple_of(2) && self.fillings.load(Ordering::Acquire) == before;
+        let its_own = dialect.is_none_or(|dialect| Arc::ptr_eq(&seen.tenant.dialect, dialect));
+        (whole && its_own).then(|| self.decide_on_token(seen, question, now))
+    }
+
+    /// The verdict on a token whose signature is right.
+    fn decide_on_token<'v>(&'v self, token: Seen, question: &Question<'_>, now: i64) -> Decision<'v> {
+        let own = &token.tenant.dialect;
         let facts = Facts {
-            tenant: verified.tenant.id,
-            tenant_suspended: verified.tenant.standing().suspended(),
+            tenant: token.tenant.id,
+            tenant_suspended: token.tenant.standing().suspended(),
             switched_off: None,
             status: SecretStatus::Current,
             not_after: i64::MAX,
-            rights: &verified.rights,
+            rights: &token.rights,
             dialect: own,
         };
-        let outcome = verdict_where(facts, || verified.lives(now), question);
-        let dialect = self.dialects.get(&own.name);
-        Decision { outcome, dialect, subject: Some(Subject(Holder::Token(verified))), limits }
+        let outcome = verdict_where(facts, || token.lives(now), question);
+        // The same object: tenants have theirs from there.
+        let dialect = self.dialects.iter().find(|dialect| Arc::ptr_eq(dialect, own));
+        Decision {
+            outcome,
+            dialect,
+            subject: Some(Subject(Holder::Token(token))),
+            limits: Limits::NotCounted,
+        }
     }
 
     /// What is known of a token by what may be seen, as [`Validator::find`] has it of a secret.
-    fn seen_token(&self, sight: &Sight, token: Compact<'_>, now: i64) -> Result<Arc<Verified>, Unverified> {
+    fn seen_token(
+        &self,
+        sight: &Sight,
+        token: Compact<'_>,
+        address: Option<IpAddr>,
+        now: i64,
+    ) -> Result<Seen, Unverified> {
         if matches!(sight, Sight::Fetched(_)) {
             let detail =
                 "this node has no right to answer from memory just now, and tokens are told by nothing else";
             return Err(Refused::new(Code::Unavailable, detail).into());
         }
         let before = self.fillings.load(Ordering::Acquire);
-        let verified = self.table.tokens.verify(token, now);
+        let verified = self.table.tokens.verify(token, address, now);
         if before.is_multiple_of(2) && self.fillings.load(Ordering::Acquire) == before {
             return verified;
         }
@@ -587,6 +632,11 @@ impl Validator {
     }
 
     #[cfg(test)]
+    pub(crate) const fn tokens(&self) -> &crate::tokens::Tokens {
+        &self.table.tokens
+    }
+
+    #[cfg(test)]
     pub(crate) fn revoked_tokens(&self) -> usize {
         self.table.tokens.revoked_count()
     }
@@ -631,6 +681,21 @@ fn judge(
         dialect,
     };
     verdict(facts, &question, now)
+}
+
+/// The first bytes of prefixes, a bit for each.
+fn first_bytes(prefixes: &[(Prefix, Home)]) -> [u64; 4] {
+    let mut bytes = [0; 4];
+    for first in prefixes.iter().filter_map(|(prefix, _)| prefix.text.bytes().next()) {
+        if let Some(word) = bytes.get_mut(usize::from(first >> 6)) {
+            *word |= 1 << (first & 63);
+        }
+    }
+    bytes
+}
+
+fn has_bit(bytes: &[u64; 4], byte: u8) -> bool {
+    bytes.get(usize::from(byte >> 6)).is_some_and(|word| word & 1 << (byte & 63) != 0)
 }
 
 fn differ<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {

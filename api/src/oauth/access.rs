@@ -2,9 +2,9 @@
 
 use nexus_domain::client::ClientState;
 use nexus_domain::ids::TokenId;
-use nexus_domain::token::{ACCESS_TOKEN, AccessClaims, TokenState};
+use nexus_domain::token::{ACCESS_TOKEN, AccessClaims, TokenRefusal, TokenState};
 use nexus_infrastructure::gate::{GateError, Sign};
-use nexus_infrastructure::signing::Signer;
+use nexus_infrastructure::signing::{Signer, SigningError};
 
 use super::scope_text;
 
@@ -28,6 +28,9 @@ impl Sign for AccessTokens<'_> {
             grant_id: token.grant_id.map(|grant| grant.to_string()),
             restrictions: client.restrictions.clone(),
         };
-        self.0.sign(ACCESS_TOKEN, &claims, None).map_err(|error| GateError::Internal(Box::new(error)))
+        self.0.sign(ACCESS_TOKEN, &claims, None).map_err(|error| match error {
+            SigningError::TooLong => GateError::Refused(TokenRefusal::TooLong.into()),
+            error => GateError::Internal(Box::new(error)),
+        })
     }
 }

@@ -147,7 +147,9 @@ impl From<GateError> for OauthError {
                 GrantRefusal::AlreadyGranted => Self::internal(&refusal.to_string()),
             },
             GateError::Refused(Refusal::Token(refusal)) => match refusal {
-                TokenRefusal::InvalidScope { .. } => Self::invalid_scope(refusal.to_string()),
+                TokenRefusal::InvalidScope { .. } | TokenRefusal::TooLong => {
+                    Self::invalid_scope(refusal.to_string())
+                }
                 TokenRefusal::UnauthorizedClient | TokenRefusal::TenantSuspended => {
                     Self::unauthorized_client(refusal.to_string())
                 }

@@ -26,6 +26,10 @@ const COUNTERS: &[(&str, &str)] = &[
     ),
     ("nexus_relay_published_total", "Events that the broker confirmed"),
     ("nexus_relay_reconnects_total", "Times that the relay began anew with the broker"),
+    (
+        "nexus_tokens_not_looked_at_total",
+        "Tokens that were refused unseen, because too many with wrong signatures came from the same caller",
+    ),
     ("nexus_usage_batches_total", "Batches of usage that went into the log"),
     ("nexus_usage_drain_failures_total", "Times that a batch of usage could not be delivered and waited"),
     ("nexus_usage_refused_total", "Uses that nodes reported of keys that are not theirs to report"),

@@ -1,5 +1,7 @@
 //! A token's claims (RFC 7519 section 4), and when they hold.
 
+use std::ops::Range;
+
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -118,6 +120,14 @@ impl Claims {
 }
 
 impl Times {
+    /// When [`Times::check`] finds nothing to refuse, in Unix microseconds.
+    #[must_use]
+    pub fn holds(&self, longest: i64) -> Range<i64> {
+        let begins = self.not_before.max(self.issued_at).unwrap_or(i64::MIN);
+        let near = self.expires_at.saturating_sub(longest.saturating_add(SKEW));
+        near.max(begins.saturating_sub(SKEW))..self.expires_at.saturating_add(SKEW).saturating_add(1)
+    }
+
     /// Whether the token holds now, give or take [`SKEW`]. `longest` is the most time that it may have before it, as
     /// [`LONGEST_LIFE`].
     ///

@@ -8,12 +8,14 @@ use super::header::Header;
 use super::strict;
 use crate::verification::Refused;
 
-/// The longest text that is taken for a token, in bytes.
-pub const LONGEST_TOKEN: usize = 8 * 1024;
+/// The longest text that is taken for a token, in bytes. None is issued that is longer, and gateways commonly refuse headers of
+/// twice as much.
+pub const LONGEST_TOKEN: usize = 4 * 1024;
 
 /// A text in the form of a token, of which nothing else has been checked. Without `Debug`: it is a credential.
 #[derive(Clone, Copy)]
 pub struct Compact<'a> {
+    text: &'a str,
     signed: &'a str,
     header: &'a str,
     payload: &'a str,
@@ -31,7 +33,13 @@ impl<'a> Compact<'a> {
         let (signed, signature) = text.rsplit_once('.')?;
         let (header, payload) = signed.split_once('.')?;
         let is_whole = !header.is_empty() && !payload.is_empty() && !signature.is_empty();
-        is_whole.then_some(Self { signed, header, payload, signature })
+        is_whole.then_some(Self { text, signed, header, payload, signature })
+    }
+
+    /// All of it. This is a credential: it goes nowhere.
+    #[must_use]
+    pub const fn text(&self) -> &'a str {
+        self.text
     }
 
     /// What is signed: header and payload with the dot between them. No credential without its signature.

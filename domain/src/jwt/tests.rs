@@ -92,6 +92,18 @@ fn a_clock_may_be_a_minute_off_and_not_more() {
 
 proptest! {
     #[test]
+    fn a_token_holds_exactly_when_nothing_is_to_be_refused(
+        exp in -200i64..200, nbf in proptest::option::of(-200i64..200), iat in proptest::option::of(-200i64..200),
+        longest in 0i64..100, now in -400i64..400, off in -1i64..=1,
+    ) {
+        let micros = |seconds: i64| NOW + seconds * 1_000_000;
+        let times =
+            Times { expires_at: micros(exp), not_before: nbf.map(micros), issued_at: iat.map(micros) };
+        let (longest, now) = (longest * 1_000_000, micros(now) + off);
+        prop_assert_eq!(times.holds(longest).contains(&now), times.check(longest, now).is_ok());
+    }
+
+    #[test]
     fn whatever_comes_is_answered(text in ".{0,300}", json in ".{1,100}") {
         if let Some(read) = Compact::read(&text) {
             let _answered = (read.header().is_ok(), read.claims().is_ok());

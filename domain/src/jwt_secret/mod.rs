@@ -25,6 +25,9 @@ use crate::key::RevocationReason;
 use crate::scope::ScopeSet;
 use crate::verification::SecretStatus;
 
+/// The most versions of a secret that are valid at a time. A node that was shown a token tries them one after the other.
+pub const MOST_VERSIONS: usize = 4;
+
 /// What a secret that is made here begins with, in front of its id.
 pub const PREFIX: &str = "nxjs_";
 
@@ -45,7 +48,8 @@ pub struct JwtSecretState {
     pub environment: String,
     /// What these tokens may do at the most.
     pub scopes: ScopeSet,
-    /// Its versions, oldest first.
+    /// Its versions, oldest first, and no more than [`MOST_VERSIONS`] that are valid. Those whose grace was over at the last
+    /// rotation are gone.
     pub versions: Vec<JwtSecretVersion>,
     /// When it was created.
     pub issued_at: DateTime<Utc>,
@@ -64,6 +68,14 @@ pub struct JwtSecretVersion {
     pub created_at: DateTime<Utc>,
     /// Until when it stays valid after being replaced; absent: it is the current one.
     pub superseded_until: Option<DateTime<Utc>>,
+}
+
+impl JwtSecretVersion {
+    /// Whether its grace, where it has one, goes on.
+    #[must_use]
+    pub fn lasts(&self, now: DateTime<Utc>) -> bool {
+        self.superseded_until.is_none_or(|until| until > now)
+    }
 }
 
 impl JwtSecretState {
@@ -176,6 +188,7 @@ impl From<JwtSecretIssued> for JwtSecretState {
 
 impl JwtSecretState {
     fn apply_rotation(&mut self, rotated: &JwtSecretRotated) {
+        self.versions.retain(|version| version.lasts(rotated.rotated_at));
         for version in &mut self.versions {
             // An earlier grace may end sooner and is never made longer.
             let until = rotated.previous_valid_until;

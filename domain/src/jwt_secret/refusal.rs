@@ -1,8 +1,8 @@
 //! Why a command about a secret for service JWTs is refused.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{LEAST_BYTES, MOST_BYTES};
+use super::{LEAST_BYTES, MOST_BYTES, MOST_VERSIONS};
 use crate::duration;
 use crate::key::InvalidName;
 
@@ -54,6 +54,15 @@ pub enum JwtSecretRefusal {
     GraceTooLong {
         /// The longest one.
         longest: TimeDelta,
+    },
+    /// As many versions are valid as there may be.
+    #[error(
+        "{MOST_VERSIONS} versions of the secret are valid already; rotate it again from {} on, or without grace, which ends them at once",
+        until.format("%FT%TZ")
+    )]
+    TooManyVersions {
+        /// When the first of them ends.
+        until: DateTime<Utc>,
     },
     /// A secret that was brought along can be guessed.
     #[error(

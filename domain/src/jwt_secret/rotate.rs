@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{JwtSecret, JwtSecretEvent, JwtSecretRefusal, JwtSecretRotated};
+use super::{JwtSecret, JwtSecretEvent, JwtSecretRefusal, JwtSecretRotated, MOST_VERSIONS};
 use crate::dialect::{Dialect, Rotation};
 use crate::ids::TenantId;
 
@@ -42,6 +42,12 @@ impl RotateJwtSecret {
         let grace = self.grace.unwrap_or(usual);
         if grace > longest || grace < TimeDelta::zero() {
             return Err(JwtSecretRefusal::GraceTooLong { longest });
+        }
+        // Without grace all of them end at once.
+        let lasting = state.versions.iter().filter(|version| version.lasts(self.now));
+        if grace > TimeDelta::zero() && lasting.clone().count() >= MOST_VERSIONS {
+            let first = lasting.filter_map(|version| version.superseded_until).min();
+            return Err(JwtSecretRefusal::TooManyVersions { until: first.unwrap_or(self.now) });
         }
         Ok(JwtSecretEvent::JwtSecretRotated(JwtSecretRotated {
             tenant_id: self.tenant_id,

@@ -132,6 +132,31 @@ fn a_replaced_secret_stays_valid_for_its_grace_and_no_longer_than_a_former_one()
 }
 
 #[test]
+fn four_versions_are_valid_at_the_most_and_those_that_are_over_go() {
+    let at = |hours: i64, grace: Option<TimeDelta>| {
+        JwtSecretCommand::Rotate(RotateJwtSecret { now: noon() + TimeDelta::hours(hours), ..rotate(grace) })
+    };
+    let numbers = |secret: &JwtSecret| -> Vec<u32> {
+        secret.state().unwrap().versions.iter().map(|version| version.number).collect()
+    };
+    let secret = given([JwtSecretCommand::Issue(issue()), at(1, None), at(2, None), at(3, None)]);
+    assert_eq!(numbers(&secret), [1, 2, 3, 4]);
+    let refused = secret.decide(at(24, None)).unwrap_err();
+    assert_eq!(refused, JwtSecretRefusal::TooManyVersions { until: noon() + TimeDelta::hours(25) });
+    assert!(refused.to_string().contains("from 2026-03-02T13:00:00Z on, or without grace"), "{refused}");
+    let rotated = |command| {
+        let mut secret = secret.clone();
+        secret.apply(secret.decide(command).unwrap().unwrap());
+        secret
+    };
+    assert_eq!(numbers(&rotated(at(25, None))), [2, 3, 4, 5]);
+    let ended = rotated(at(24, Some(TimeDelta::zero())));
+    let state = ended.state().unwrap();
+    assert!(state.versions[..4].iter().all(|version| !version.lasts(noon() + TimeDelta::hours(24))));
+    assert_eq!(numbers(&rotated(at(1000, None))), [4, 5], "the one that is replaced goes the next time");
+}
+
+#[test]
 fn a_revocation_is_final_and_a_foreign_secret_is_absent() {
     let secret = given([
         JwtSecretCommand::Issue(issue()),

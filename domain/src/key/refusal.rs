@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::duration;
+use crate::jwt::LONGEST_TOKEN;
 use crate::key::InvalidName;
 
 /// A refused decision. Nothing happened.
@@ -57,6 +58,9 @@ pub enum KeyRefusal {
         /// The first scope that writes.
         scope: String,
     },
+    /// A key that is a JWT would be longer than anybody takes one for, [`LONGEST_TOKEN`].
+    #[error("the key would have more than {LONGEST_TOKEN} bytes, which nobody accepts; give it fewer scopes")]
+    TooLong,
     /// The dialect does not know this restriction.
     #[error("unknown restriction `{name}`; this dialect has {known}")]
     UnknownRestriction {

@@ -53,11 +53,14 @@ pub struct TokenState {
     pub revoked: Option<(DateTime<Utc>, RevocationReason)>,
 }
 
+/// For how long behind its end a revoked token is remembered: longer than any clock tolerates one.
+pub const REMEMBERED: TimeDelta = TimeDelta::minutes(2);
+
 /// Until when it must be remembered that a token is revoked: a minute behind its end it is still accepted by a clock that is late
 /// (see [`crate::jwt::SKEW`]).
 #[must_use]
 pub fn remembered_until(expires_at: DateTime<Utc>) -> DateTime<Utc> {
-    expires_at + TimeDelta::minutes(2)
+    expires_at + REMEMBERED
 }
 
 impl Token {

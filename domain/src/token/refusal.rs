@@ -1,5 +1,7 @@
 //! Why a decision about an access token is refused.
 
+use crate::jwt::LONGEST_TOKEN;
+
 /// A refused decision. Nothing happened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRefusal {
@@ -26,4 +28,9 @@ pub enum TokenRefusal {
         /// The first one.
         scope: String,
     },
+    /// It would be longer than anybody takes a token for, [`LONGEST_TOKEN`].
+    #[error(
+        "the token would have more than {LONGEST_TOKEN} bytes, which nobody accepts; ask for fewer scopes, or give its client fewer restrictions"
+    )]
+    TooLong,
 }

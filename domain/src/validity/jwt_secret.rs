@@ -102,6 +102,17 @@ impl Shown for JwtSecret {
 }
 
 impl DialectEntry {
+    /// Without what has ended by `now`, in Unix microseconds: of a secret, the versions whose grace is over.
+    #[must_use]
+    pub fn lasting(mut self, now: i64) -> Self {
+        if let Entry::JwtSecret(secret) = &mut self.entry {
+            secret
+                .versions
+                .retain(|version| version.status != SecretStatus::Superseded || version.not_after > now);
+        }
+        self
+    }
+
     /// Whether something must be filled in out of the store: see [`DialectEntry::fill`].
     #[must_use]
     pub fn needs_store(&self) -> bool {

@@ -150,6 +150,7 @@ impl Entries {
             Token::TYPE => load(&gate.tokens, id).await?,
             _ => load(&gate.tenants, id).await?,
         };
+        entry = entry.map(|entry| entry.lasting(gate.clock.unix_micros()));
         if let Some(entry) = &mut entry {
             let contexts: Vec<String> = entry.sealed_contexts().collect();
             if !contexts.is_empty() {

@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 use nexus_domain::credential::Secret;
 use nexus_domain::ids::{JwtSecretId, TenantId};
 use nexus_domain::jwt_secret::{
-    IssueJwtSecret, JwtSecret, JwtSecretCommand, JwtSecretRefusal, JwtSecretState, PREFIX, RevokeJwtSecret,
-    RotateJwtSecret, check_secret,
+    IssueJwtSecret, JwtSecret, JwtSecretCommand, JwtSecretRefusal, JwtSecretState, JwtSecretVersion, PREFIX,
+    RevokeJwtSecret, RotateJwtSecret, check_secret,
 };
 use nexus_domain::scope::ScopeSet;
 use nexus_domain::tenant::TenantState;
@@ -108,7 +108,11 @@ impl Gate {
                 now: call.now,
             })
         };
-        self.with_secret(call, Place { tenant, id, owner }, &dialect_name, secret, make).await
+        let before = self.jwt_secret(tenant, id).await?;
+        let done = self.with_secret(call, Place { tenant, id, owner }, &dialect_name, secret, make).await?;
+        let over = before.versions.iter().filter(|version| !version.lasts(call.now));
+        self.forget_sealed(tenant, id, over).await;
+        Ok(done)
     }
 
     /// Revokes a secret for ever, and with it every token that was signed with it. Asking twice is no error.
@@ -132,14 +136,23 @@ impl Gate {
         });
         let target = (tenant, id, None);
         let done = self.on_jwt_secret(call, target, |_| command.clone(), |state| state).await?;
-        for version in &done.answer.versions {
-            // Refused already; what is sealed goes so that nothing is left to be opened.
+        self.forget_sealed(tenant, id, done.answer.versions.iter()).await;
+        Ok(done)
+    }
+
+    /// Forgets versions that are refused already, so that nothing is left to be opened.
+    async fn forget_sealed(
+        &self,
+        tenant: TenantId,
+        id: JwtSecretId,
+        versions: impl Iterator<Item = &JwtSecretVersion>,
+    ) {
+        for version in versions {
             let forgotten = self.sealed_secrets.forget(&sealed_context(tenant, version.sealed_id)).await;
             if let Err(error) = forgotten {
-                tracing::warn!(%error, secret = %id, "a revoked secret stays sealed in the store");
+                tracing::warn!(%error, secret = %id, "a secret that is refused stays sealed in the store");
             }
         }
-        Ok(done)
     }
 
     /// Whether the caller may change this secret, as it is now.

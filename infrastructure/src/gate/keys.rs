@@ -21,7 +21,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use crate::dialects::MANAGEMENT;
 use crate::gate::quota::slots;
 use crate::gate::{Call, Done, Gate, GateError, Owner, PLATFORM_TENANT, Powers, Refusal, Target};
-use crate::signing::Signer;
+use crate::signing::{Signer, SigningError};
 
 /// What a new key shall be.
 #[derive(Debug, Clone)]
@@ -419,7 +419,10 @@ fn sign(
         issued_at: command.now.timestamp(),
         expires_at: expires_at.timestamp(),
     });
-    let token = signer.sign("JWT", &claims, None).map_err(|error| GateError::Internal(Box::new(error)))?;
+    let token = signer.sign("JWT", &claims, None).map_err(|error| match error {
+        SigningError::TooLong => GateError::Refused(KeyRefusal::TooLong.into()),
+        error => GateError::Internal(Box::new(error)),
+    })?;
     let secret = Secret::signed(&prefix.text, &zeroize::Zeroizing::new(token));
     Ok(Some((secret.hint_of_end(&prefix.text), secret)))
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nexus_domain::ids::SigningKeyId;
-use nexus_domain::jwt::Algorithm;
+use nexus_domain::jwt::{Algorithm, LONGEST_TOKEN};
 use nexus_domain::signing_key::{IntroduceSigningKey, RetireSigningKeys, Schedule, SigningKeys};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -23,6 +23,9 @@ use crate::sealed_secrets::SealedSecretError;
 
 /// How often it is looked whether a key is due. Keys are published a day before they sign, so that this may fail for long.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// Room for what dialects put in front of a token.
+const LONGEST_PREFIX: usize = 64;
 
 /// A token cannot be signed, or a key not be kept.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +45,9 @@ pub enum SigningError {
     /// Keys of this kind are shared with others, and so never make tokens.
     #[error("{0} is no algorithm of a signing key")]
     NoPublicKey(Algorithm),
+    /// Nobody would accept it: it is longer than [`LONGEST_TOKEN`], or would be with a prefix.
+    #[error("the token is too long")]
+    TooLong,
     /// What is to be signed cannot be written as JSON.
     #[error("the claims cannot be written")]
     Claims(#[from] serde_json::Error),
@@ -110,7 +116,7 @@ impl Signer {
         let signature = key.sign(token.as_bytes())?;
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        Ok(token)
+        if token.len() > LONGEST_TOKEN - LONGEST_PREFIX { Err(SigningError::TooLong) } else { Ok(token) }
     }
 
     fn current(&self, algorithm: Algorithm) -> Result<(SigningKeyId, Arc<PrivateKey>), SigningError> {

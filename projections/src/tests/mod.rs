@@ -1,5 +1,6 @@
 //! Tests of the crate as a whole, on real databases: a log written event by event, and what the projections make of it.
 
+mod ended;
 mod folding;
 mod paging;
 mod rebuilding;

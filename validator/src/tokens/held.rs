@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use foldhash::fast::RandomState;
 use nexus_domain::ids::{JwtSecretId, KeyId, SigningKeyId, TenantId};
+use nexus_domain::token::REMEMBERED;
 use nexus_domain::validity::{ClientEntry, JwtSecretEntry, RevokedTokenEntry, VerifyingKeyEntry};
 use nexus_domain::verification::SecretStatus;
 
@@ -16,8 +17,9 @@ use crate::rows::Tenant;
 
 impl Tokens {
     pub(crate) fn put_tenant(&self, tenant: &Arc<Tenant>) {
-        self.tenants.pin().insert(tenant.id, Arc::clone(tenant));
-        self.changed();
+        if self.tenants.pin().insert(tenant.id, Arc::clone(tenant)).is_some() {
+            self.changed();
+        }
     }
 
     /// All keys that there are. Those that stay as they were are not read again.
@@ -35,41 +37,62 @@ impl Tokens {
                 }
             }
         }
+        let stays = |(kid, key): (&SigningKeyId, &Arc<VerifyingKey>)| {
+            keys.get(kid).is_some_and(|now| Arc::ptr_eq(now, key))
+        };
+        let all_stay = known.iter().all(stays);
         self.keys.store(Arc::new(keys));
-        self.changed();
+        if !all_stay {
+            self.changed();
+        }
     }
 
     pub(crate) fn put_client(&self, entry: ClientEntry) {
         self.holders.pin().insert(entry.id, entry.tenant_id);
         let clients = self.clients.pin();
-        let is_revoked = clients.get(entry.client_id.as_str()).is_some_and(|known| known.revoked);
-        if !is_revoked || entry.revoked {
-            clients.insert(entry.client_id.as_str().into(), Arc::new(entry));
+        match clients.get(entry.client_id.as_str()) {
+            Some(known) if (known.revoked && !entry.revoked) || **known == entry => {}
+            Some(_) => {
+                clients.insert(entry.client_id.as_str().into(), Arc::new(entry));
+                self.changed();
+            }
+            None => {
+                clients.insert(entry.client_id.as_str().into(), Arc::new(entry));
+            }
         }
-        self.changed();
     }
 
     pub(crate) fn put_secret(&self, entry: JwtSecretEntry) {
         self.holders.pin().insert(entry.id.key_id(), entry.tenant_id);
         let secrets = self.secrets.pin();
-        let stays = secrets.get(&entry.id).is_some_and(|known| is_revoked(known));
-        if !stays || is_revoked(&entry) {
-            secrets.insert(entry.id, Arc::new(entry));
+        match secrets.get(&entry.id) {
+            Some(known) if (is_revoked(known) && !is_revoked(&entry)) || **known == entry => {}
+            Some(_) => {
+                secrets.insert(entry.id, Arc::new(entry));
+                self.changed();
+            }
+            None => {
+                secrets.insert(entry.id, Arc::new(entry));
+            }
         }
-        self.changed();
     }
 
     pub(crate) fn put_revoked(&self, entry: RevokedTokenEntry) {
         let RevokedTokenEntry { tenant_id, id, until } = entry;
         let revoked = self.revoked.pin();
-        revoked.insert((tenant_id, id.into()), until);
+        let before = revoked.insert((tenant_id, id.into()), until).copied();
         // As often as there are twice as many as were left: constant work for each, and half are over at the most.
         if revoked.len() as u64 >= self.sweep_at.load(Ordering::Relaxed) {
             let now = self.latest.load(Ordering::Relaxed);
+            // Before anything is gone, so that whoever misses it sees this.
+            self.forgotten.fetch_max(now, Ordering::AcqRel);
+            self.changed();
             revoked.retain(|_, until| *until > now);
             self.sweep_at.store((revoked.len() as u64 * 2).max(LEAST_SWEEP), Ordering::Relaxed);
         }
-        self.changed();
+        if before.is_none() {
+            self.changed();
+        }
     }
 
     /// Takes what opens secrets.
@@ -85,7 +108,10 @@ impl Tokens {
         self.secrets.pin().clear();
         self.holders.pin().clear();
         self.revoked.pin().clear();
-        self.cache.clear();
+        self.forgotten.store(i64::MIN, Ordering::Release);
+        if let Some(cache) = &self.cache {
+            cache.clear();
+        }
         self.changed();
     }
 
@@ -107,6 +133,12 @@ impl Tokens {
 
     pub(super) fn is_revoked(&self, tenant: TenantId, id: &str) -> bool {
         !self.revoked.is_empty() && self.revoked.pin().contains_key(&(tenant, id.into()))
+    }
+
+    /// Whether a revocation of a token with this end would be forgotten by now.
+    pub(super) fn has_forgotten(&self, expires_at: i64) -> bool {
+        let remembered = REMEMBERED.num_microseconds().unwrap_or(0);
+        expires_at.saturating_add(remembered) <= self.forgotten.load(Ordering::Acquire)
     }
 
     /// Whose tokens' uses are counted under this id.

@@ -7,12 +7,15 @@
 mod cache;
 mod held;
 mod keys;
+mod name;
 mod secret_keys;
+mod shared_rights;
 mod signature;
 #[cfg(test)]
 mod tests;
 mod verified;
 mod verify;
+mod wrong_signatures;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,12 +27,14 @@ use nexus_domain::ids::{JwtSecretId, KeyId, SigningKeyId, TenantId};
 use nexus_domain::validity::{ClientEntry, JwtSecretEntry};
 
 use self::cache::Cache;
+pub(crate) use self::cache::Seen;
 use self::keys::SignedKeys;
 use self::secret_keys::Opener;
 pub use self::secret_keys::SecretKeys;
+use self::shared_rights::SharedRights;
 use self::signature::VerifyingKey;
-pub(crate) use self::verified::Verified;
 pub(crate) use self::verify::Unverified;
+use self::wrong_signatures::WrongSignatures;
 use crate::rows::Tenant;
 
 /// Below this, sweeping would free nothing worth the while.
@@ -51,16 +56,23 @@ pub(crate) struct Tokens {
     revoked: papaya::HashMap<TokenId, i64, RandomState>,
     sweep_at: AtomicU64,
     opener: ArcSwap<Opener>,
-    /// Counts up behind every change of what is above: what was worked out at one count holds for as long as it stays.
+    /// Counts up behind every change by which something of what is above is taken away or altered: what was worked out at one
+    /// count holds for as long as it stays. What only comes in addition was not there to rest anything on.
     changes: AtomicU64,
-    /// The latest time that a token was verified at, in Unix microseconds.
+    /// The time that a token was last verified at, in Unix microseconds.
     latest: AtomicI64,
-    cache: Cache,
+    /// What had to be remembered until then, in Unix microseconds, is forgotten: of tokens that ended before, nobody can tell
+    /// whether they were revoked, whatever a clock says that was set back.
+    forgotten: AtomicI64,
+    /// Absent where nothing is looked up twice.
+    cache: Option<Cache>,
+    shared_rights: SharedRights,
+    wrong_signatures: WrongSignatures,
     signed_keys: SignedKeys,
 }
 
 impl Tokens {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(cache: bool) -> Self {
         Self {
             tenants: papaya::HashMap::with_hasher(RandomState::default()),
             keys: ArcSwap::default(),
@@ -72,7 +84,10 @@ impl Tokens {
             opener: ArcSwap::default(),
             changes: AtomicU64::new(0),
             latest: AtomicI64::new(0),
-            cache: Cache::default(),
+            forgotten: AtomicI64::new(i64::MIN),
+            cache: cache.then(Cache::default),
+            shared_rights: SharedRights::default(),
+            wrong_signatures: WrongSignatures::default(),
             signed_keys: SignedKeys::default(),
         }
     }

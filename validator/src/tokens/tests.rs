@@ -1,9 +1,11 @@
 //! What a validator answers to tokens. Keys are fixed, so that a failure is the same in every run.
 
+mod cache;
 mod golden;
 mod keys;
 mod refused;
 mod revoked;
+mod wrong_signatures;
 
 use std::sync::Arc;
 use std::time::Duration;

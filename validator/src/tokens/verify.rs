@@ -1,39 +1,37 @@
 //! A token's facts: out of the cache, or by its signature. In an order in which nobody learns what a token says without one.
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use nexus_domain::dialect::{Dialect, ServiceJwts};
 use nexus_domain::ids::{JwtSecretId, SigningKeyId, TenantId};
-use nexus_domain::jwt::{Algorithm, Claims, Compact, Header, Kid, Times};
+use nexus_domain::jwt::{Algorithm, Claims, Compact, Header, Kid};
+use nexus_domain::jwt_secret::MOST_VERSIONS;
 use nexus_domain::token::{ACCESS_TOKEN, AccessClaims};
 use nexus_domain::validity::JwtSecretEntry;
 use nexus_domain::verification::{Code, Refused, Rights};
 
 use super::Tokens;
-use super::cache::Name;
+use super::cache::Seen;
 use super::held::is_revoked;
 use super::signature::signed_with;
-use super::verified::{Signer, Verified};
+use super::verified::{Signed, Signer, Verified};
+use super::wrong_signatures::Presenter;
+use crate::limits::Limits;
 use crate::rows::Tenant;
 
 /// The `typ` of a service's token (RFC 7519 section 5.1).
 const SERVICE_TOKEN: &str = "jwt";
-/// Versions of a secret that a signature is held against, the newest first.
-const VERSIONS: usize = 4;
+/// The longest id of a token, or of the consent that it rests on, in bytes. Each is held for as long as its token is.
+const LONGEST_ID: usize = 256;
 
-/// What a signature speaks for.
-struct Signed {
-    tenant: Arc<Tenant>,
-    rights: Rights,
-    claims: Facts,
-    signer: Signer,
-}
-
-/// What of the claims is looked at later.
-struct Facts {
-    times: Times,
-    ids: [Option<Box<str>>; 2],
+/// Who presents a token, and when.
+#[derive(Clone, Copy)]
+struct Attempt {
+    presenter: Presenter,
+    now: i64,
 }
 
 /// A token that nothing is known of.
@@ -43,6 +41,8 @@ pub(crate) enum Unverified {
     Refused(Refused),
     /// What it names is not held here. Where others hold more, they may know it.
     Unheld(&'static str),
+    /// Whoever presented it has presented so many wrong ones that no further signature of theirs is looked at so soon.
+    Crowded(Duration),
 }
 
 impl From<Refused> for Unverified {
@@ -61,46 +61,68 @@ impl Unverified {
                 Refused::new(Code::Unavailable, detail)
             }
             Self::Unheld(detail) => unknown(detail),
+            Self::Crowded(_) => {
+                let detail = "too many tokens with wrong signatures came from this caller, so that new ones are not looked at just now; those that are known, and keys, are. Whoever verifies for others should give their address, which each has an allowance of its own by";
+                Refused::new(Code::RateLimited, detail)
+            }
+        }
+    }
+
+    /// How it stands to limits.
+    pub(crate) const fn limits(&self) -> Limits {
+        match self {
+            Self::Crowded(retry_after) => Limits::Exceeded { limit: None, retry_after: *retry_after },
+            Self::Refused(_) | Self::Unheld(_) => Limits::NotCounted,
         }
     }
 }
 
 impl Tokens {
-    /// The facts of a token whose signature is right. `now` is Unix time in microseconds.
+    /// A token that was seen before and of which nothing was taken back since, by all of its text. One that was not is nobody's
+    /// word yet: see [`Tokens::verify`].
+    pub(crate) fn seen(&self, text: &str) -> Option<Seen> {
+        self.cache.as_ref()?.find(text).filter(|known| known.stands(self))
+    }
+
+    /// The facts of a token whose signature is right. `address` is where it comes from, and `now` Unix time in microseconds.
     ///
     /// # Errors
     /// [`Unverified`]: `MALFORMED` where it is no token that could be accepted, `UNKNOWN` where nobody here signed it, `REVOKED`
-    /// where its secret is, which cannot be held against it any more.
-    pub(crate) fn verify(&self, token: Compact<'_>, now: i64) -> Result<Arc<Verified>, Unverified> {
-        let name = Name::of(token);
-        if let Some(known) = self.cache.find(name, token).filter(|known| known.stands(self)) {
+    /// where its secret is, which cannot be held against it any more, `RATE_LIMITED` after many wrong ones.
+    pub(crate) fn verify(
+        &self,
+        token: Compact<'_>,
+        address: Option<IpAddr>,
+        now: i64,
+    ) -> Result<Seen, Unverified> {
+        if let Some(known) = self.seen(token.text()) {
             return Ok(known);
         }
         // Before anything is looked up: what changes from here on is noticed the next time.
         let seen = self.changes();
-        self.latest.fetch_max(now, Ordering::Relaxed);
+        self.latest.store(now, Ordering::Relaxed);
         let header = token.header()?;
-        let Signed { tenant, rights, claims, signer } = match header.key()? {
-            Kid::SigningKey(kid) => self.of_server(token, &header, kid)?,
-            Kid::Secret(id) => self.of_service(token, &header, id)?,
+        let kid = header.key()?;
+        let attempt = Attempt { presenter: Presenter::of(address, kid), now };
+        let signed = match kid {
+            Kid::SigningKey(kid) => self.of_server(token, &header, kid, attempt)?,
+            Kid::Secret(id) => self.of_service(token, &header, id, attempt)?,
         };
-        let mut verified = Verified {
-            name,
-            signed: token.signed().into(),
-            tenant,
-            rights: Arc::new(rights),
-            times: claims.times,
-            ids: claims.ids,
-            signer,
-            revoked: false,
-            seen: AtomicU64::new(seen),
-        };
-        verified.revoked = verified.is_revoked(self);
-        let verified = Arc::new(verified);
-        if !verified.revoked {
-            self.cache.put(&verified);
+        if signed.ids.iter().flatten().any(|id| id.len() > LONGEST_ID) {
+            let detail = format!("the token's id (`jti`) may have {LONGEST_ID} bytes at the most");
+            return Err(Refused::malformed(detail).into());
         }
-        Ok(verified)
+        let verified = Verified::of(signed, seen, self);
+        // Behind the look at what is revoked. One that has ended by any clock is told so.
+        if verified.lives(now).is_ok() && self.has_forgotten(verified.expires_at()) {
+            let detail = "this node's clock was set back, and what was revoked of the time between is forgotten; try another node, or start it anew";
+            return Err(Refused::new(Code::Unavailable, detail).into());
+        }
+        let kept = match &self.cache {
+            Some(cache) if !verified.revoked() => cache.keep(token.text(), verified),
+            Some(_) | None => Arc::new(verified),
+        };
+        Ok(kept.into())
     }
 
     /// An access token (RFC 9068 section 4).
@@ -109,6 +131,7 @@ impl Tokens {
         token: Compact<'_>,
         header: &Header,
         kid: SigningKeyId,
+        attempt: Attempt,
     ) -> Result<Signed, Unverified> {
         if header.typ.as_deref() != Some(ACCESS_TOKEN) {
             return Err(
@@ -117,9 +140,7 @@ impl Tokens {
         }
         let key = self.key(kid).ok_or_else(|| unknown("no key that signs here has this `kid`"))?;
         same_algorithm(header, key.entry.algorithm)?;
-        if !key.signed(token) {
-            return Err(unknown("the token's signature is wrong").into());
-        }
+        self.look_at_signature(attempt, || if key.signed(token) { Ok(()) } else { Err(wrong_signature()) })?;
         let claims = token.claims()?;
         let times = claims.times()?;
         let issuer = key.entry.issuer.as_str();
@@ -147,11 +168,17 @@ impl Tokens {
         let rights = client.rights(&claims, dialect);
         let ids = [Some(claims.jti.into()), claims.grant_id.map(Into::into)];
         let signer = Signer::Server { key, client, registrar };
-        Ok(Signed { tenant, rights, claims: Facts { times, ids }, signer })
+        Ok(Signed { tenant, rights, times, ids, signer })
     }
 
     /// A token that a tenant's service signed.
-    fn of_service(&self, token: Compact<'_>, header: &Header, id: JwtSecretId) -> Result<Signed, Unverified> {
+    fn of_service(
+        &self,
+        token: Compact<'_>,
+        header: &Header,
+        id: JwtSecretId,
+        attempt: Attempt,
+    ) -> Result<Signed, Unverified> {
         if header.typ.as_deref().is_some_and(|typ| typ != SERVICE_TOKEN) {
             return Err(
                 Refused::malformed("this is no service's token: its header's `typ` must be JWT").into()
@@ -168,17 +195,35 @@ impl Tokens {
             let detail = "the secret that the token names is revoked, which is final; create another one";
             return Err(Refused::new(Code::Revoked, detail).into());
         }
-        let version = self.signing_version(token, &secret, &tenant.dialect)?;
+        let version =
+            self.look_at_signature(attempt, || self.signing_version(token, &secret, &tenant.dialect))?;
         let claims = token.claims()?;
         let times = claims.times()?;
         self.meant_for_here(&claims)?;
         let rights = permitted(&claims, rules, &secret, &tenant.dialect)?;
         let ids = [claims.text("jti")?.map(Into::into), None];
         let signer = Signer::Service { secret, version };
-        Ok(Signed { tenant, rights, claims: Facts { times, ids }, signer })
+        Ok(Signed { tenant, rights, times, ids, signer })
     }
 
-    /// The version of a secret that made the token's signature.
+    /// What is found by looking at a signature, for those who have not presented too many wrong ones.
+    fn look_at_signature<T>(
+        &self,
+        Attempt { presenter, now }: Attempt,
+        look: impl FnOnce() -> Result<T, Refused>,
+    ) -> Result<T, Unverified> {
+        if let Err(retry_after) = self.wrong_signatures.admit(presenter, now) {
+            metrics::counter!("nexus_tokens_not_looked_at_total").increment(1);
+            return Err(Unverified::Crowded(retry_after));
+        }
+        let found = look();
+        if found.as_ref().is_err_and(|refused| refused.code == Code::Unknown) {
+            self.wrong_signatures.note(presenter, now);
+        }
+        Ok(found?)
+    }
+
+    /// The version of a secret that made the token's signature: those that are valid, the newest first.
     fn signing_version(
         &self,
         token: Compact<'_>,
@@ -187,7 +232,7 @@ impl Tokens {
     ) -> Result<u32, Refused> {
         let opener = self.opener.load();
         let mut opened = false;
-        for version in secret.versions.iter().rev().take(VERSIONS) {
+        for version in secret.versions.iter().rev().take(MOST_VERSIONS) {
             let clear = opener.open(&dialect.name, &secret.context(version), &version.sealed);
             if let Some(clear) = clear {
                 opened = true;
@@ -197,7 +242,7 @@ impl Tokens {
             }
         }
         if opened {
-            Err(unknown("the token's signature is wrong"))
+            Err(wrong_signature())
         } else {
             let detail = "this node cannot open the secret that the token names; try another one";
             Err(Refused::new(Code::Unavailable, detail))
@@ -243,6 +288,10 @@ fn known_environment(dialect: &Dialect, name: &str) -> Result<(), Refused> {
         Some(_) => Ok(()),
         None => Err(Refused::malformed("the token's environment is none of the dialect's")),
     }
+}
+
+fn wrong_signature() -> Refused {
+    unknown("the token's signature is wrong")
 }
 
 fn unknown(detail: &'static str) -> Refused {

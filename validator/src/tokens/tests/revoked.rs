@@ -141,3 +141,33 @@ fn revocations_that_are_over_are_forgotten() {
     let claims = with(access_claims(), "jti", json!("2950"));
     assert_eq!(ask(&validator, &by_server(&access_header(), &claims)), Code::Revoked);
 }
+
+#[test]
+fn a_clock_that_was_ahead_and_is_set_back_revives_no_token() {
+    let validator = validator();
+    let token = by_server(&access_header(), &access_claims());
+    let other = by_server(&access_header(), &with(access_claims(), "jti", json!("tok_2")));
+    let third = by_server(&access_header(), &with(access_claims(), "jti", json!("tok_3")));
+    let revoked = |id: String| {
+        let until = (NOW + 3600 + 120) * MICROS;
+        Entry::RevokedToken(RevokedTokenEntry { tenant_id: tenant_id(1), id, until })
+    };
+    assert_eq!(ask(&validator, &other), Code::Valid, "it is in the cache");
+    validator.apply([revoked("tok_1".into())], 6);
+    assert_eq!(ask(&validator, &token), Code::Revoked);
+    // Ten hours ahead, for one request.
+    let ahead = (NOW + 36_000) * MICROS;
+    let decision = validator.verify_credential(&sight(), None, &third, &Question::default(), ahead).unwrap();
+    assert_eq!(decision.code(), Code::Expired);
+    validator.apply((0..3_000).map(|number| revoked(number.to_string())), 7);
+    assert!(validator.revoked_tokens() < 1_100, "{}", validator.revoked_tokens());
+    for token in [&token, &other] {
+        assert_eq!(ask(&validator, token), Code::Unavailable, "nobody can tell any more");
+    }
+    let needed = with(with(access_claims(), "exp", json!(NOW + 20 * 3600)), "jti", json!("tok_4"));
+    assert_eq!(
+        ask(&validator, &by_server(&access_header(), &needed)),
+        Code::Valid,
+        "of this one, everybody can"
+    );
+}
