@@ -35,6 +35,9 @@ pub async fn sweep(gate: Arc<Gate>, projections: Projections, mut stop: watch::R
         if let Err(error) = gate.prune_sessions(call.now).await {
             tracing::debug!(%error, "sessions that are over stay for now");
         }
+        if let Err(error) = gate.pushed_requests().prune(call.now).await {
+            tracing::debug!(%error, "pushed authorization requests that are over stay for now");
+        }
         if let Err(error) = gate.journal().purge_expired(call.now.timestamp_micros()).await {
             tracing::debug!(%error, "expired idempotency keys stay for now");
         }

@@ -91,6 +91,9 @@ pub struct ClientRegistered {
     pub authentication: ClientAuthentication,
     /// Whether codes need a challenge (RFC 7636).
     pub requires_pkce: bool,
+    /// Whether it must push its authorization requests (RFC 9126).
+    #[serde(default)]
+    pub require_pushed_authorization_requests: bool,
     /// Where codes may be sent, byte for byte.
     pub redirect_uris: Vec<String>,
     /// What its tokens may allow at most.

@@ -43,6 +43,8 @@ pub struct RegisterClient {
     pub authentication: ClientAuthentication,
     /// Whether codes need a challenge.
     pub requires_pkce: bool,
+    /// Whether it must push its authorization requests (RFC 9126).
+    pub require_pushed_authorization_requests: bool,
     /// Where codes may be sent.
     pub redirect_uris: Vec<String>,
     /// What its tokens may allow; absent: all that the dialect has, apart from scopes that contain every other.
@@ -86,6 +88,7 @@ impl RegisterClient {
             environment,
             authentication: self.authentication,
             requires_pkce: self.requires_pkce,
+            require_pushed_authorization_requests: self.require_pushed_authorization_requests,
             redirect_uris: self.redirect_uris,
             scopes,
             ip_allowlist: canonical_networks(&self.ip_allowlist),

@@ -32,6 +32,7 @@ fn client(client_type: ClientType) -> ClientState {
         environment: "live".into(),
         authentication: ClientAuthentication::ClientSecret,
         requires_pkce: true,
+        require_pushed_authorization_requests: false,
         redirect_uris: Vec::new(),
         scopes: scopes(&["read:users", "write:users"]),
         ip_allowlist: Vec::new(),

@@ -38,6 +38,7 @@ fn client_events() -> Vec<ClientEvent> {
             environment: "live".into(),
             authentication: ClientAuthentication::PrivateKeyJwt,
             requires_pkce: true,
+            require_pushed_authorization_requests: true,
             redirect_uris: vec!["https://app.example/callback".into()],
             scopes: scopes(&["read:users"]),
             ip_allowlist: vec!["192.0.2.0/24".parse().unwrap()],

@@ -5,6 +5,7 @@ mod clients;
 mod codes;
 mod libraries;
 mod pages;
+mod pushed;
 mod refresh;
 mod server;
 
@@ -54,7 +55,11 @@ impl Platform {
     }
 
     pub(crate) fn on(store: Store) -> Self {
-        let node = Node::serve(&store, &options());
+        Self::with(store, &options())
+    }
+
+    pub(crate) fn with(store: Store, options: &Options) -> Self {
+        let node = Node::serve(&store, options);
         let admin = node.admin();
         let (maker, user) = (Tenant::create(&admin, "nexus"), Tenant::create(&admin, "nexus"));
         let email = "ada@example.com".to_owned();
@@ -256,6 +261,12 @@ impl Browser {
         }
         let pairs = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
         client.header("cookie", &pairs.collect::<Vec<_>>().join("; "))
+    }
+
+    /// The same browser at another API node.
+    pub(crate) fn at(&mut self, url: &str) -> &mut Self {
+        url.clone_into(&mut self.url);
+        self
     }
 
     pub(crate) fn get(&mut self, path: &str) -> Answer {
