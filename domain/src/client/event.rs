@@ -19,7 +19,7 @@ pub type ClientJwk = Map<String, Value>;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClientEvent {
     /// The client was registered.
-    ClientRegistered(ClientRegistered),
+    ClientRegistered(Box<ClientRegistered>),
     /// The client got a new secret.
     ClientSecretRotated(ClientSecretRotated),
     /// The client was revoked, for ever.

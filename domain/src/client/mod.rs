@@ -147,7 +147,7 @@ impl Aggregate for Client {
         match event {
             // A second birth in an imported log must not wipe out a revocation.
             ClientEvent::ClientRegistered(registered) => {
-                self.0.get_or_insert_with(|| registered.into());
+                self.0.get_or_insert_with(|| (*registered).into());
             }
             ClientEvent::ClientSecretRotated(rotated) => {
                 if let Some(client) = &mut self.0 {

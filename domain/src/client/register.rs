@@ -79,7 +79,7 @@ impl RegisterClient {
         let scopes = self.scopes()?;
         check_restrictions(&self.dialect, &self.restrictions).map_err(ClientRefusal::Terms)?;
         let has_secret = self.authentication == ClientAuthentication::ClientSecret;
-        Ok(ClientEvent::ClientRegistered(ClientRegistered {
+        Ok(ClientEvent::ClientRegistered(Box::new(ClientRegistered {
             tenant_id: self.tenant_id,
             dialect: self.dialect.name.clone(),
             name: self.name,
@@ -97,7 +97,7 @@ impl RegisterClient {
             hint: has_secret.then_some(self.hint),
             digest: has_secret.then_some(self.digest),
             registered_at: self.now,
-        }))
+        })))
     }
 
     fn check_authentication(&self) -> Result<(), ClientRefusal> {

@@ -23,7 +23,7 @@ fn scopes(names: &[&str]) -> ScopeSet {
 
 fn client(client_type: ClientType) -> ClientState {
     let mut client = Client::default();
-    client.apply(ClientEvent::ClientRegistered(ClientRegistered {
+    client.apply(ClientEvent::ClientRegistered(Box::new(ClientRegistered {
         tenant_id: tenant(1),
         dialect: "nexus".into(),
         name: "Import".into(),
@@ -41,7 +41,7 @@ fn client(client_type: ClientType) -> ClientState {
         hint: None,
         digest: None,
         registered_at: noon(),
-    }));
+    })));
     client.state().unwrap().clone()
 }
 
