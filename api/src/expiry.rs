@@ -38,6 +38,9 @@ pub async fn sweep(gate: Arc<Gate>, projections: Projections, mut stop: watch::R
         if let Err(error) = projections.credential_lookup().forget_ended(call.now).await {
             tracing::debug!(%error, "tokens that were revoked and are over stay for now");
         }
+        if let Err(error) = gate.pushed_requests().prune(call.now).await {
+            tracing::debug!(%error, "pushed authorization requests that are over stay for now");
+        }
         if let Err(error) = gate.journal().purge_expired(call.now.timestamp_micros()).await {
             tracing::debug!(%error, "expired idempotency keys stay for now");
         }

@@ -23,7 +23,7 @@ use crate::{
         keys::issue, keys::list, keys::show, keys::change, keys::rotate, keys::revoke, keys::usage, keys::requests,
         clients::register, clients::list, clients::show, clients::rotate, clients::revoke,
         tokens::list, tokens::revoke,
-        oauth::issue, oauth::revoke, oauth::introspect, oauth::authorize, oauth::consent,
+        oauth::issue, oauth::revoke, oauth::introspect, oauth::push, oauth::authorize, oauth::consent,
         oauth::server, oauth::protected_resource,
         members::create, members::list, members::remove, members::set_password, members::list_sessions, members::end_session,
         integrations::create, integrations::list, integrations::show, integrations::change,

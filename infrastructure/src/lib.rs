@@ -12,6 +12,7 @@ pub mod journal;
 pub mod member_sessions;
 pub mod passwords;
 pub mod personal_data;
+pub mod pushed_requests;
 pub mod rate_budgets;
 pub mod registry;
 pub mod sealed_secrets;

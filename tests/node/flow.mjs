@@ -35,6 +35,21 @@ const tokens = await oauth.authorizationCodeGrant(config, new URL(sent_back_to),
 assert.equal(tokens.expires_in, 3600);
 assert.equal((await checked(tokens.access_token)).payload.client_id, app.client_id);
 
+// The same with a request that is pushed before (RFC 9126).
+const pushedState = oauth.randomState();
+const pushed = await oauth.buildAuthorizationUrlWithPAR(config, {
+  redirect_uri,
+  scope: 'read:users',
+  code_challenge: await oauth.calculatePKCECodeChallenge(pkceCodeVerifier),
+  code_challenge_method: 'S256',
+  state: pushedState,
+});
+assert.deepEqual([...pushed.searchParams.keys()].sort(), ['client_id', 'request_uri']);
+say({ send_to: pushed.href });
+const answered = new URL((await hear()).sent_back_to);
+const forPushed = await oauth.authorizationCodeGrant(config, answered, { pkceCodeVerifier, expectedState: pushedState });
+assert.equal((await checked(forPushed.access_token)).payload.scope, 'read:users');
+
 const refreshed = await oauth.refreshTokenGrant(config, tokens.refresh_token, { scope: 'read:users' });
 assert.equal((await checked(refreshed.access_token)).payload.scope, 'read:users');
 assert.equal((await oauth.tokenIntrospection(config, refreshed.access_token)).active, true);

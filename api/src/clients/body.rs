@@ -41,6 +41,9 @@ pub struct RegisterClientBody {
     /// Whether its authorization requests need a `code_challenge` (RFC 7636), which they may have in any case. Left out, those of
     /// an app do that does not prove who it is, which cannot do without.
     pub requires_pkce: Option<bool>,
+    /// Whether it must push its authorization requests to `/oauth/par` (RFC 9126), which it may in any case; `false` where left
+    /// out.
+    pub require_pushed_authorization_requests: Option<bool>,
     /// Addresses and networks that its tokens may be used from; from anywhere where empty.
     #[serde(default)]
     pub ip_allowlist: Vec<String>,
@@ -73,6 +76,11 @@ pub(super) fn register(bytes: &[u8]) -> Result<Register, Problem> {
         environment: fields.text("environment"),
         authentication,
         requires_pkce: yes_or_no(&mut fields, "requires_pkce").unwrap_or(is_public),
+        require_pushed_authorization_requests: yes_or_no(
+            &mut fields,
+            "require_pushed_authorization_requests",
+        )
+        .unwrap_or_default(),
         redirect_uris: fields
             .list("redirect_uris", "write an absolute URI", |text| Ok::<_, String>(text.to_owned()))
             .unwrap_or_default(),

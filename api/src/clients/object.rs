@@ -46,6 +46,8 @@ pub struct ClientObject {
     pub authentication: ClientAuthentication,
     /// Whether its authorization requests need a `code_challenge`.
     pub requires_pkce: bool,
+    /// Whether it must push its authorization requests (RFC 9126).
+    pub require_pushed_authorization_requests: bool,
     /// Where codes may be sent.
     #[schema(example = json!(["https://calendar.example/callback"]))]
     pub redirect_uris: Vec<String>,
@@ -146,6 +148,7 @@ impl ClientObject {
             environment: client.environment.clone(),
             authentication: client.authentication,
             requires_pkce: client.requires_pkce,
+            require_pushed_authorization_requests: client.require_pushed_authorization_requests,
             redirect_uris: client.redirect_uris.clone(),
             scopes: client.scopes.iter().map(ToString::to_string).collect(),
             ip_allowlist: client.ip_allowlist.iter().map(ToString::to_string).collect(),

@@ -61,7 +61,7 @@ fn checked(client: &KnownClient, issuer: &str, assertion: &str, now: i64) -> Res
     let base = issuer.trim_end_matches('/');
     let meant = |audience: &&str| {
         let rest = audience.strip_prefix(base);
-        matches!(rest, Some("" | "/" | "/oauth/token" | "/oauth/revoke" | "/oauth/introspect"))
+        matches!(rest, Some("" | "/" | "/oauth/token" | "/oauth/revoke" | "/oauth/introspect" | "/oauth/par"))
     };
     // One audience alone: with several, each of them could use it here.
     if !matches!(claims.audience()?.as_deref(), Some([only]) if meant(only)) {

@@ -39,8 +39,9 @@ struct ConsentPage {
     tag = "oauth",
     params(
         ("client_id" = String, Query, description = "The app's public id"),
-        ("redirect_uri" = String, Query, description = "Where the answer goes: one that the app is registered with, byte for byte"),
-        ("response_type" = String, Query, description = "`code`"),
+        ("request_uri" = Option<String>, Query, description = "The reference of a request that the app pushed (RFC 9126); with it and `client_id` nothing else is needed"),
+        ("redirect_uri" = Option<String>, Query, description = "Where the answer goes: one that the app is registered with, byte for byte"),
+        ("response_type" = Option<String>, Query, description = "`code`"),
         ("scope" = Option<String>, Query, description = "What the app asks for, with a space between two scopes; all that it is registered with where left out"),
         ("state" = Option<String>, Query, description = "Comes back with the answer"),
         ("code_challenge" = Option<String>, Query, description = "SHA-256 of the verifier in base64url (RFC 7636)"),

@@ -1,10 +1,13 @@
-//! An authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3), read the same way whether it is shown to somebody or
-//! agreed to.
+//! An authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3), read the same way whether it is pushed (RFC 9126),
+//! shown to somebody or agreed to.
 
+use actix_web::http::StatusCode;
 use nexus_domain::client::ClientType;
 use nexus_domain::grant::Challenge;
 use nexus_domain::scope::ScopeSet;
-use nexus_infrastructure::gate::KnownClient;
+use nexus_infrastructure::gate::{GateError, KnownClient};
+use nexus_infrastructure::pushed_requests::REFERENCE;
+use zeroize::Zeroizing;
 
 use super::form::Form;
 use super::scopes;
@@ -13,6 +16,16 @@ use crate::pages::Failure;
 
 /// The longest `state`, in bytes.
 const LONGEST_STATE: usize = 2048;
+/// What a pushed request is kept of: all that is looked at here, and nothing by which clients prove who they are.
+const PARAMETERS: [&str; 7] = [
+    "response_type",
+    "response_mode",
+    "redirect_uri",
+    "scope",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+];
 
 /// A request that may be shown to somebody.
 pub(super) struct AuthorizeRequest {
@@ -24,6 +37,18 @@ pub(super) struct AuthorizeRequest {
     pub(super) scopes: ScopeSet,
     /// The challenge that the code shall be bound to.
     pub(super) challenge: Option<Challenge>,
+    /// The reference behind which it stands, where it was pushed.
+    reference: Option<String>,
+}
+
+/// What is wrong with a request.
+pub(super) struct Wrong {
+    /// The kind, for machines.
+    pub(super) kind: &'static str,
+    /// What it is, for people who write clients.
+    pub(super) why: String,
+    /// Where that can be told; nowhere, where the redirect URI itself is wrong.
+    way_back: Option<WayBack>,
 }
 
 /// Where answers go: a redirect URI that the client registered, and the state that it sent.
@@ -85,7 +110,35 @@ impl WayBack {
     }
 }
 
-/// Reads a request, given as the query that it came with.
+impl AuthorizeRequest {
+    /// That somebody decides on it. One that was pushed can be decided on once (RFC 9126 section 4).
+    ///
+    /// # Errors
+    /// A page where it was decided on meanwhile
+    pub(super) async fn decided(&self, app: &App) -> Result<(), Failure> {
+        let Some(reference) = &self.reference else { return Ok(()) };
+        let requests = app.gate.pushed_requests();
+        let was_there = requests.spend(self.client.key_id, reference, app.gate.clock().now()).await;
+        if was_there.map_err(GateError::Unavailable)? { Ok(()) } else { Err(over()) }
+    }
+}
+
+impl Wrong {
+    fn new(kind: &'static str, why: impl Into<String>) -> Self {
+        Self { kind, why: why.into(), way_back: None }
+    }
+}
+
+impl From<Wrong> for RequestRefused {
+    fn from(wrong: Wrong) -> Self {
+        match wrong.way_back {
+            Some(way_back) => Self::There(way_back.with_error(wrong.kind, &wrong.why)),
+            None => here(&wrong.why),
+        }
+    }
+}
+
+/// Reads a request, given as the query that it came with: the request itself, or the reference of one that the client pushed.
 ///
 /// # Errors
 /// [`RequestRefused`]
@@ -96,9 +149,45 @@ pub(super) async fn read(app: &App, query: &str) -> Result<AuthorizeRequest, Req
     let client = known
         .filter(|client| client.state.revoked.is_none() && client.state.client_type == ClientType::App)
         .ok_or_else(|| here("client_id is not that of an app that is registered here"))?;
-    let redirect_uri = form.get("redirect_uri").ok_or_else(|| here("redirect_uri is missing"))?;
+    if let Some(reference) = form.get("request_uri").filter(|uri| uri.starts_with(REFERENCE)) {
+        // What else stands in the address is not the client's word (RFC 9126 section 4).
+        return pushed(app, client, reference).await;
+    }
+    let asked = check(app.signer.issuer(), client, &form)?;
+    if asked.client.state.require_pushed_authorization_requests {
+        let why = "the app is registered to push its requests to /oauth/par (RFC 9126)";
+        return Err(RequestRefused::There(asked.way_back.with_error("invalid_request", why)));
+    }
+    Ok(asked)
+}
+
+/// The request that a client pushed. It is looked at anew: the client may have been changed since.
+async fn pushed(app: &App, client: KnownClient, reference: &str) -> Result<AuthorizeRequest, RequestRefused> {
+    let unread = |error| RequestRefused::Here(GateError::from(error).into());
+    let requests = app.gate.pushed_requests();
+    let request = requests.open(client.key_id, reference, app.gate.clock().now()).await.map_err(unread)?;
+    let request = request.ok_or_else(|| RequestRefused::Here(over()))?;
+    let form = Form::parse(&request).map_err(|error| here(error.description()))?;
+    let asked = check(app.signer.issuer(), client, &form)?;
+    Ok(AuthorizeRequest { reference: Some(reference.to_owned()), ..asked })
+}
+
+/// The parameters of a request as they are kept for [`read`].
+pub(super) fn kept(form: &Form) -> Zeroizing<String> {
+    let pairs = PARAMETERS.iter().filter_map(|name| Some(format!("{name}={}", encoded(form.get(name)?))));
+    Zeroizing::new(pairs.collect::<Vec<_>>().join("&"))
+}
+
+/// Looks at a request of this client.
+///
+/// # Errors
+/// [`Wrong`]
+pub(super) fn check(issuer: &str, client: KnownClient, form: &Form) -> Result<AuthorizeRequest, Wrong> {
+    let missing = || Wrong::new("invalid_request", "redirect_uri is missing");
+    let redirect_uri = form.get("redirect_uri").ok_or_else(missing)?;
     if !client.state.redirect_uris.iter().any(|registered| registered == redirect_uri) {
-        return Err(here(
+        return Err(Wrong::new(
+            "invalid_request",
             "redirect_uri is not one that the app is registered with; they are compared byte for byte",
         ));
     }
@@ -106,37 +195,55 @@ pub(super) async fn read(app: &App, query: &str) -> Result<AuthorizeRequest, Req
     let way_back = WayBack {
         redirect_uri: redirect_uri.to_owned(),
         state: state.map(str::to_owned),
-        issuer: app.signer.issuer().to_owned(),
+        issuer: issuer.to_owned(),
     };
-    let there = |error: &str, why: &str| RequestRefused::There(way_back.with_error(error, why));
+    match terms(form, &client, state) {
+        Ok((scopes, challenge)) => {
+            Ok(AuthorizeRequest { client, way_back, scopes, challenge, reference: None })
+        }
+        Err(wrong) => Err(Wrong { way_back: Some(way_back), ..wrong }),
+    }
+}
+
+/// What a request asks for, and what its code shall be bound to.
+fn terms(
+    form: &Form,
+    client: &KnownClient,
+    state: Option<&str>,
+) -> Result<(ScopeSet, Option<Challenge>), Wrong> {
     if form.get("state").is_some() && state.is_none() {
-        return Err(there("invalid_request", "state is longer than 2048 bytes"));
+        return Err(Wrong::new("invalid_request", "state is longer than 2048 bytes"));
     }
     match form.get("response_type") {
         Some("code") => {}
-        Some(_) => return Err(there("unsupported_response_type", "response_type must be code")),
-        None => return Err(there("invalid_request", "response_type is missing")),
+        Some(_) => return Err(Wrong::new("unsupported_response_type", "response_type must be code")),
+        None => return Err(Wrong::new("invalid_request", "response_type is missing")),
     }
     if form.get("response_mode").is_some_and(|mode| mode != "query") {
-        return Err(there("invalid_request", "response_mode must be query"));
+        return Err(Wrong::new("invalid_request", "response_mode must be query"));
     }
-    for unsupported in ["request", "request_uri"] {
-        if form.get(unsupported).is_some() {
-            return Err(there(&format!("{unsupported}_not_supported"), "send the parameters themselves"));
+    for (name, kind) in [("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")] {
+        if form.get(name).is_some() {
+            return Err(Wrong::new(kind, "send the parameters themselves"));
         }
     }
     let challenge =
-        challenge(&form, client.state.requires_pkce).map_err(|why| there("invalid_request", why))?;
-    let scopes = asked(&form, &client).map_err(|why| there("invalid_scope", &why))?;
-    Ok(AuthorizeRequest { client, way_back, scopes, challenge })
+        challenge(form, client.state.requires_pkce).map_err(|why| Wrong::new("invalid_request", why))?;
+    let scopes = asked(form, client).map_err(|why| Wrong::new("invalid_scope", why))?;
+    Ok((scopes, challenge))
+}
+
+fn over() -> Failure {
+    let text =
+        "The app asked too long ago, or somebody has decided already. Go back to the app and begin again.";
+    Failure::refused(StatusCode::BAD_REQUEST, "This request is over", text)
 }
 
 fn here(why: &str) -> RequestRefused {
     let text = format!(
         "The app that sent you here made a mistake: {why}. Nothing was sent to it. Go back, and tell who makes it."
     );
-    let status = actix_web::http::StatusCode::BAD_REQUEST;
-    RequestRefused::Here(Failure::refused(status, "This request cannot be shown", text))
+    RequestRefused::Here(Failure::refused(StatusCode::BAD_REQUEST, "This request cannot be shown", text))
 }
 
 fn challenge(form: &Form, required: bool) -> Result<Option<Challenge>, &'static str> {

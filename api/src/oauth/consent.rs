@@ -53,6 +53,7 @@ pub(crate) async fn consent(
     match form.take("decision").as_deref() {
         Some("allow") => {}
         Some("deny") => {
+            asked.decided(&app).await?;
             let denied = "whoever was asked did not agree";
             return Ok(see_other(&asked.way_back.with_error("access_denied", denied)));
         }
@@ -64,6 +65,7 @@ pub(crate) async fn consent(
     let Some(tenant) = tenant_of(&app, &member, &asked).await? else {
         return Ok(see_other(&asked.way_back.with_error("access_denied", NOT_THEIRS)));
     };
+    asked.decided(&app).await?;
     let consent = Consent {
         tenant,
         subject: member.member_id,

@@ -8,6 +8,7 @@ use nexus_infrastructure::gate::{GateError, Refusal};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::authorize_request::Wrong;
 use super::unstored;
 use crate::authentication_limits::Limited;
 use crate::problem::{Problem, with_sources};
@@ -123,6 +124,12 @@ fn ascii(text: &str) -> String {
         _ => '?',
     };
     text.chars().map(shown).collect()
+}
+
+impl From<Wrong> for OauthError {
+    fn from(wrong: Wrong) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, wrong.kind, wrong.why)
+    }
 }
 
 impl From<Limited> for OauthError {

@@ -22,6 +22,12 @@ pub struct ServerMetadata {
     /// Where clients get tokens.
     #[schema(example = "https://nexus.example/oauth/token")]
     token_endpoint: String,
+    /// Where they push authorization requests (RFC 9126).
+    #[schema(example = "https://nexus.example/oauth/par")]
+    pushed_authorization_request_endpoint: String,
+    /// Whether every client must; some may be registered to.
+    #[schema(example = false)]
+    require_pushed_authorization_requests: bool,
     /// Where they give them back (RFC 7009).
     #[schema(example = "https://nexus.example/oauth/revoke")]
     revocation_endpoint: String,
@@ -111,6 +117,8 @@ pub(crate) async fn server(app: web::Data<App>) -> HttpResponse {
     HttpResponse::Ok().json(ServerMetadata {
         authorization_endpoint: format!("{base}/oauth/authorize"),
         token_endpoint: format!("{base}/oauth/token"),
+        pushed_authorization_request_endpoint: format!("{base}/oauth/par"),
+        require_pushed_authorization_requests: false,
         revocation_endpoint: format!("{base}/oauth/revoke"),
         introspection_endpoint: format!("{base}/oauth/introspect"),
         jwks_uri: format!("{base}/.well-known/jwks.json"),

@@ -1,5 +1,6 @@
 //! The OAuth 2.0 authorization server: RFC 6749 with PKCE (7636), revocation (7009), introspection (7662), metadata (8414,
-//! 9728), issuer identification (9207), and access tokens as JWTs (9068), along the advice of RFC 9700.
+//! 9728), issuer identification (9207), pushed authorization requests (9126), and access tokens as JWTs (9068), along the
+//! advice of RFC 9700.
 
 mod access;
 mod assertion;
@@ -11,6 +12,7 @@ mod error;
 mod form;
 mod introspect;
 mod metadata;
+mod push;
 mod revoke;
 mod token;
 
@@ -34,6 +36,8 @@ pub(crate) use self::introspect::__path_introspect;
 pub use self::introspect::{IntrospectForm, Introspection};
 pub(crate) use self::metadata::{__path_protected_resource, __path_server};
 pub use self::metadata::{ProtectedResource, ServerMetadata};
+pub(crate) use self::push::__path_push;
+pub use self::push::{PushAnswer, PushForm};
 pub(crate) use self::revoke::__path_revoke;
 pub use self::revoke::RevokeForm;
 pub(crate) use self::token::__path_issue;
@@ -45,6 +49,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(token::issue)
         .service(revoke::revoke)
         .service(introspect::introspect)
+        .service(push::push)
         .service(authorize::authorize)
         .service(consent::consent)
         .service(metadata::server)

@@ -47,6 +47,10 @@ pub(super) struct CreateArgs {
     #[arg(long)]
     require_pkce: bool,
 
+    /// Refuse authorization requests that it did not push before (RFC 9126)
+    #[arg(long)]
+    require_par: bool,
+
     /// Address or network that its tokens may be used from; repeat or put commas between for several
     #[arg(long = "allow-ip", value_name = "CIDR", value_parser = network, value_delimiter = ',')]
     allowed: Vec<ipnet::IpNet>,
@@ -107,6 +111,7 @@ fn body(args: &CreateArgs) -> Value {
     add("scopes", (!args.scopes.is_empty()).then(|| json!(args.scopes)));
     add("environment", args.environment.as_ref().map(|environment| json!(environment)));
     add("requires_pkce", args.require_pkce.then_some(json!(true)));
+    add("require_pushed_authorization_requests", args.require_par.then_some(json!(true)));
     add("ip_allowlist", (!args.allowed.is_empty()).then(|| json!(args.allowed)));
     add("restrictions", (!args.restrictions.is_empty()).then(|| json!(by_name(&args.restrictions))));
     Value::Object(body)
@@ -145,5 +150,7 @@ mod tests {
                 "restrictions": {"brand": ["acme"]}})
         );
         assert_eq!(body_of("--name CI --type app --require-pkce")["requires_pkce"], true);
+        let pushes = body_of("--name CI --type app --require-par");
+        assert_eq!(pushes["require_pushed_authorization_requests"], true);
     }
 }

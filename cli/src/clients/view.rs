@@ -36,6 +36,7 @@ pub(super) fn print(client: &Value) -> Result<(), Failure> {
         ("Environment", text(client, "environment")),
         ("Proves itself by", text(client, "authentication")),
         ("Needs PKCE", text(client, "requires_pkce")),
+        ("Must push requests", text(client, "require_pushed_authorization_requests")),
         ("Redirect URIs", text(client, "redirect_uris")),
         ("Scopes", text_or(client, "scopes", "none")),
         ("Allowed from", text_or(client, "ip_allowlist", "anywhere")),

@@ -19,7 +19,7 @@ pub type ClientJwk = Map<String, Value>;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClientEvent {
     /// The client was registered.
-    ClientRegistered(ClientRegistered),
+    ClientRegistered(Box<ClientRegistered>),
     /// The client got a new secret.
     ClientSecretRotated(ClientSecretRotated),
     /// The client was revoked, for ever.
@@ -91,6 +91,9 @@ pub struct ClientRegistered {
     pub authentication: ClientAuthentication,
     /// Whether codes need a challenge (RFC 7636).
     pub requires_pkce: bool,
+    /// Whether it must push its authorization requests (RFC 9126).
+    #[serde(default)]
+    pub require_pushed_authorization_requests: bool,
     /// Where codes may be sent, byte for byte.
     pub redirect_uris: Vec<String>,
     /// What its tokens may allow at most.

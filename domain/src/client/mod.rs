@@ -54,6 +54,9 @@ pub struct ClientState {
     pub authentication: ClientAuthentication,
     /// Whether codes need a challenge (RFC 7636). Clients that cannot prove who they are always need one.
     pub requires_pkce: bool,
+    /// Whether it must push its authorization requests (RFC 9126).
+    #[serde(default)]
+    pub require_pushed_authorization_requests: bool,
     /// Where codes may be sent, byte for byte.
     pub redirect_uris: Vec<String>,
     /// What its tokens may allow at most.
@@ -144,7 +147,7 @@ impl Aggregate for Client {
         match event {
             // A second birth in an imported log must not wipe out a revocation.
             ClientEvent::ClientRegistered(registered) => {
-                self.0.get_or_insert_with(|| registered.into());
+                self.0.get_or_insert_with(|| (*registered).into());
             }
             ClientEvent::ClientSecretRotated(rotated) => {
                 if let Some(client) = &mut self.0 {
@@ -178,6 +181,7 @@ impl From<ClientRegistered> for ClientState {
             environment: registered.environment,
             authentication: registered.authentication,
             requires_pkce: registered.requires_pkce,
+            require_pushed_authorization_requests: registered.require_pushed_authorization_requests,
             redirect_uris: registered.redirect_uris,
             scopes: registered.scopes,
             ip_allowlist: registered.ip_allowlist,

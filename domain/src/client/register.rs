@@ -43,6 +43,8 @@ pub struct RegisterClient {
     pub authentication: ClientAuthentication,
     /// Whether codes need a challenge.
     pub requires_pkce: bool,
+    /// Whether it must push its authorization requests (RFC 9126).
+    pub require_pushed_authorization_requests: bool,
     /// Where codes may be sent.
     pub redirect_uris: Vec<String>,
     /// What its tokens may allow; absent: all that the dialect has, apart from scopes that contain every other.
@@ -77,7 +79,7 @@ impl RegisterClient {
         let scopes = self.scopes()?;
         check_restrictions(&self.dialect, &self.restrictions).map_err(ClientRefusal::Terms)?;
         let has_secret = self.authentication == ClientAuthentication::ClientSecret;
-        Ok(ClientEvent::ClientRegistered(ClientRegistered {
+        Ok(ClientEvent::ClientRegistered(Box::new(ClientRegistered {
             tenant_id: self.tenant_id,
             dialect: self.dialect.name.clone(),
             name: self.name,
@@ -86,6 +88,7 @@ impl RegisterClient {
             environment,
             authentication: self.authentication,
             requires_pkce: self.requires_pkce,
+            require_pushed_authorization_requests: self.require_pushed_authorization_requests,
             redirect_uris: self.redirect_uris,
             scopes,
             ip_allowlist: canonical_networks(&self.ip_allowlist),
@@ -94,7 +97,7 @@ impl RegisterClient {
             hint: has_secret.then_some(self.hint),
             digest: has_secret.then_some(self.digest),
             registered_at: self.now,
-        }))
+        })))
     }
 
     fn check_authentication(&self) -> Result<(), ClientRefusal> {

@@ -36,6 +36,7 @@ fn server() -> RegisterClient {
         environment: None,
         authentication: ClientAuthentication::ClientSecret,
         requires_pkce: true,
+        require_pushed_authorization_requests: false,
         redirect_uris: Vec::new(),
         scopes: Some(scopes(&["read:users"])),
         ip_allowlist: Vec::new(),

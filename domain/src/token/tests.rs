@@ -23,7 +23,7 @@ fn scopes(names: &[&str]) -> ScopeSet {
 
 fn client(client_type: ClientType) -> ClientState {
     let mut client = Client::default();
-    client.apply(ClientEvent::ClientRegistered(ClientRegistered {
+    client.apply(ClientEvent::ClientRegistered(Box::new(ClientRegistered {
         tenant_id: tenant(1),
         dialect: "nexus".into(),
         name: "Import".into(),
@@ -32,6 +32,7 @@ fn client(client_type: ClientType) -> ClientState {
         environment: "live".into(),
         authentication: ClientAuthentication::ClientSecret,
         requires_pkce: true,
+        require_pushed_authorization_requests: false,
         redirect_uris: Vec::new(),
         scopes: scopes(&["read:users", "write:users"]),
         ip_allowlist: Vec::new(),
@@ -40,7 +41,7 @@ fn client(client_type: ClientType) -> ClientState {
         hint: None,
         digest: None,
         registered_at: noon(),
-    }));
+    })));
     client.state().unwrap().clone()
 }
 

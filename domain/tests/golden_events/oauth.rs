@@ -29,7 +29,7 @@ fn client() -> KeyId {
 fn client_events() -> Vec<ClientEvent> {
     let jwk = json!({"kty": "OKP", "crv": "Ed25519", "kid": "1", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
     let samples = vec![
-        ClientEvent::ClientRegistered(ClientRegistered {
+        ClientEvent::ClientRegistered(Box::new(ClientRegistered {
             tenant_id: tenant(),
             dialect: "nexus".into(),
             name: "Calendar".into(),
@@ -38,6 +38,7 @@ fn client_events() -> Vec<ClientEvent> {
             environment: "live".into(),
             authentication: ClientAuthentication::PrivateKeyJwt,
             requires_pkce: true,
+            require_pushed_authorization_requests: true,
             redirect_uris: vec!["https://app.example/callback".into()],
             scopes: scopes(&["read:users"]),
             ip_allowlist: vec!["192.0.2.0/24".parse().unwrap()],
@@ -46,7 +47,7 @@ fn client_events() -> Vec<ClientEvent> {
             hint: Some("nx_secret_ab".into()),
             digest: Some(Digest::from_bytes([7; 32])),
             registered_at: at("11:00:00"),
-        }),
+        })),
         ClientEvent::ClientSecretRotated(ClientSecretRotated {
             tenant_id: tenant(),
             version: 2,

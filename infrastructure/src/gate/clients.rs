@@ -32,6 +32,8 @@ pub struct Register {
     pub authentication: ClientAuthentication,
     /// Whether codes need a challenge.
     pub requires_pkce: bool,
+    /// Whether it must push its authorization requests (RFC 9126).
+    pub require_pushed_authorization_requests: bool,
     /// Where codes may be sent.
     pub redirect_uris: Vec<String>,
     /// What its tokens may allow; absent: all but what contains every other.
@@ -108,6 +110,7 @@ impl Gate {
                 environment: register.environment,
                 authentication: register.authentication,
                 requires_pkce: register.requires_pkce,
+                require_pushed_authorization_requests: register.require_pushed_authorization_requests,
                 redirect_uris: register.redirect_uris,
                 scopes: register.scopes,
                 ip_allowlist: register.ip_allowlist,

@@ -19,6 +19,7 @@ use crate::gate::members::EMAIL_CLAIM;
 use crate::journal::AppendError;
 use crate::passwords::PasswordsError;
 use crate::personal_data::PersonalDataError;
+use crate::pushed_requests::PushedRequestError;
 use crate::sealed_secrets::SealedSecretError;
 
 /// A decision of the domain against the command.
@@ -165,6 +166,16 @@ impl From<SealedSecretError> for GateError {
         match error {
             SealedSecretError::Store(cause) => Self::Unavailable(cause),
             SealedSecretError::Vault(cause) => Self::Internal(Box::new(cause)),
+        }
+    }
+}
+
+impl From<PushedRequestError> for GateError {
+    fn from(error: PushedRequestError) -> Self {
+        match error {
+            PushedRequestError::Store(cause) => Self::Unavailable(cause),
+            PushedRequestError::Vault(cause) => Self::Internal(Box::new(cause)),
+            PushedRequestError::Text(cause) => Self::Internal(Box::new(cause)),
         }
     }
 }

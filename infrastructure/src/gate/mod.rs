@@ -72,6 +72,7 @@ use crate::journal::{
 use crate::member_sessions::MemberSessions;
 use crate::passwords::Passwords;
 use crate::personal_data::PersonalData;
+use crate::pushed_requests::PushedRequests;
 use crate::sealed_secrets::SealedSecrets;
 use crate::vault::Vault;
 
@@ -101,6 +102,7 @@ pub struct Gate {
     vault: Arc<Vault>,
     personal_data: PersonalData,
     sealed_secrets: SealedSecrets,
+    pushed_requests: PushedRequests,
     in_flight: idempotency::InFlight,
 }
 
@@ -134,6 +136,8 @@ impl Gate {
             PersonalData::new(journal.database().clone(), Arc::clone(&vault), Arc::clone(&entropy));
         let sealed_secrets =
             SealedSecrets::new(journal.database().clone(), Arc::clone(&vault), Arc::clone(&entropy));
+        let pushed_requests =
+            PushedRequests::new(journal.database().clone(), Arc::clone(&vault), Arc::clone(&entropy));
         Self {
             keys: JournalStore::new(journal.clone()),
             tenants: JournalStore::new(journal.clone()),
@@ -156,6 +160,7 @@ impl Gate {
             vault,
             personal_data,
             sealed_secrets,
+            pushed_requests,
             in_flight: idempotency::InFlight::default(),
         }
     }
@@ -194,6 +199,12 @@ impl Gate {
     #[must_use]
     pub const fn sealed_secrets(&self) -> &SealedSecrets {
         &self.sealed_secrets
+    }
+
+    /// Authorization requests that clients pushed.
+    #[must_use]
+    pub const fn pushed_requests(&self) -> &PushedRequests {
+        &self.pushed_requests
     }
 
     /// A tenant that the caller may see, with its dialect. A foreign one and an absent one are the

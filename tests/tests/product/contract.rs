@@ -17,6 +17,7 @@ const OPEN: &[&str] = &[
     // Clients prove who they are with their own credentials, and people with their sessions.
     "/oauth/authorize",
     "/oauth/introspect",
+    "/oauth/par",
     "/oauth/revoke",
     "/oauth/token",
     "/.well-known/oauth-authorization-server",

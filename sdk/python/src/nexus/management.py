@@ -334,6 +334,9 @@ class ClientObject(TypedDict):
     redirect_uris: list[str]
     """Where codes may be sent."""
 
+    require_pushed_authorization_requests: bool
+    """Whether it must push its authorization requests (RFC 9126)."""
+
     requires_pkce: bool
     """Whether its authorization requests need a `code_challenge`."""
 
@@ -880,6 +883,11 @@ class RegisterClientBody(TypedDict):
 
     redirect_uris: NotRequired[list[str]]
     """Where codes may be sent, compared byte for byte; for an app, 1 to 20."""
+
+    require_pushed_authorization_requests: NotRequired[bool | None]
+    """Whether it must push its authorization requests to `/oauth/par` (RFC 9126), which it may in any case; `false` where left
+    out.
+    """
 
     requires_pkce: NotRequired[bool | None]
     """Whether its authorization requests need a `code_challenge` (RFC 7636), which they may have in any case. Left out, those of

@@ -6,6 +6,7 @@ mod codes;
 mod libraries;
 mod members;
 mod pages;
+mod pushed;
 mod refresh;
 mod server;
 
@@ -261,6 +262,12 @@ impl Browser {
         }
         let pairs = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
         client.header("cookie", &pairs.collect::<Vec<_>>().join("; "))
+    }
+
+    /// The same browser at another API node.
+    pub(crate) fn at(&mut self, url: &str) -> &mut Self {
+        url.clone_into(&mut self.url);
+        self
     }
 
     pub(crate) fn get(&mut self, path: &str) -> Answer {

@@ -161,6 +161,8 @@ export type ClientObject = {
   name: string;
   /** Where codes may be sent. */
   redirect_uris: string[];
+  /** Whether it must push its authorization requests (RFC 9126). */
+  require_pushed_authorization_requests: boolean;
   /** Whether its authorization requests need a `code_challenge`. */
   requires_pkce: boolean;
   /** To what its tokens are restricted. */
@@ -657,6 +659,11 @@ export type RegisterClientBody = {
   name: string;
   /** Where codes may be sent, compared byte for byte; for an app, 1 to 20. */
   redirect_uris?: string[];
+  /**
+   * Whether it must push its authorization requests to `/oauth/par` (RFC 9126), which it may in any case; `false` where left
+   * out.
+   */
+  require_pushed_authorization_requests?: boolean | null;
   /**
    * Whether its authorization requests need a `code_challenge` (RFC 7636), which they may have in any case. Left out, those of
    * an app do that does not prove who it is, which cannot do without.
