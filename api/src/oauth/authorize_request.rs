@@ -28,7 +28,7 @@ pub(super) struct AuthorizeRequest {
 
 /// Where answers go: a redirect URI that the client registered, and the state that it sent.
 #[derive(Debug, Clone)]
-pub(super) struct WayBack {
+pub struct WayBack {
     /// The redirect URI.
     pub(super) redirect_uri: String,
     state: Option<String>,
@@ -44,8 +44,15 @@ pub(super) enum RequestRefused {
 }
 
 impl WayBack {
+    /// The way back to a redirect URI, which [`nexus_domain::client::check_redirect`] has let through.
+    #[must_use]
+    pub const fn new(redirect_uri: String, state: Option<String>, issuer: String) -> Self {
+        Self { redirect_uri, state, issuer }
+    }
+
     /// The address that brings a code to the app.
-    pub(super) fn with_code(&self, code: &str) -> String {
+    #[must_use]
+    pub fn with_code(&self, code: &str) -> String {
         self.with(&[("code", code)])
     }
 
@@ -97,7 +104,7 @@ pub(super) async fn read(app: &App, query: &str) -> Result<AuthorizeRequest, Req
         .filter(|client| client.state.revoked.is_none() && client.state.client_type == ClientType::App)
         .ok_or_else(|| here("client_id is not that of an app that is registered here"))?;
     let redirect_uri = form.get("redirect_uri").ok_or_else(|| here("redirect_uri is missing"))?;
-    if !client.state.redirect_uris.iter().any(|registered| registered == redirect_uri) {
+    if !client.state.redirects_to(redirect_uri) {
         return Err(here(
             "redirect_uri is not one that the app is registered with; they are compared byte for byte",
         ));

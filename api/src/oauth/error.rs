@@ -27,7 +27,7 @@ pub struct ErrorBody {
 
 /// A request that is refused.
 #[derive(Debug)]
-pub(super) struct OauthError {
+pub struct OauthError {
     status: StatusCode,
     kind: &'static str,
     description: String,
@@ -92,7 +92,8 @@ impl OauthError {
     }
 
     /// What is wrong.
-    pub(super) fn description(&self) -> &str {
+    #[must_use]
+    pub fn description(&self) -> &str {
         &self.description
     }
 
