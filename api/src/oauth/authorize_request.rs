@@ -53,7 +53,7 @@ pub(super) struct Wrong {
 
 /// Where answers go: a redirect URI that the client registered, and the state that it sent.
 #[derive(Debug, Clone)]
-pub(super) struct WayBack {
+pub struct WayBack {
     /// The redirect URI.
     pub(super) redirect_uri: String,
     state: Option<String>,
@@ -69,8 +69,15 @@ pub(super) enum RequestRefused {
 }
 
 impl WayBack {
+    /// The way back to a redirect URI, which [`nexus_domain::client::check_redirect`] has let through.
+    #[must_use]
+    pub const fn new(redirect_uri: String, state: Option<String>, issuer: String) -> Self {
+        Self { redirect_uri, state, issuer }
+    }
+
     /// The address that brings a code to the app.
-    pub(super) fn with_code(&self, code: &str) -> String {
+    #[must_use]
+    pub fn with_code(&self, code: &str) -> String {
         self.with(&[("code", code)])
     }
 
@@ -185,7 +192,7 @@ pub(super) fn kept(form: &Form) -> Zeroizing<String> {
 pub(super) fn check(issuer: &str, client: KnownClient, form: &Form) -> Result<AuthorizeRequest, Wrong> {
     let missing = || Wrong::new("invalid_request", "redirect_uri is missing");
     let redirect_uri = form.get("redirect_uri").ok_or_else(missing)?;
-    if !client.state.redirect_uris.iter().any(|registered| registered == redirect_uri) {
+    if !client.state.redirects_to(redirect_uri) {
         return Err(Wrong::new(
             "invalid_request",
             "redirect_uri is not one that the app is registered with; they are compared byte for byte",

@@ -28,7 +28,7 @@ pub struct ErrorBody {
 
 /// A request that is refused.
 #[derive(Debug)]
-pub(super) struct OauthError {
+pub struct OauthError {
     status: StatusCode,
     kind: &'static str,
     description: String,
@@ -93,7 +93,8 @@ impl OauthError {
     }
 
     /// What is wrong.
-    pub(super) fn description(&self) -> &str {
+    #[must_use]
+    pub fn description(&self) -> &str {
         &self.description
     }
 

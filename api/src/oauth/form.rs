@@ -10,19 +10,19 @@ use zeroize::Zeroizing;
 use super::error::OauthError;
 
 /// The longest form, in bytes: an assertion is the longest that comes in one.
-pub(super) const LONGEST_FORM: usize = 16 * 1024;
+const LONGEST_FORM: usize = 16 * 1024;
 /// The most parameters.
 const MOST_PARAMETERS: usize = 64;
 
 /// The parameters of a request. What nobody takes is ignored, as RFC 6749 section 3.2 wants.
-pub(super) struct Form(BTreeMap<String, Zeroizing<String>>);
+pub struct Form(BTreeMap<String, Zeroizing<String>>);
 
 impl Form {
     /// Reads a body.
     ///
     /// # Errors
     /// `invalid_request`
-    pub(super) fn read(request: &HttpRequest, body: &[u8]) -> Result<Self, OauthError> {
+    pub fn read(request: &HttpRequest, body: &[u8]) -> Result<Self, OauthError> {
         let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
         let kind = header(CONTENT_TYPE).and_then(|kind| kind.split(';').next()).unwrap_or_default();
         let is_form = kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded");
@@ -45,7 +45,7 @@ impl Form {
     ///
     /// # Errors
     /// `invalid_request`
-    pub(super) fn parse(text: &str) -> Result<Self, OauthError> {
+    pub fn parse(text: &str) -> Result<Self, OauthError> {
         let pairs = Query::<Vec<(String, String)>>::from_query(text)
             .map_err(|_| {
                 OauthError::invalid_request("the form cannot be read; encode it as name=value&name=value")
@@ -70,7 +70,8 @@ impl Form {
     }
 
     /// A parameter; nothing where it has no value.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|value| value.as_str()).filter(|value| !value.is_empty())
     }
 

@@ -29,9 +29,11 @@ use crate::request::{RequestId, client_ip};
 use crate::verification::hot::Headers;
 
 pub(crate) use self::authorize::__path_authorize;
+pub use self::authorize_request::WayBack;
 pub(crate) use self::consent::__path_consent;
 pub use self::consent::ConsentForm;
-pub use self::error::ErrorBody;
+pub use self::error::{ErrorBody, OauthError};
+pub use self::form::Form;
 pub(crate) use self::introspect::__path_introspect;
 pub use self::introspect::{IntrospectForm, Introspection};
 pub(crate) use self::metadata::{__path_protected_resource, __path_server};

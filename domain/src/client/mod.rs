@@ -76,6 +76,12 @@ pub struct ClientState {
 }
 
 impl ClientState {
+    /// Whether codes may be sent there: to what was registered, byte for byte (RFC 9700 section 2.1).
+    #[must_use]
+    pub fn redirects_to(&self, uri: &str) -> bool {
+        self.redirect_uris.iter().any(|registered| registered == uri)
+    }
+
     /// Whether a secret with this digest proves at `now` that it is this client.
     #[must_use]
     pub fn has_secret(&self, digest: &Digest, now: DateTime<Utc>) -> bool {

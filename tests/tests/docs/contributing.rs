@@ -89,7 +89,7 @@ fn what_contributing_names_is_there() {
 
 #[test]
 fn the_scripts_can_be_run() {
-    for script in ["tests/run.sh", ".ci/run"] {
+    for script in ["tests/run.sh", "fuzz/run.sh", "fuzz/instrumented.sh", ".ci/run"] {
         let path = root().join(script);
         assert!(Command::new("bash").arg("-n").arg(&path).status().unwrap().success(), "{script} is bash");
         #[cfg(unix)]
