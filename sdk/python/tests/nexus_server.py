@@ -27,6 +27,8 @@ class Nexus:
     token: str
     tenants: dict[str, str]
     """The demo tenant of each dialect."""
+    dashboard: tuple[str, str]
+    """E-mail and password of the demo admin."""
 
 
 @contextmanager
@@ -38,7 +40,8 @@ def running_nexus() -> Iterator[Nexus]:
             assert process.stdout is not None
             announced = json.loads(process.stdout.readline())
             tenants = {tenant["dialect"]: tenant["id"] for tenant in announced["tenants"]}
-            yield Nexus(announced["url"], announced["admin_token"], tenants)
+            dashboard = (announced["dashboard"]["email"], announced["dashboard"]["password"])
+            yield Nexus(announced["url"], announced["admin_token"], tenants, dashboard)
         finally:
             process.kill()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import secrets
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from browser import register, signed_in
 from nexus import Client, webhooks
 from nexus_server import Nexus
 
@@ -28,6 +30,7 @@ def test_the_examples_do_what_they_say(
     signature = webhooks.sign("{}", "whsec", timestamp=int(time.time()))
     names: dict[str, Any] = {
         "os": os,
+        "secrets": secrets,
         "credential": reader,
         "tenant": tenant,
         "jwt_secret": f"nxjs_jws{'0' * 32}_{'x' * 43}",
@@ -35,9 +38,14 @@ def test_the_examples_do_what_they_say(
         "headers": {"X-Nexuscore-Signature": signature},
         "secret": "whsec",
     }
+    registered = register(server)
+    monkeypatch.setenv("NEXUS_CLIENT_ID", registered["client_id"])
+    monkeypatch.setenv("NEXUS_CLIENT_SECRET", registered["client_secret"])
     blocks = re.findall(r"^```python\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     assert len(blocks) >= 6
     for block in blocks:
+        if "request_url" in block:
+            names["request_url"] = signed_in(server).decide(names["address"])
         exec(compile(block, str(README), "exec"), names)
 
     printed = capsys.readouterr().out.splitlines()
@@ -45,6 +53,7 @@ def test_the_examples_do_what_they_say(
     assert "Billing service active" in printed
     assert asyncio.run(names["ask"]()) is True
     assert names["token"].count(".") == 2
+    assert set(names["tokens"].scope) == {"read:users", "write:payments"}
     assert names["receipt"]["confirmed"] == names["receipt"]["nodes"]
 
     async def statuses() -> list[int]:

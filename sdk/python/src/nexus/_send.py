@@ -11,11 +11,11 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 
-from nexus._retry import RETRIES, Settled, Settles, pause_after, pause_after_failure, was_sent
+from nexus._retry import RETRIES, Settled, Settles, anything, pause_after, pause_after_failure, was_sent
 from nexus.credential import is_mistyped
 from nexus.errors import ApiError, NetworkError
 
@@ -132,12 +132,31 @@ class Call:
         url = f"{settings.base_url}/v1/verify"
         return cls("POST", url, _headers(settings, True), content, settings.timeout, True, _decided)
 
+    @classmethod
+    def form(
+        cls, settings: Settings, path: str, fields: Mapping[str, str], headers: Mapping[str, str], *, repeatable: bool
+    ) -> Call:
+        """A form of OAuth, whose client proves who it is in it or in its headers."""
+        kinds = {"accept": "application/json", "content-type": "application/x-www-form-urlencoded"}
+        content = urlencode(fields).encode()
+        return cls("POST", settings.base_url + path, {**kinds, **headers}, content, settings.timeout, repeatable, anything)
+
 
 def send(http: httpx.Client, settings: Settings, call: Call) -> Any:
     """Gives the answer's JSON.
 
     Raises ApiError where it is no success, NetworkError where none came.
     """
+    return _answer(exchange(http, settings, call))
+
+
+async def send_async(http: httpx.AsyncClient, settings: Settings, call: Call) -> Any:
+    """As `send`."""
+    return _answer(await exchange_async(http, settings, call))
+
+
+def exchange(http: httpx.Client, settings: Settings, call: Call) -> httpx.Response:
+    """Gives the last answer, whatever its status. Raises NetworkError where none came."""
     for attempt in range(settings.retries + 1):
         last = attempt == settings.retries
         try:
@@ -149,13 +168,13 @@ def send(http: httpx.Client, settings: Settings, call: Call) -> Any:
         else:
             pause = None if last else _pause(response, call, attempt)
             if pause is None:
-                return _answer(response)
+                return response
         time.sleep(pause)
     raise AssertionError("the last attempt returns or raises")
 
 
-async def send_async(http: httpx.AsyncClient, settings: Settings, call: Call) -> Any:
-    """As `send`."""
+async def exchange_async(http: httpx.AsyncClient, settings: Settings, call: Call) -> httpx.Response:
+    """As `exchange`."""
     for attempt in range(settings.retries + 1):
         last = attempt == settings.retries
         try:
@@ -167,7 +186,7 @@ async def send_async(http: httpx.AsyncClient, settings: Settings, call: Call) ->
         else:
             pause = None if last else _pause(response, call, attempt)
             if pause is None:
-                return _answer(response)
+                return response
         await asyncio.sleep(pause)
     raise AssertionError("the last attempt returns or raises")
 
@@ -194,7 +213,7 @@ def _parts(call: Call) -> dict[str, Any]:
 
 
 def _pause(response: httpx.Response, call: Call, attempt: int) -> float | None:
-    return pause_after(response, _object(response), attempt, repeatable=call.repeatable, settles=call.settles)
+    return pause_after(response, members(response), attempt, repeatable=call.repeatable, settles=call.settles)
 
 
 def _unreachable(call: Call, error: httpx.TransportError) -> NetworkError:
@@ -205,7 +224,7 @@ def _unreachable(call: Call, error: httpx.TransportError) -> NetworkError:
 
 def _answer(response: httpx.Response) -> Any:
     if not response.is_success:
-        raise ApiError(response.status_code, _object(response), response.headers.get("x-request-id"))
+        raise ApiError(response.status_code, members(response), response.headers.get("x-request-id"))
     if not response.content:
         return None
     try:
@@ -215,7 +234,7 @@ def _answer(response: httpx.Response) -> Any:
         raise ApiError(response.status_code, {"detail": "the answer is no JSON: is base_url the address of Nexus?"}) from error
 
 
-def _object(response: httpx.Response) -> dict[str, Any]:
+def members(response: httpx.Response) -> dict[str, Any]:
     """The members of a JSON object; none where the answer is something else."""
     try:
         value = response.json()
