@@ -22,6 +22,7 @@ fn register() -> Register {
         client_type: ClientType::Server,
         environment: None,
         authentication: ClientAuthentication::ClientSecret,
+        require_pushed_authorization_requests: false,
         requires_pkce: false,
         redirect_uris: Vec::new(),
         scopes: None,
