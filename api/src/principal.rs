@@ -11,6 +11,7 @@ use nexus_domain::scope::EffectiveScopes;
 use nexus_domain::verification::{Code, Question, Refused};
 use nexus_infrastructure::dialects::MANAGEMENT;
 use nexus_infrastructure::gate::{Call, IdempotencyKey, Principal};
+use nexus_validator::control::wanted::Wanted;
 use nexus_validator::usage_journal::UsageRecord;
 use nexus_validator::{Decision, Sight, Subject};
 use sha2::{Digest as _, Sha256};
@@ -53,7 +54,7 @@ impl Asker {
     /// `unauthorized`, `forbidden`, `unavailable`
     pub(crate) async fn of(hot: &HotRequest<'_>, verifier: &Verifier) -> Result<Self, Problem> {
         let ip = hot.client_ip(&verifier.trusted_proxies);
-        let sight = verifier.sight(hot.began, || digest(verifier, &hot.headers)).await;
+        let sight = verifier.sight(hot.began, || wanted(verifier, &hot.headers)).await;
         let decision = decide(hot.head, verifier, &hot.headers, ip, hot.began, sight)?;
         if admitted(&decision) {
             let subject = let_in(decision)?;
@@ -212,10 +213,10 @@ fn decide<'v>(
     Ok(verifier.validator.verify_headers(&sight, management, headers, &question, now.unix_micros))
 }
 
-/// The digest of the management credential of a request.
-fn digest(verifier: &Verifier, headers: &Headers<'_>) -> Option<credential::Digest> {
+/// What the management credential of a request is told by.
+fn wanted(verifier: &Verifier, headers: &Headers<'_>) -> Option<Wanted> {
     let management = verifier.validator.dialect(MANAGEMENT).ok()?;
-    verifier.validator.digest_in_headers(management, headers.texts.iter().copied())
+    verifier.validator.wanted_in_headers(management, headers.texts.iter().copied())
 }
 
 /// Which tenants a credential is confined to is the last thing a verdict looks at, and here the tenant is not known yet:

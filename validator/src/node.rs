@@ -126,7 +126,7 @@ impl Node {
         let NodeOptions { dialects, data, control, usage_window, clock, incarnation } = options;
         let validator = Arc::new(Validator::new(dialects));
         // Asking would tell no more, and would be tried for ever.
-        if validator.digest_in_credential(Some(MANAGEMENT), &control.credential).is_none() {
+        if validator.wanted_in_credential(Some(MANAGEMENT), &control.credential).is_none() {
             return Err(NodeError::Credential);
         }
         let dial = Arc::new(WebSocketDial::new(control)?);

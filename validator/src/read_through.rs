@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexus_domain::credential::Digest;
 use nexus_domain::validity::Entry;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -15,6 +14,7 @@ use tokio::time::Instant;
 use crate::control::client::{receive, send};
 use crate::control::link::{Dial, LinkError};
 use crate::control::message::{FromNode, ToNode};
+use crate::control::wanted::Wanted;
 use crate::{Sight, Validator};
 
 /// How long a request waits for its answer, in all.
@@ -28,11 +28,11 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How long a stream is kept that is not used.
 const KEPT: Duration = Duration::from_secs(30);
 
-/// A credential as an API node read it; nothing: no key has the secret.
+/// A credential, or what a token rests on, as an API node read it; nothing: no key has the secret.
 type Found = Arc<Vec<Entry>>;
 
 struct Wish {
-    digest: Digest,
+    wanted: Wanted,
     answer: oneshot::Sender<Found>,
 }
 
@@ -73,22 +73,22 @@ impl ReadThrough {
         (Self { wishes, places: Arc::new(Semaphore::new(MOST_WAITING)) }, asker.run())
     }
 
-    /// What a request may be decided by that began before this call. `digest` is that of its credential; what has no form of one
-    /// is refused without asking anybody.
+    /// What a request may be decided by that began before this call. `wanted` is what its credential is told by; what has no form
+    /// of one is refused without asking anybody.
     ///
     /// # Errors
     /// [`Unanswered`], after a second at the latest.
-    pub async fn sight(&self, validator: &Validator, digest: Option<Digest>) -> Result<Sight, Unanswered> {
-        let Some(digest) = digest else { return Ok(Sight::Fetched(validator.fetched([]))) };
-        let entries = self.entries(digest).await?;
+    pub async fn sight(&self, validator: &Validator, wanted: Option<Wanted>) -> Result<Sight, Unanswered> {
+        let Some(wanted) = wanted else { return Ok(Sight::Fetched(validator.fetched([]))) };
+        let entries = self.entries(wanted).await?;
         Ok(Sight::Fetched(validator.fetched(entries.iter().cloned())))
     }
 
-    /// The key that has a secret with its tenant before it, as it is at some instant after this call.
+    /// The key that has a secret with its tenant before it, or what a token rests on, as it is at some instant after this call.
     ///
     /// # Errors
     /// [`Unanswered`], after a second at the latest, and at once where too many wait.
-    pub async fn entries(&self, digest: Digest) -> Result<Found, Unanswered> {
+    pub async fn entries(&self, wanted: Wanted) -> Result<Found, Unanswered> {
         metrics::counter!("nexus_read_throughs_total").increment(1);
         let Ok(_place) = self.places.try_acquire() else {
             metrics::counter!("nexus_read_throughs_crowded_total").increment(1);
@@ -96,7 +96,7 @@ impl ReadThrough {
         };
         let (answer, found) = oneshot::channel();
         // What is full here is full of those who have gone.
-        self.wishes.try_send(Wish { digest, answer }).map_err(|_| Unanswered::Silent)?;
+        self.wishes.try_send(Wish { wanted, answer }).map_err(|_| Unanswered::Silent)?;
         match tokio::time::timeout(ANSWERS_WITHIN, found).await {
             Ok(Ok(found)) => Ok(found),
             Ok(Err(_)) | Err(_) => Err(Unanswered::Silent),
@@ -117,9 +117,9 @@ struct Asker<D> {
     dial: D,
     api: usize,
     next_id: u64,
-    flights: HashMap<Digest, Flight>,
+    flights: HashMap<Wanted, Flight>,
     /// Which question is under which id.
-    asked: HashMap<u64, Digest>,
+    asked: HashMap<u64, Wanted>,
     wished: mpsc::Receiver<Wish>,
     stop: watch::Receiver<bool>,
 }
@@ -156,10 +156,10 @@ impl<D: Dial> Asker<D> {
     async fn talk(&mut self) -> Result<(), LinkError> {
         let dialled = tokio::time::timeout(SPEAKS_WITHIN, self.dial.dial(self.api)).await;
         let mut link = dialled.unwrap_or(Err(LinkError::Silent))?;
-        let open: Vec<(u64, Digest)> =
-            self.flights.iter().map(|(digest, flight)| (flight.id, *digest)).collect();
-        for (id, digest) in open {
-            send(&mut link, &FromNode::Lookup { id, digest }).await?;
+        let open: Vec<(u64, Wanted)> =
+            self.flights.iter().map(|(wanted, flight)| (flight.id, wanted.clone())).collect();
+        for (id, wanted) in open {
+            send(&mut link, &FromNode::look_up(id, wanted)).await?;
         }
         let mut heard = Instant::now();
         loop {
@@ -170,16 +170,16 @@ impl<D: Dial> Asker<D> {
                     if self.flights.is_empty() {
                         heard = Instant::now();
                     }
-                    if let Some((id, digest)) = self.take(wish) {
-                        send(&mut link, &FromNode::Lookup { id, digest }).await?;
+                    if let Some((id, wanted)) = self.take(wish) {
+                        send(&mut link, &FromNode::look_up(id, wanted)).await?;
                     }
                 }
                 message = receive(&mut link) => {
                     heard = Instant::now();
                     match message? {
                         ToNode::Found { id, entries } => {
-                            if let Some((id, digest)) = self.found(id, entries) {
-                                send(&mut link, &FromNode::Lookup { id, digest }).await?;
+                            if let Some((id, wanted)) = self.found(id, entries) {
+                                send(&mut link, &FromNode::look_up(id, wanted)).await?;
                             }
                         }
                         ToNode::NotFound { .. } => return Err(LinkError::Lost("it cannot tell".to_owned())),
@@ -195,14 +195,14 @@ impl<D: Dial> Asker<D> {
     }
 
     /// Notes a wish, and tells what to ask for it now. What is too much has no answer.
-    fn take(&mut self, wish: Wish) -> Option<(u64, Digest)> {
+    fn take(&mut self, wish: Wish) -> Option<(u64, Wanted)> {
         if self.flights.len() >= MOST_WAITING {
             self.forget_the_gone();
             if self.flights.len() >= MOST_WAITING {
                 return None;
             }
         }
-        match self.flights.get_mut(&wish.digest) {
+        match self.flights.get_mut(&wish.wanted) {
             // What is under way may have been read before this request began.
             Some(flight) => {
                 // Those who wait are bounded; those who have gone are not, where this question alone has no answer.
@@ -212,27 +212,27 @@ impl<D: Dial> Asker<D> {
                 flight.next.push(wish.answer);
                 None
             }
-            None => Some((self.begin(wish.digest, vec![wish.answer]), wish.digest)),
+            None => Some((self.begin(wish.wanted.clone(), vec![wish.answer]), wish.wanted)),
         }
     }
 
-    fn begin(&mut self, digest: Digest, waiting: Vec<oneshot::Sender<Found>>) -> u64 {
+    fn begin(&mut self, wanted: Wanted, waiting: Vec<oneshot::Sender<Found>>) -> u64 {
         self.next_id += 1;
-        self.flights.insert(digest, Flight { id: self.next_id, waiting, next: Vec::new() });
-        self.asked.insert(self.next_id, digest);
+        self.flights.insert(wanted.clone(), Flight { id: self.next_id, waiting, next: Vec::new() });
+        self.asked.insert(self.next_id, wanted);
         self.next_id
     }
 
     /// Answers those who waited, and tells what to ask for those who came meanwhile.
-    fn found(&mut self, id: u64, entries: Vec<Entry>) -> Option<(u64, Digest)> {
-        let digest = self.asked.remove(&id)?;
-        let flight = self.flights.remove(&digest)?;
+    fn found(&mut self, id: u64, entries: Vec<Entry>) -> Option<(u64, Wanted)> {
+        let wanted = self.asked.remove(&id)?;
+        let flight = self.flights.remove(&wanted)?;
         let found = Arc::new(entries);
         for waiting in flight.waiting {
             // Whoever waited too long has gone.
             let _gone = waiting.send(Arc::clone(&found));
         }
-        (!flight.next.is_empty()).then(|| (self.begin(digest, flight.next), digest))
+        (!flight.next.is_empty()).then(|| (self.begin(wanted.clone(), flight.next), wanted))
     }
 
     /// Once the stream is gone no question is under way: the next one will be asked behind all who wait by now.
@@ -252,13 +252,14 @@ impl<D: Dial> Asker<D> {
         }
         self.flights.retain(|_, flight| !flight.waiting.is_empty() || !flight.next.is_empty());
         let flights = &self.flights;
-        self.asked.retain(|id, digest| flights.get(digest).is_some_and(|flight| flight.id == *id));
+        self.asked.retain(|id, wanted| flights.get(wanted).is_some_and(|flight| flight.id == *id));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use futures::FutureExt as _;
+    use nexus_domain::credential::Digest;
 
     use super::*;
     use crate::control::link::{Frame, Link};
@@ -294,6 +295,10 @@ mod tests {
         }
     }
 
+    fn secret(text: &str) -> Wanted {
+        Wanted::Secret(Digest::of(text))
+    }
+
     fn asker() -> (ReadThrough, impl Future<Output = ()> + Send + 'static) {
         ReadThrough::new(Nowhere, watch::channel(false).1)
     }
@@ -301,12 +306,12 @@ mod tests {
     #[tokio::test]
     async fn a_request_that_finds_too_many_waiting_is_told_so_at_once() {
         let (read_through, _asks) = asker();
-        let digest = Digest::of("one");
+        let wanted = secret("one");
         let all = read_through.places.acquire_many(u32::try_from(MOST_WAITING).unwrap()).await.unwrap();
-        let crowded = read_through.entries(digest).now_or_never();
+        let crowded = read_through.entries(wanted.clone()).now_or_never();
         assert_eq!(crowded, Some(Err(Unanswered::Crowded)));
         drop(all);
-        let mut waiting = Box::pin(read_through.entries(digest));
+        let mut waiting = Box::pin(read_through.entries(wanted.clone()));
         assert!(waiting.as_mut().now_or_never().is_none());
         assert_eq!(read_through.places.available_permits(), MOST_WAITING - 1);
         drop(waiting);
@@ -322,17 +327,17 @@ mod tests {
     }
 
     /// Somebody who wants to know of a credential, and what that is asked by, where it is asked at once.
-    fn wish(asker: &mut Asker<Nowhere>, digest: Digest) -> (oneshot::Receiver<Found>, Option<(u64, Digest)>) {
+    fn wish(asker: &mut Asker<Nowhere>, wanted: Wanted) -> (oneshot::Receiver<Found>, Option<(u64, Wanted)>) {
         let (answer, found) = oneshot::channel();
-        let asked = asker.take(Wish { digest, answer });
+        let asked = asker.take(Wish { wanted, answer });
         (found, asked)
     }
 
-    /// As many questions as there may be, the one for `digest` among them and the first; nobody waits for the others any more.
-    fn crowd(asker: &mut Asker<Nowhere>, digest: Digest) -> (oneshot::Receiver<Found>, u64) {
-        let (found, asked) = wish(asker, digest);
+    /// As many questions as there may be, the one for `wanted` among them and the first; nobody waits for the others any more.
+    fn crowd(asker: &mut Asker<Nowhere>, wanted: Wanted) -> (oneshot::Receiver<Found>, u64) {
+        let (found, asked) = wish(asker, wanted);
         for other in 1..MOST_WAITING {
-            let (_gone, asked) = wish(asker, Digest::of(&other.to_string()));
+            let (_gone, asked) = wish(asker, secret(&other.to_string()));
             assert!(asked.is_some());
         }
         assert_eq!(asker.flights.len(), MOST_WAITING);
@@ -341,11 +346,11 @@ mod tests {
 
     #[test]
     fn a_question_that_was_under_way_answers_nobody_who_came_later_in_a_crowd_either() {
-        let (mut asker, digest) = (idle(), Digest::of("one"));
-        let (mut early, first) = crowd(&mut asker, digest);
-        let (mut late, asked) = wish(&mut asker, digest);
+        let (mut asker, wanted) = (idle(), secret("one"));
+        let (mut early, first) = crowd(&mut asker, wanted.clone());
+        let (mut late, asked) = wish(&mut asker, wanted.clone());
         assert_eq!(asked, None, "a question for it is under way");
-        let (_another, asked) = wish(&mut asker, Digest::of("another"));
+        let (_another, asked) = wish(&mut asker, secret("another"));
         assert!(asked.is_some(), "those who have gone made room");
         let (next, _) = asker.found(first, Vec::new()).unwrap();
         assert!(early.try_recv().is_ok());
@@ -356,9 +361,9 @@ mod tests {
 
     #[test]
     fn a_question_whose_first_asker_has_gone_is_asked_again_for_the_one_behind() {
-        let (mut asker, digest) = (idle(), Digest::of("one"));
-        let (early, first) = crowd(&mut asker, digest);
-        let (mut late, _) = wish(&mut asker, digest);
+        let (mut asker, wanted) = (idle(), secret("one"));
+        let (early, first) = crowd(&mut asker, wanted.clone());
+        let (mut late, _) = wish(&mut asker, wanted.clone());
         drop(early);
         asker.forget_the_gone();
         let (next, _) = asker.found(first, Vec::new()).unwrap();
@@ -366,7 +371,7 @@ mod tests {
         drop(late);
         asker.forget_the_gone();
         assert!(asker.flights.is_empty() && asker.asked.is_empty());
-        let (mut anew, asked) = wish(&mut asker, digest);
+        let (mut anew, asked) = wish(&mut asker, wanted.clone());
         assert_eq!(asker.found(next, Vec::new()), None, "an answer to a question that was forgotten");
         assert_eq!(anew.try_recv(), Err(oneshot::error::TryRecvError::Empty));
         assert_eq!(asker.found(asked.unwrap().0, Vec::new()), None);
@@ -375,9 +380,9 @@ mod tests {
 
     #[test]
     fn a_new_stream_asks_once_for_all_who_wait() {
-        let (mut asker, digest) = (idle(), Digest::of("one"));
-        let (mut early, asked) = wish(&mut asker, digest);
-        let (mut late, _) = wish(&mut asker, digest);
+        let (mut asker, wanted) = (idle(), secret("one"));
+        let (mut early, asked) = wish(&mut asker, wanted.clone());
+        let (mut late, _) = wish(&mut asker, wanted.clone());
         asker.ask_anew();
         assert_eq!(asker.found(asked.unwrap().0, Vec::new()), None);
         assert!(early.try_recv().is_ok() && late.try_recv().is_ok());
@@ -385,11 +390,11 @@ mod tests {
 
     #[test]
     fn those_who_have_gone_are_not_kept_for_a_question_without_an_answer() {
-        let (mut asker, digest) = (idle(), Digest::of("one"));
+        let (mut asker, wanted) = (idle(), secret("one"));
         for _ in 0..10 * MOST_WAITING {
-            asker.take(Wish { digest, answer: oneshot::channel().0 });
+            asker.take(Wish { wanted: wanted.clone(), answer: oneshot::channel().0 });
         }
-        assert!(asker.flights[&digest].next.len() <= MOST_WAITING);
+        assert!(asker.flights[&wanted].next.len() <= MOST_WAITING);
         assert_eq!(asker.asked.len(), 1);
     }
 }

@@ -61,12 +61,12 @@ impl Found {
 impl Table {
     /// A table for all that there is.
     pub(crate) fn new() -> Self {
-        Self::of(SHARD_BITS, Tokens::new(true))
+        Self::of(SHARD_BITS, Tokens::new())
     }
 
-    /// A table for very few.
-    pub(crate) fn small() -> Self {
-        Self::of(1, Tokens::new(false))
+    /// A table for very few that are looked up once, beside the one for all.
+    pub(crate) fn beside(all: &Self) -> Self {
+        Self::of(1, all.tokens.beside())
     }
 
     fn of(bits: u32, tokens: Tokens) -> Self {

@@ -15,6 +15,7 @@ use nexus_domain::verification::{
 };
 use tokio::sync::watch;
 
+use crate::control::wanted::{TokenNames, Wanted};
 use crate::intake::Intake;
 use crate::lease::Permit;
 use crate::limits::Limits;
@@ -297,27 +298,47 @@ impl Validator {
         self.decide(dialect, Ok(presented), self.find(sight, digest), question, now)
     }
 
-    /// The digest of the secret in a request's headers, where there is one in the form that the dialect expects.
-    pub fn digest_in_headers<'h>(
+    /// What an API node is asked by for the credential in a request's headers, where there is one in the form that the dialect
+    /// expects.
+    pub fn wanted_in_headers<'h>(
         &self,
         dialect: &Dialect,
         headers: impl Iterator<Item = (&'h str, &'h str)> + Clone,
-    ) -> Option<Digest> {
-        dialect.extract(headers).ok().map(|presented| Digest::of(presented.secret))
+    ) -> Option<Wanted> {
+        match dialect.extract(headers.clone()) {
+            Ok(presented) => Some(Wanted::Secret(Digest::of(presented.secret))),
+            Err(_) => {
+                let (token, _) = dialect.extract_token(headers)?.ok()?;
+                TokenNames::of(token).map(Box::new).map(Wanted::Token)
+            }
+        }
     }
 
-    /// The digest of the secret of a bare credential, where its form and checksum are right.
+    /// As [`Validator::wanted_in_headers`], for a bare credential whose form and checksum are right.
     #[must_use]
-    pub fn digest_in_credential(&self, dialect: Option<&str>, credential: &str) -> Option<Digest> {
-        let dialect = self.dialect_for(dialect, credential).ok().flatten()?;
-        let unchecked = dialect.read_credential(credential).ok()?;
-        unchecked.checked().ok().map(|presented| Digest::of(presented.secret))
+    pub fn wanted_in_credential(&self, dialect: Option<&str>, credential: &str) -> Option<Wanted> {
+        let home = match dialect {
+            Some(name) => Ok(self.dialect(name).ok()?),
+            None => self.home_of(credential),
+        };
+        let may_be_token = match home {
+            Ok(dialect) => match dialect.read_credential(credential) {
+                Ok(unchecked) => {
+                    let presented = unchecked.checked().ok()?;
+                    return Some(Wanted::Secret(Digest::of(presented.secret)));
+                }
+                Err(_) => dialect.accepts_tokens(),
+            },
+            Err(refused) => refused.code == Code::Malformed,
+        };
+        let token = Compact::read(credential).filter(|_| may_be_token)?;
+        TokenNames::of(token).map(Box::new).map(Wanted::Token)
     }
 
     /// A few entries that were asked for one request, to decide on it by them alone. See [`Sight::Fetched`].
     #[must_use]
     pub fn fetched(&self, entries: impl IntoIterator<Item = Entry>) -> Fetched {
-        let table = Table::small();
+        let table = Table::beside(&self.table);
         Intake::new(Arc::clone(&self.dialects)).take(entries, &table);
         Fetched(Box::new(table))
     }
@@ -534,10 +555,8 @@ impl Validator {
         address: Option<IpAddr>,
         now: i64,
     ) -> Result<Seen, Unverified> {
-        if matches!(sight, Sight::Fetched(_)) {
-            let detail =
-                "this node has no right to answer from memory just now, and tokens are told by nothing else";
-            return Err(Refused::new(Code::Unavailable, detail).into());
+        if let Sight::Fetched(Fetched(table)) = sight {
+            return table.tokens.verify(token, address, now);
         }
         let before = self.fillings.load(Ordering::Acquire);
         let verified = self.table.tokens.verify(token, address, now);
@@ -545,6 +564,12 @@ impl Validator {
             return verified;
         }
         Err(loading().into())
+    }
+
+    /// A client by its public id, and the tenant that registered it.
+    #[must_use]
+    pub fn client_of(&self, client_id: &str) -> Option<(KeyId, TenantId)> {
+        self.table.tokens.owner_of(client_id)
     }
 
     /// The tenant of the client, or of the secret for service JWTs, under whose id uses of tokens are counted.

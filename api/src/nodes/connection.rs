@@ -10,13 +10,13 @@ use std::time::Duration;
 use actix_web::web::Bytes;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use nexus_domain::credential::Digest;
 use nexus_domain::validity::DialectEntry;
 use nexus_validator::SecretKeys;
 use nexus_validator::control::message::{
     BudgetAsk, BusKeys, Delta, FromNode, Have, Hello, MOST_ASKS, Refusal, Start, TenantShares, ToNode,
     VERSION, Welcome,
 };
+use nexus_validator::control::wanted::Wanted;
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
@@ -112,8 +112,8 @@ pub trait Desk {
     fn secret_keys(&self, _served: &Served) -> SecretKeys {
         SecretKeys::default()
     }
-    /// A credential as of now.
-    fn credential(&self, digest: Digest) -> impl Future<Output = Result<Vec<DialectEntry>, StoreError>>;
+    /// A credential, or what a token rests on, as of now.
+    fn credential(&self, wanted: Wanted) -> impl Future<Output = Result<Vec<DialectEntry>, StoreError>>;
     /// Divides rate limits: the shares of a node, where it may have any just now.
     fn divide(&self, holder: HolderId, asks: Vec<BudgetAsk>) -> BoxFuture<'static, Vec<TenantShares>>;
     /// Takes a batch of usage into the log. Errors are for people.
@@ -224,18 +224,10 @@ impl<P: Peer, D: Desk> Connection<P, D> {
     async fn attend(&mut self, incoming: Incoming) -> Result<(), End> {
         match incoming {
             Incoming::Message(FromNode::Lookup { id, digest }) => {
-                self.admit(&[])?;
-                let answer = match self.desk.credential(digest).await {
-                    Ok(entries) => {
-                        let entries = entries.into_iter().map(|held| held.entry).collect();
-                        ToNode::Found { id, entries }
-                    }
-                    Err(error) => {
-                        tracing::debug!(%error, "a credential cannot be looked up for a node just now");
-                        ToNode::NotFound { id }
-                    }
-                };
-                self.say(&answer).await
+                self.look_up(id, Wanted::Secret(digest)).await
+            }
+            Incoming::Message(FromNode::LookupToken { id, names }) => {
+                self.look_up(id, Wanted::Token(names)).await
             }
             Incoming::Usage(parcel) => {
                 self.admit(&[])?;
@@ -254,6 +246,21 @@ impl<P: Peer, D: Desk> Connection<P, D> {
             }
             Incoming::Nonsense(what) => Err(End::Refused(Refusal::Protocol, what)),
         }
+    }
+
+    async fn look_up(&mut self, id: u64, wanted: Wanted) -> Result<(), End> {
+        self.admit(&[])?;
+        let answer = match self.desk.credential(wanted).await {
+            Ok(entries) => {
+                let entries = entries.into_iter().map(|held| held.entry).collect();
+                ToNode::Found { id, entries }
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a credential cannot be looked up for a node just now");
+                ToNode::NotFound { id }
+            }
+        };
+        self.say(&answer).await
     }
 
     async fn follow(&mut self, mut hello: Hello) -> Result<std::convert::Infallible, End> {

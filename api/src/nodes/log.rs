@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use nexus_domain::credential::Digest;
 use nexus_domain::validity::DialectEntry;
 use nexus_infrastructure::gate::Gate;
-use nexus_infrastructure::gate::entries::{self, Entries};
+use nexus_infrastructure::gate::entries::{self, Entries, Named};
 use nexus_infrastructure::journal::{Change, Subscription};
 use nexus_projections::{Projections, credential_lookup};
 use nexus_validator::Validator;
+use nexus_validator::control::wanted::{TokenNames, Wanted};
 use uuid::Uuid;
 
 use super::ports::{Log, Read, Snapshot, StoreError};
@@ -76,8 +76,17 @@ impl Log for JournalLog {
         .boxed()
     }
 
-    fn credential(&self, digest: Digest) -> BoxFuture<'_, Result<Vec<DialectEntry>, StoreError>> {
+    fn credential(&self, wanted: Wanted) -> BoxFuture<'_, Result<Vec<DialectEntry>, StoreError>> {
         async move {
+            let digest = match wanted {
+                Wanted::Secret(digest) => digest,
+                Wanted::Token(names) => {
+                    let client = names.client_id.as_ref().and_then(|id| self.validator.client_of(id));
+                    let TokenNames { kid, tenant_id, ids, .. } = &*names;
+                    let token = Named { kid, client, tenant: *tenant_id, ids };
+                    return self.entries.token(token).await.map_err(StoreError::of);
+                }
+            };
             let Some(key) = self.validator.key_of(&digest) else { return Ok(Vec::new()) };
             let (key_id, tenant_id) = (key.key_id().to_string(), key.tenant_id().to_string());
             // As the log has them now: the table may be behind.

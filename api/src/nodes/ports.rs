@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use nexus_domain::credential::Digest;
 use nexus_domain::validity::DialectEntry;
+use nexus_validator::control::wanted::Wanted;
 use uuid::Uuid;
 
 use crate::problem::with_sources;
@@ -122,6 +122,6 @@ pub trait Log: Send + Sync + 'static {
     fn read(&self, after: u64) -> BoxFuture<'_, Result<Read, StoreError>>;
     /// Everything.
     fn snapshot(&self) -> BoxFuture<'_, Result<Box<dyn Snapshot>, StoreError>>;
-    /// The credential of a digest with its tenant before it, as of now; nothing where there is none.
-    fn credential(&self, digest: Digest) -> BoxFuture<'_, Result<Vec<DialectEntry>, StoreError>>;
+    /// What a node asks for one request, as of now, with its tenant before it; nothing where there is none.
+    fn credential(&self, wanted: Wanted) -> BoxFuture<'_, Result<Vec<DialectEntry>, StoreError>>;
 }

@@ -10,10 +10,10 @@ use actix_web::{HttpRequest, HttpResponse, get, rt, web};
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, Session};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use nexus_domain::credential::Digest;
 use nexus_domain::validity::DialectEntry;
 use nexus_validator::SecretKeys;
 use nexus_validator::control::message::{BudgetAsk, BusKeys, FromNode, LONGEST_BATCH, TenantShares};
+use nexus_validator::control::wanted::Wanted;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -180,12 +180,12 @@ impl Desk for Counter {
         SecretKeys::new(gate.node_secret_keys().filter(|(dialect, _)| sees(dialect)))
     }
 
-    async fn credential(&self, digest: Digest) -> Result<Vec<DialectEntry>, StoreError> {
+    async fn credential(&self, wanted: Wanted) -> Result<Vec<DialectEntry>, StoreError> {
         // A table that may be behind does not know what is new.
         if !self.app.verifier.can_tell() {
             return Err(StoreError("this API node cannot follow the log just now".to_owned()));
         }
-        let mut entries = self.app.log.credential(digest).await?;
+        let mut entries = self.app.log.credential(wanted).await?;
         entries.retain(|held| self.node.sees_dialect(&self.app.verifier, &held.dialect));
         Ok(entries)
     }

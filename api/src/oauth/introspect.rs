@@ -228,10 +228,11 @@ fn signed_here(app: &App, token: &str) -> Result<Option<Signed>, OauthError> {
     let sight = verifier.own_sight(now).map_err(|_| unavailable())?;
     let decision = verifier.validator.verify_credential(&sight, None, token, &question, now.unix_micros);
     let decision = decision.map_err(|error| OauthError::internal(&error.to_string()))?;
-    if decision.code() == Code::Unavailable {
+    let code = decision.code();
+    // Nor where too many with wrong signatures came before, so that this one was not looked at.
+    if matches!(code, Code::Unavailable | Code::RateLimited) {
         return Err(unavailable());
     }
-    let code = decision.code();
     // Whose token it is is known of those alone whose signature is right.
     let Some(subject) = decision.subject.filter(|subject| subject.kind() == ACCESS_TOKEN) else {
         return Ok(None);

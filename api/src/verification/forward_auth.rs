@@ -14,10 +14,10 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 use foldhash::fast::RandomState;
-use nexus_domain::credential::Digest;
 use nexus_domain::dialect::{Dialect, HttpsOnly};
 use nexus_domain::ids::LONGEST_ID;
 use nexus_domain::verification::{Question, Refused};
+use nexus_validator::control::wanted::Wanted;
 use nexus_validator::usage_journal::UsageRecord;
 use nexus_validator::{Decision, Limits, Sight, Subject};
 
@@ -100,7 +100,7 @@ impl Door {
             Ok(asked) => {
                 let sight = match own {
                     Some(sight) => Ok(sight),
-                    None => self.verifier.others_sight(self.digest(&hot)).await,
+                    None => self.verifier.others_sight(self.wanted(&hot)).await,
                 };
                 let decision = decide(self, &hot, &asked, sight);
                 let decision = self.verifier.within_limits(decision).await;
@@ -111,9 +111,9 @@ impl Door {
         hot.finish(&self.verifier, HotRoute::ForwardAuth, answered)
     }
 
-    /// The digest of the request's credential.
-    fn digest(&self, hot: &HotRequest<'_>) -> Option<Digest> {
-        self.verifier.validator.digest_in_headers(&self.dialect, hot.headers.texts.iter().copied())
+    /// What the request's credential is told by.
+    fn wanted(&self, hot: &HotRequest<'_>) -> Option<Wanted> {
+        self.verifier.validator.wanted_in_headers(&self.dialect, hot.headers.texts.iter().copied())
     }
 
     /// Whether a request came over HTTPS, as far as can be told: a trusted proxy says of its clients, and anybody else is the client.

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use nexus_domain::credential::Digest;
 use nexus_domain::verification::{Code, Refused};
 use nexus_infrastructure::clock::SharedClock;
 use nexus_infrastructure::config::UsageDetail;
 use nexus_infrastructure::entropy::SharedEntropy;
 use nexus_validator::budget::Budgets;
+use nexus_validator::control::wanted::Wanted;
 use nexus_validator::lease::Lease;
 use nexus_validator::read_through::ReadThrough;
 use nexus_validator::usage_journal::{UsageJournal, UsageRecord};
@@ -43,18 +43,18 @@ pub struct Verifier {
 
 impl Verifier {
     /// What a request of this moment may be decided by: the table, where the lease holds, otherwise what an API node reads for
-    /// it, in processes that can ask one. `digest` is that of the credential, where it has the form of one.
+    /// it, in processes that can ask one. `wanted` is what the credential is told by, where it has the form of one.
     ///
     /// # Errors
     /// `UNAVAILABLE` where nobody can tell.
     pub(crate) async fn sight(
         &self,
         now: Moment,
-        digest: impl FnOnce() -> Option<Digest>,
+        wanted: impl FnOnce() -> Option<Wanted>,
     ) -> Result<Sight, Refused> {
         match self.own_sight(now) {
             Ok(sight) => Ok(sight),
-            Err(_) => self.others_sight(digest()).await,
+            Err(_) => self.others_sight(wanted()).await,
         }
     }
 
@@ -62,9 +62,9 @@ impl Verifier {
     ///
     /// # Errors
     /// `UNAVAILABLE` where nobody can tell.
-    pub(crate) async fn others_sight(&self, digest: Option<Digest>) -> Result<Sight, Refused> {
+    pub(crate) async fn others_sight(&self, wanted: Option<Wanted>) -> Result<Sight, Refused> {
         let Some(read_through) = &self.read_through else { return Err(cannot_tell()) };
-        read_through.sight(&self.validator, digest).await.map_err(|why| {
+        read_through.sight(&self.validator, wanted).await.map_err(|why| {
             let detail =
                 format!("this node has no right to answer from memory just now, and {why}; try another one");
             Refused::new(Code::Unavailable, detail)

@@ -239,7 +239,7 @@ async fn decide<'v>(
         (Some(credential), named, None) => {
             let named = named.as_deref();
             // What is seen before anything is looked up.
-            match verifier.sight(now, || validator.digest_in_credential(named, credential)).await {
+            match verifier.sight(now, || validator.wanted_in_credential(named, credential)).await {
                 Ok(sight) => validator.verify_credential(&sight, named, credential, question, unix_micros),
                 Err(refused) => validator.dialect_for(named, credential).map(|dialect| Decision {
                     outcome: Err(refused),
@@ -254,7 +254,7 @@ async fn decide<'v>(
                 let lower: Vec<(String, &str)> =
                     headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.as_str())).collect();
                 let lower = lower.iter().map(|(name, value)| (name.as_str(), *value));
-                Ok(match verifier.sight(now, || validator.digest_in_headers(dialect, lower.clone())).await {
+                Ok(match verifier.sight(now, || validator.wanted_in_headers(dialect, lower.clone())).await {
                     Ok(sight) => validator.verify_headers(&sight, dialect, lower, question, unix_micros),
                     Err(refused) => Decision::refused(refused, dialect),
                 })

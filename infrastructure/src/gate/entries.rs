@@ -8,6 +8,7 @@ use futures::future::try_join_all;
 use nexus_domain::agent::Agent;
 use nexus_domain::client::Client;
 use nexus_domain::grant::Grant;
+use nexus_domain::ids::{GrantId, JwtSecretId, KeyId, TenantId, TokenId};
 use nexus_domain::integration::Integration;
 use nexus_domain::jwt_secret::JwtSecret;
 use nexus_domain::key::Key;
@@ -16,6 +17,7 @@ use nexus_domain::tenant::Tenant;
 use nexus_domain::token::Token;
 use nexus_domain::validity::{DialectEntry, Entry, Shown};
 
+use super::bootstrap::PLATFORM_TENANT;
 use super::{Gate, GateError};
 use crate::journal::{Change, JournalStore};
 
@@ -48,6 +50,19 @@ pub fn concerns(change: &Change) -> bool {
         Token::TYPE => change.event_type == TOKEN_ENDS,
         other => KNOWN.contains(&other),
     }
+}
+
+/// The names of what a token rests on. They are anybody's word until its signature has been checked.
+#[derive(Debug, Clone, Copy)]
+pub struct Named<'a> {
+    /// Who signed it.
+    pub kid: &'a str,
+    /// Its client, and who registered that.
+    pub client: Option<(KeyId, TenantId)>,
+    /// Whose data it opens.
+    pub tenant: Option<TenantId>,
+    /// Its own id, and that of the consent.
+    pub ids: &'a [String],
 }
 
 /// Entries of what changed.
@@ -112,6 +127,34 @@ impl Entries {
             (agent, _) = self.load(Agent::TYPE, &id.to_string()).await?;
         }
         Ok([tenant, agent, integration, key].into_iter().flatten().collect())
+    }
+
+    /// What a token rests on as the log has it now: who signs, its client and the tenants, and whether it or its consent is revoked.
+    ///
+    /// # Errors
+    /// [`GateError::Unavailable`]
+    pub async fn token(&self, token: Named<'_>) -> Result<Vec<DialectEntry>, GateError> {
+        let Named { kid, client, tenant, ids } = token;
+        let mut wanted = vec![(SigningKeys::TYPE, PLATFORM_TENANT.to_string())];
+        wanted.extend(kid.parse::<JwtSecretId>().ok().map(|id| (JwtSecret::TYPE, id.to_string())));
+        if let Some((client, registrar)) = client {
+            wanted.extend([(Client::TYPE, client.to_string()), (Tenant::TYPE, registrar.to_string())]);
+        }
+        wanted.extend(tenant.map(|tenant| (Tenant::TYPE, tenant.to_string())));
+        for id in ids {
+            wanted.extend(id.parse::<TokenId>().ok().map(|id| (Token::TYPE, id.to_string())));
+            wanted.extend(id.parse::<GrantId>().ok().map(|id| (Grant::TYPE, id.to_string())));
+        }
+        let loaded = wanted.iter().map(|(aggregate_type, id)| self.load(aggregate_type, id));
+        let mut entries: Vec<DialectEntry> =
+            try_join_all(loaded).await?.into_iter().filter_map(|(entry, _)| entry).collect();
+        let owner = entries.iter().find_map(|held| {
+            if let Entry::JwtSecret(secret) = &held.entry { Some(secret.tenant_id) } else { None }
+        });
+        if let Some(owner) = owner {
+            entries.extend(self.load(Tenant::TYPE, &owner.to_string()).await?.0);
+        }
+        Ok(entries)
     }
 
     async fn shown(&self, change: &Change) -> Result<Option<DialectEntry>, GateError> {

@@ -63,6 +63,16 @@ fn holds(signer: &Signer, token: &str) -> bool {
 }
 
 #[tokio::test]
+async fn what_nobody_would_accept_for_its_length_is_not_issued() {
+    let test = TestDatabase::sqlite().await;
+    let signer = signer(&test, &Arc::new(Calendar(AtomicI64::new(0))), &[Algorithm::EdDsa]).await;
+    signer.keep().await.unwrap();
+    let sign = |length: usize| signer.sign("at+jwt", &json!({"sub": "x".repeat(length)}), None);
+    assert!(sign(2_800).unwrap().len() < LONGEST_TOKEN - LONGEST_PREFIX);
+    assert!(matches!(sign(2_900), Err(SigningError::TooLong)));
+}
+
+#[tokio::test]
 async fn what_is_signed_with_each_algorithm_holds_by_the_published_keys() {
     let test = TestDatabase::sqlite().await;
     let calendar = Arc::new(Calendar(AtomicI64::new(0)));

@@ -122,3 +122,20 @@ fn a_node_shows_its_credential_to_no_api_node_that_its_authority_does_not_vouch_
     let node = scene.begin("wary", &scene.strangers, Some(&shown));
     scene.stays_out(&node, "UnknownIssuer");
 }
+
+#[test]
+fn authorities_are_replaced_without_a_restart() {
+    let scene = Scene::new();
+    let (former, next) =
+        (scene.nodes.issue("node", &Ends::Later), scene.strangers.issue("node", &Ends::Later));
+    let node = scene.begin("next", &scene.servers, Some(&next));
+    scene.stays_out(&node, "UnknownCA");
+    std::fs::write(scene.nodes.file(), "no authority").unwrap();
+    let kept = scene.api.find_in_log(patience(), "the authorities of nodes stay as they were");
+    assert!(kept.is_some(), "{}", scene.api.log().join("\n"));
+    std::fs::write(scene.nodes.file(), &scene.strangers.pem).unwrap();
+    node.await_ready();
+    scene.says(&node, &Verdict::Accepted, &Verdict::Refused("REVOKED".to_owned()));
+    let node = scene.begin("former", &scene.servers, Some(&former));
+    scene.stays_out(&node, "UnknownCA");
+}

@@ -3,16 +3,20 @@
 use std::sync::Arc;
 
 use nexus_domain::credential::Digest;
+use nexus_domain::dialect::built_in;
 use nexus_domain::ids::{KeyId, TenantId};
-use nexus_domain::verification::Code;
+use nexus_domain::verification::{Code, Question};
 use nexus_tests::{Issued, Node, Options, Store, Tenant, eventually, node_credential, patience};
+use nexus_validator::Validator;
 use nexus_validator::clock::{Clock as _, SystemClock};
 use nexus_validator::control::link::{Dial as _, Frame, Link as _, LinkError};
 use nexus_validator::control::message::{FromNode, Refusal, ToNode};
 use nexus_validator::control::shipper::Shipper;
 use nexus_validator::control::websocket::{WebSocketDial, WebSocketLink, WebSocketOptions};
+use nexus_validator::read_through::ReadThrough;
 use nexus_validator::usage_journal::{Taker as _, UsageJournal, UsageJournalOptions, UsageRecord};
 use serde_json::json;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 fn dial(node: &Node, credential: &str) -> Arc<WebSocketDial> {
@@ -36,6 +40,54 @@ async fn hear(link: &mut WebSocketLink) -> Result<ToNode, LinkError> {
         Frame::Text(text) => Ok(serde_json::from_str(&text).unwrap()),
         Frame::Bytes(bytes) => panic!("{} bytes", bytes.len()),
     }
+}
+
+#[tokio::test]
+async fn tokens_are_asked_for_by_their_names_and_judged_by_what_holds_now() {
+    let node = Node::dev();
+    let admin = node.admin();
+    let made = admin.post("/v1/nodes", &json!({"name": "Edge", "dialects": ["nexus"]})).expect(201).json();
+    let tenant = Tenant::create(&admin, "nexus");
+    let client = json!({"name": "Import", "type": "server", "scopes": ["read:users"]});
+    let client = admin.post(&tenant.path("/clients"), &client).expect(201).json();
+    let form = format!(
+        "grant_type=client_credentials&client_id={}&client_secret={}",
+        client["client_id"].as_str().unwrap(),
+        client["client_secret"].as_str().unwrap()
+    );
+    let server = node.client().header("content-type", "application/x-www-form-urlencoded");
+    let token = || {
+        let answer = server.send("POST", "/oauth/token", Some(form.as_bytes())).expect(200).json();
+        answer["access_token"].as_str().unwrap().to_owned()
+    };
+    let (doomed, other) = (token(), token());
+    // Nothing is in its table, and nothing comes into it.
+    let validator = Validator::new(Arc::new(built_in()));
+    let (_stop, stopped) = watch::channel(false);
+    let credential = made["credential"].as_str().unwrap();
+    let (read_through, asks) = ReadThrough::new(dial(&node, credential), stopped);
+    let asks = tokio::spawn(asks);
+    let code = async |token: &str| {
+        let wanted = validator.wanted_in_credential(None, token);
+        let sight = read_through.sight(&validator, wanted).await.unwrap();
+        let (question, now) = (Question::default(), SystemClock.unix_micros());
+        validator.verify_credential(&sight, None, token, &question, now).unwrap().code()
+    };
+    for token in [&doomed, &other, &doomed] {
+        assert_eq!(code(token).await, Code::Valid);
+    }
+    let (signed, _) = doomed.rsplit_once('.').unwrap();
+    let (_, signature) = other.rsplit_once('.').unwrap();
+    assert_eq!(code(&format!("{signed}.{signature}")).await, Code::Unknown, "it names what there is");
+    assert_eq!(code("a.b.c").await, Code::Malformed, "nobody is asked");
+    let id = admin.list(&tenant.path("/tokens"), 10).pop().unwrap()["id"].as_str().unwrap().to_owned();
+    let _revoked = admin.post(&tenant.path(&format!("/tokens/{id}/revoke")), &json!({})).expect(200);
+    assert_eq!(code(&doomed).await, Code::Revoked);
+    assert_eq!(code(&other).await, Code::Valid);
+    let path = tenant.path(&format!("/clients/{}/revoke", client["client_id"].as_str().unwrap()));
+    let _revoked = admin.post(&path, &json!({})).expect(200);
+    assert_eq!(code(&other).await, Code::Revoked, "with its client");
+    asks.abort();
 }
 
 #[tokio::test]

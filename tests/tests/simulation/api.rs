@@ -14,10 +14,10 @@ use nexus_api::nodes::holders::HolderId;
 use nexus_api::nodes::plane::Plane;
 use nexus_api::nodes::ports::{Log, StoreError};
 use nexus_api::nodes::settle::visible;
-use nexus_domain::credential::Digest;
 use nexus_domain::validity::DialectEntry;
 use nexus_validator::Validator;
 use nexus_validator::control::message::{BudgetAsk, BusKeys, TenantShares};
+use nexus_validator::control::wanted::Wanted;
 use nexus_validator::lease::Lease;
 use tokio::sync::{oneshot, watch};
 use tokio::time::sleep;
@@ -62,7 +62,7 @@ impl Desk for Counter {
         None
     }
 
-    async fn credential(&self, _: Digest) -> Result<Vec<DialectEntry>, StoreError> {
+    async fn credential(&self, _: Wanted) -> Result<Vec<DialectEntry>, StoreError> {
         Ok(Vec::new())
     }
 

@@ -10,8 +10,8 @@ use futures::future::BoxFuture;
 use nexus_api::nodes::ports::{
     Account, Log, Read, Registered, Registry, Snapshot, Standing, StoreError, View,
 };
-use nexus_domain::credential::Digest;
 use nexus_domain::validity::DialectEntry;
+use nexus_validator::control::wanted::Wanted;
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
@@ -257,7 +257,7 @@ impl Log for SimulatedLog {
         .boxed()
     }
 
-    fn credential(&self, _: Digest) -> BoxFuture<'_, Result<Vec<DialectEntry>, StoreError>> {
+    fn credential(&self, _: Wanted) -> BoxFuture<'_, Result<Vec<DialectEntry>, StoreError>> {
         async { Ok(Vec::new()) }.boxed()
     }
 }

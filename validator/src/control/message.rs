@@ -11,6 +11,7 @@ use nexus_domain::validity::Entry;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::wanted::{TokenNames, Wanted};
 use crate::tokens::SecretKeys;
 
 /// The version of this protocol. A node that speaks another one is refused with [`Refusal::Version`].
@@ -49,6 +50,13 @@ pub enum FromNode {
         /// SHA-256 of the secret.
         digest: Digest,
     },
+    /// As [`FromNode::Lookup`], for what a token rests on.
+    LookupToken {
+        /// Comes back in the answer.
+        id: u64,
+        /// The names of it.
+        names: Box<TokenNames>,
+    },
     /// Asks for shares of rate limits.
     Budgets {
         /// One for each that are counted together, and no more than [`MOST_ASKS`].
@@ -56,6 +64,17 @@ pub enum FromNode {
     },
     /// The node answers nothing from its table any more: nobody needs to wait for it.
     Bye,
+}
+
+impl FromNode {
+    /// The question for what is wanted.
+    #[must_use]
+    pub fn look_up(id: u64, wanted: Wanted) -> Self {
+        match wanted {
+            Wanted::Secret(digest) => Self::Lookup { id, digest },
+            Wanted::Token(names) => Self::LookupToken { id, names },
+        }
+    }
 }
 
 /// The most asks in a message.
@@ -124,11 +143,11 @@ pub enum ToNode {
     Delta(Delta),
     /// The right to answer.
     Grant(Grant),
-    /// The answer to [`FromNode::Lookup`].
+    /// The answer to [`FromNode::Lookup`] and [`FromNode::LookupToken`].
     Found {
         /// That of the question.
         id: u64,
-        /// The key with its tenant before it; nothing where no key has the secret.
+        /// The key with its tenant before it; nothing where no key has the secret. Of a token, what there is.
         entries: Vec<Entry>,
     },
     /// The API node cannot tell.

@@ -10,4 +10,5 @@ pub mod link;
 pub mod message;
 pub mod observer;
 pub mod shipper;
+pub mod wanted;
 pub mod websocket;

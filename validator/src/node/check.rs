@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use nexus_domain::credential::Digest;
 use nexus_domain::dialect::Dialect;
 use nexus_domain::verification::{Code, Question, Refused};
 
 use super::Node;
+use crate::control::wanted::Wanted;
 use crate::read_through::Unanswered;
 use crate::usage_journal::UsageRecord;
 use crate::{Decision, Limits, Sight, Subject};
@@ -28,7 +28,7 @@ impl Node {
         question: &Question<'_>,
     ) -> Decision<'_> {
         let validator = &self.validator;
-        let decision = match self.sight(|| validator.digest_in_credential(dialect, credential)).await {
+        let decision = match self.sight(|| validator.wanted_in_credential(dialect, credential)).await {
             Ok(sight) => {
                 let now = self.clock.unix_micros();
                 let decided = validator.verify_credential(&sight, dialect, credential, question, now);
@@ -52,7 +52,7 @@ impl Node {
     ) -> Decision<'_> {
         let validator = &self.validator;
         let decision = match validator.dialect(dialect) {
-            Ok(dialect) => match self.sight(|| validator.digest_in_headers(dialect, headers.clone())).await {
+            Ok(dialect) => match self.sight(|| validator.wanted_in_headers(dialect, headers.clone())).await {
                 Ok(sight) => {
                     validator.verify_headers(&sight, dialect, headers, question, self.clock.unix_micros())
                 }
@@ -65,10 +65,10 @@ impl Node {
 
     /// What a request that begins now may be decided by. The permit comes first, before anything is looked up: see
     /// [`crate::lease::Permit`].
-    async fn sight(&self, digest: impl FnOnce() -> Option<Digest>) -> Result<Sight, Unanswered> {
+    async fn sight(&self, wanted: impl FnOnce() -> Option<Wanted>) -> Result<Sight, Unanswered> {
         match self.lease.holds(self.clock.boottime()) {
             Some(permit) => Ok(permit.into()),
-            None => self.read_through.sight(&self.validator, digest()).await,
+            None => self.read_through.sight(&self.validator, wanted()).await,
         }
     }
 

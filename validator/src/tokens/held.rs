@@ -127,6 +127,11 @@ impl Tokens {
         self.clients.pin().get(client_id).map(Arc::clone)
     }
 
+    /// A client's id, and who registered it.
+    pub(crate) fn owner_of(&self, client_id: &str) -> Option<(KeyId, TenantId)> {
+        self.clients.pin().get(client_id).map(|client| (client.id, client.tenant_id))
+    }
+
     pub(super) fn secret(&self, id: JwtSecretId) -> Option<Arc<JwtSecretEntry>> {
         self.secrets.pin().get(&id).map(Arc::clone)
     }

@@ -67,12 +67,21 @@ pub(crate) struct Tokens {
     /// Absent where nothing is looked up twice.
     cache: Option<Cache>,
     shared_rights: SharedRights,
-    wrong_signatures: WrongSignatures,
+    wrong_signatures: Arc<WrongSignatures>,
     signed_keys: SignedKeys,
 }
 
 impl Tokens {
-    pub(crate) fn new(cache: bool) -> Self {
+    pub(crate) fn new() -> Self {
+        Self { cache: Some(Cache::default()), ..Self::of(Arc::default(), Arc::default()) }
+    }
+
+    /// For what is looked up once, beside what all requests share: what opens secrets, and the count of wrong signatures.
+    pub(crate) fn beside(&self) -> Self {
+        Self::of(self.opener.load_full(), Arc::clone(&self.wrong_signatures))
+    }
+
+    fn of(opener: Arc<Opener>, wrong_signatures: Arc<WrongSignatures>) -> Self {
         Self {
             tenants: papaya::HashMap::with_hasher(RandomState::default()),
             keys: ArcSwap::default(),
@@ -81,13 +90,13 @@ impl Tokens {
             holders: papaya::HashMap::with_hasher(RandomState::default()),
             revoked: papaya::HashMap::with_hasher(RandomState::default()),
             sweep_at: AtomicU64::new(LEAST_SWEEP),
-            opener: ArcSwap::default(),
+            opener: ArcSwap::new(opener),
             changes: AtomicU64::new(0),
             latest: AtomicI64::new(0),
             forgotten: AtomicI64::new(i64::MIN),
-            cache: cache.then(Cache::default),
+            cache: None,
             shared_rights: SharedRights::default(),
-            wrong_signatures: WrongSignatures::default(),
+            wrong_signatures,
             signed_keys: SignedKeys::default(),
         }
     }

@@ -59,23 +59,20 @@ impl Names {
         let (blocks, rest) = text.as_chunks::<BLOCK>();
         let mut last = [0; BLOCK];
         last.get_mut(..rest.len())?.copy_from_slice(rest);
-        let shifted = self.pairs.get(1..)?;
+        let (first, second) = (self.pairs.get(..=blocks.len())?, self.pairs.get(1..blocks.len() + 2)?);
         let (mut one, mut other) = (0u128, 0u128);
-        for ((block, first), second) in blocks.iter().zip(self.pairs.iter()).zip(shifted) {
+        for ((block, first), second) in blocks.iter().zip(first).zip(second) {
             let block = words(*block);
             one = one.wrapping_add(product(block, *first));
             other = other.wrapping_add(product(block, *second));
         }
         let block = words(last);
-        one = one.wrapping_add(product(block, *self.pairs.get(blocks.len())?));
-        other = other.wrapping_add(product(block, *shifted.get(blocks.len())?));
-        let length = u64::try_from(text.len()).ok()?;
-        let words = parts(one).into_iter().chain(parts(other)).chain([length]);
-        Some(Name(self.factors.map(|factors| {
-            let sum =
-                words.clone().zip(factors).map(|(word, factor)| u128::from(word) * u128::from(factor)).sum();
-            reduced(sum)
-        })))
+        one = one.wrapping_add(product(block, *first.last()?));
+        other = other.wrapping_add(product(block, *second.last()?));
+        let ([a, b, c, d], [e, f, g, h]) = (parts(one), parts(other));
+        let words = [a, b, c, d, e, f, g, h, u64::try_from(text.len()).ok()?];
+        let [first, second] = &*self.factors;
+        Some(Name([reduced(sum(&words, first)), reduced(sum(&words, second))]))
     }
 }
 
@@ -118,6 +115,10 @@ fn parts(number: u128) -> [u64; 4] {
 fn product(block: [u64; 2], key: [u64; 2]) -> u128 {
     let ([first, second], [for_first, for_second]) = (block, key);
     u128::from(first.wrapping_add(for_first)) * u128::from(second.wrapping_add(for_second))
+}
+
+fn sum(words: &[u64; WORDS], factors: &[u64; WORDS]) -> u128 {
+    words.iter().zip(factors).map(|(word, factor)| u128::from(*word) * u128::from(*factor)).sum()
 }
 
 /// What is left of a number below 2^122 modulo the prime.

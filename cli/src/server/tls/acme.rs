@@ -11,7 +11,8 @@ use rustls::server::ResolvesServerCert;
 use rustls_acme::caches::DirCache;
 use rustls_acme::{AcmeState, EventOk};
 
-use super::{Provider, authorities};
+use super::Provider;
+use super::authorities::roots;
 use crate::server::failure::StartFailure;
 
 /// What the authority speaks to see that the server has the domain (RFC 8737 section 6.2).
@@ -31,7 +32,7 @@ impl Authority {
                 let client = rustls::ClientConfig::builder_with_provider(Arc::clone(provider))
                     .with_safe_default_protocol_versions()
                     .map_err(|error| StartFailure::new(format!("TLS cannot be spoken: {error}")))?
-                    .with_root_certificates(authorities(file)?)
+                    .with_root_certificates(roots(file)?)
                     .with_no_client_auth();
                 rustls_acme::AcmeConfig::new_with_client_config(&config.domains, Arc::new(client))
             }

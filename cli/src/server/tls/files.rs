@@ -13,7 +13,7 @@ use super::{Provider, unusable};
 use crate::server::failure::StartFailure;
 
 /// How often the files are looked at.
-const LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
+pub(super) const LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
 
 /// A certificate with its files.
 #[derive(Debug)]
@@ -25,8 +25,11 @@ pub(crate) struct Files {
     read: Option<Stamps>,
 }
 
-/// When both files were written, and how long they are.
-type Stamps = [(SystemTime, u64); 2];
+/// When a file was written, and how long it is.
+pub(super) type Stamp = (SystemTime, u64);
+
+/// Those of both files.
+type Stamps = [Stamp; 2];
 
 impl Files {
     pub(super) fn read(certificate: &Path, key: &Path, provider: &Provider) -> Result<Self, StartFailure> {
@@ -78,11 +81,12 @@ impl ResolvesServerCert for Files {
 }
 
 fn stamps(certificate: &Path, key: &Path) -> Option<Stamps> {
-    let stamp = |file: &Path| {
-        let found = std::fs::metadata(file).ok()?;
-        Some((found.modified().ok()?, found.len()))
-    };
     Some([stamp(certificate)?, stamp(key)?])
+}
+
+pub(super) fn stamp(file: &Path) -> Option<Stamp> {
+    let found = std::fs::metadata(file).ok()?;
+    Some((found.modified().ok()?, found.len()))
 }
 
 fn certified(certificate: &Path, key: &Path, provider: &Provider) -> Result<CertifiedKey, StartFailure> {

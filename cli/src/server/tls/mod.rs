@@ -1,6 +1,7 @@
 //! TLS for the server: certificates from PEM files or from an authority, and what keeps them current.
 
 mod acme;
+mod authorities;
 mod files;
 pub(crate) mod port;
 
@@ -14,14 +15,12 @@ use actix_web::rt::net::TcpStream;
 use nexus_api::nodes::Certified;
 use nexus_api::verification::hot::OverTls;
 use nexus_infrastructure::config::{CertificateSource, ServerConfig, TlsConfig};
-use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::server::{ResolvesServerCert, WebPkiClientVerifier};
+use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
 use tokio::sync::watch;
 
 use self::acme::Authority;
+use self::authorities::Authorities;
 use self::files::Files;
 use crate::server::failure::StartFailure;
 
@@ -33,8 +32,14 @@ pub(crate) struct Tls {
     pub(crate) upkeep: Upkeep,
 }
 
-/// What keeps the certificate current.
-pub(crate) enum Upkeep {
+/// What keeps the certificate current, and the authorities of nodes' certificates.
+pub(crate) struct Upkeep {
+    certificate: Certificate,
+    authorities: Option<Arc<Authorities>>,
+}
+
+/// Where the certificate comes from.
+enum Certificate {
     Files(Arc<Files>),
     Authority(Authority),
 }
@@ -42,14 +47,21 @@ pub(crate) enum Upkeep {
 impl Upkeep {
     /// Works until `stop` turns true.
     pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
-        let work = async {
-            match self {
-                Self::Files(files) => files.follow().await,
-                Self::Authority(authority) => authority.follow().await,
+        let certificate = async {
+            match self.certificate {
+                Certificate::Files(files) => files.follow().await,
+                Certificate::Authority(authority) => authority.follow().await,
+            }
+        };
+        let authorities = async {
+            match self.authorities {
+                Some(authorities) => authorities.follow().await,
+                None => std::future::pending().await,
             }
         };
         tokio::select! {
-            () = work => {}
+            () = certificate => {}
+            () = authorities => {}
             _ = stop.wait_for(|stop| *stop) => {}
         }
     }
@@ -63,47 +75,33 @@ pub(crate) fn configured(config: &ServerConfig) -> Result<Option<Tls>, StartFail
 
 fn of(tls: &TlsConfig) -> Result<Tls, StartFailure> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let (resolver, upkeep, challenges): (Arc<dyn ResolvesServerCert>, _, _) = match &tls.certificates {
+    let (resolver, certificate, challenges): (Arc<dyn ResolvesServerCert>, _, _) = match &tls.certificates {
         CertificateSource::Files { certificate, key } => {
             let files = Arc::new(Files::read(certificate, key, &provider)?);
-            (Arc::clone(&files) as _, Upkeep::Files(files), Vec::new())
+            (Arc::clone(&files) as _, Certificate::Files(files), Vec::new())
         }
         CertificateSource::Acme(config) => {
             let authority = Authority::of(config, &provider)?;
-            (authority.resolver(), Upkeep::Authority(authority), vec![acme::CHALLENGE_PROTOCOL.to_vec()])
+            (authority.resolver(), Certificate::Authority(authority), vec![acme::CHALLENGE_PROTOCOL.to_vec()])
         }
     };
     let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| StartFailure::new(format!("TLS cannot be offered: {error}")))?;
-    let builder = match &tls.node_ca {
+    let authorities = tls.node_ca.as_ref().map(|file| Authorities::read(file, &provider)).transpose()?;
+    let authorities = authorities.map(Arc::new);
+    let builder = match &authorities {
         None => builder.with_no_client_auth(),
-        Some(file) => {
-            // Everybody else has none, and comes with a credential.
-            let verifier =
-                WebPkiClientVerifier::builder_with_provider(Arc::new(authorities(file)?), provider)
-                    .allow_unauthenticated()
-                    .build()
-                    .map_err(|error| unusable(file, error))?;
-            builder.with_client_cert_verifier(verifier)
-        }
+        Some(authorities) => builder.with_client_cert_verifier(Arc::clone(authorities) as _),
     };
     let mut config = builder.with_cert_resolver(resolver);
+    if authorities.is_some() {
+        // A session that is resumed brings its certificate along unseen, also one of an authority that is no more.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+    }
     // The server adds those of HTTP.
     config.alpn_protocols = challenges;
-    Ok(Tls { config, upkeep })
-}
-
-/// The authorities in a PEM file.
-fn authorities(file: &Path) -> Result<RootCertStore, StartFailure> {
-    let mut roots = RootCertStore::empty();
-    let certificates = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| unusable(file, error))?;
-    for certificate in certificates {
-        roots.add(certificate).map_err(|error| unusable(file, error))?;
-    }
-    Ok(roots)
+    Ok(Tls { config, upkeep: Upkeep { certificate, authorities } })
 }
 
 fn unusable(file: &Path, reason: impl std::fmt::Display) -> StartFailure {

@@ -205,6 +205,6 @@ fn a_token_that_is_too_long_or_has_too_long_an_id_is_refused() {
 
 #[test]
 fn a_table_of_one_request_keeps_nothing() {
-    let tokens = Tokens::new(false);
-    assert!(tokens.cache.is_none());
+    assert!(Tokens::new().cache.is_some());
+    assert!(Tokens::new().beside().cache.is_none());
 }
