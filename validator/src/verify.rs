@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nexus_domain::credential::Digest;
-use nexus_domain::dialect::{Dialect, Dialects, Prefix, Presented};
+use nexus_domain::dialect::{Dialect, Dialects, Prefix, Presented, ShownToken};
 use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::jwt::Compact;
 use nexus_domain::validity::Entry;
@@ -14,6 +14,7 @@ use nexus_domain::verification::{
 };
 use tokio::sync::watch;
 
+use crate::dpop::{Seen, check_bearer};
 use crate::intake::Intake;
 use crate::lease::Permit;
 use crate::limits::Limits;
@@ -29,6 +30,8 @@ pub struct Validator {
     /// The prefixes of all dialects, also those of other processes, the longest first.
     prefixes: Box<[(Prefix, Home)]>,
     table: Table,
+    /// The proofs of possession that came lately.
+    proofs: Seen,
     /// How often the table was emptied and was whole again: odd while it is filled anew.
     fillings: AtomicU64,
     intake: Mutex<Intake>,
@@ -227,6 +230,7 @@ impl Validator {
             prefixes: prefixes.into(),
             dialects,
             table: Table::new(),
+            proofs: Seen::default(),
             fillings: AtomicU64::new(0),
             applied: AtomicU64::new(0),
             position: watch::Sender::new(0),
@@ -432,7 +436,7 @@ impl Validator {
         let presented = match dialect.extract(headers.clone()) {
             Ok(presented) => presented,
             Err(refused) => {
-                let (token, tenant) = match dialect.extract_token(headers) {
+                let ShownToken { token, tenant, possession } = match dialect.extract_token(headers) {
                     Some(Ok(extracted)) => extracted,
                     Some(Err(refused)) => return Decision::refused(refused, dialect),
                     None => return Decision::refused(refused, dialect),
@@ -441,7 +445,7 @@ impl Validator {
                     let refused = Refused::new(Code::TenantMismatch, "the request names two tenants");
                     return Decision::refused(refused, dialect);
                 }
-                let question = Question { tenant: tenant.or(question.tenant), ..*question };
+                let question = Question { tenant: tenant.or(question.tenant), possession, ..*question };
                 return self.verify_token(sight, Some(dialect), token, &question, now);
             }
         };
@@ -482,7 +486,8 @@ impl Validator {
             rights: &verified.rights,
             dialect: own,
         };
-        let outcome = verdict_where(facts, || verified.lives(now), question);
+        let outcome = verdict_where(facts, || verified.lives(now), question)
+            .and_then(|()| self.proofs.check(verified.jkt, token, question, now));
         let dialect = self.dialects.get(&own.name);
         Decision { outcome, dialect, subject: Some(Subject(Holder::Token(verified))), limits }
     }
@@ -525,7 +530,8 @@ impl Validator {
             let refused = Refused::new(Code::Unknown, "no key has this secret");
             return Decision::refused(refused, dialect);
         };
-        let mut outcome = judge(found.slot(), dialect, &presented, question, now);
+        let mut outcome =
+            check_bearer(question).and_then(|()| judge(found.slot(), dialect, &presented, question, now));
         if let (Ok(()), Some(token)) = (&outcome, presented.token) {
             outcome = self.table.tokens.check_key(&found.slot().digest, token, now);
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use nexus_domain::credential::Digest;
 use nexus_domain::ids::KeyId;
 use nexus_domain::jwt::{LONGEST_LIFE, Times};
 use nexus_domain::validity::{ClientEntry, JwtSecretEntry};
@@ -23,6 +24,8 @@ pub(crate) struct Verified {
     /// Its `jti`, and the consent that it rests on.
     pub(super) ids: [Option<Box<str>>; 2],
     pub(super) signer: Signer,
+    /// SHA-256 of the key that whoever shows it must prove to hold (RFC 9449).
+    pub(crate) jkt: Option<Digest>,
     /// Whether it or its consent was revoked when it was looked at. Such a one is not kept.
     pub(super) revoked: bool,
     /// The count of changes at which all that it rests on was last looked at.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use nexus_domain::credential::Digest;
 use nexus_domain::dialect::{Dialect, ServiceJwts};
 use nexus_domain::ids::{JwtSecretId, SigningKeyId, TenantId};
 use nexus_domain::jwt::{Algorithm, Claims, Compact, Header, Kid, Times};
@@ -34,6 +35,8 @@ struct Signed {
 struct Facts {
     times: Times,
     ids: [Option<Box<str>>; 2],
+    /// The key that it is bound to (RFC 9449).
+    jkt: Option<Digest>,
 }
 
 /// A token that nothing is known of.
@@ -92,6 +95,7 @@ impl Tokens {
             times: claims.times,
             ids: claims.ids,
             signer,
+            jkt: claims.jkt,
             revoked: false,
             seen: AtomicU64::new(seen),
         };
@@ -145,9 +149,10 @@ impl Tokens {
         }
         known_environment(dialect, &claims.environment)?;
         let rights = client.rights(&claims, dialect);
+        let jkt = claims.cnf.map(|confirmation| confirmation.jkt);
         let ids = [Some(claims.jti.into()), claims.grant_id.map(Into::into)];
         let signer = Signer::Server { key, client, registrar };
-        Ok(Signed { tenant, rights, claims: Facts { times, ids }, signer })
+        Ok(Signed { tenant, rights, claims: Facts { times, ids, jkt }, signer })
     }
 
     /// A token that a tenant's service signed.
@@ -175,7 +180,7 @@ impl Tokens {
         let rights = permitted(&claims, rules, &secret, &tenant.dialect)?;
         let ids = [claims.text("jti")?.map(Into::into), None];
         let signer = Signer::Service { secret, version };
-        Ok(Signed { tenant, rights, claims: Facts { times, ids }, signer })
+        Ok(Signed { tenant, rights, claims: Facts { times, ids, jkt: None }, signer })
     }
 
     /// The version of a secret that made the token's signature.
