@@ -105,6 +105,7 @@ fn tokens() -> Result<Vec<String>, Failure> {
         tenant_id: keys::tenant_id(0),
         environment: "live".to_owned(),
         grant_id: Some(Uuid::from_u128(7).to_string()),
+        cnf: None,
         restrictions: Default::default(),
     };
     (0..TOKENS).map(|number| Ok(encode(&header, &claims(number), &key)?)).collect()

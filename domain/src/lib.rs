@@ -8,6 +8,7 @@ pub mod agent;
 pub mod client;
 pub mod credential;
 pub mod dialect;
+pub mod dpop;
 pub mod duration;
 pub mod grant;
 pub mod ids;

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::dialect::{Dialect, Form, KeyType};
+use crate::dpop::Challenge;
 use crate::ids::TenantId;
 use crate::jwt;
 use crate::scope::EffectiveScopes;
@@ -129,19 +130,27 @@ pub struct Refused {
     pub detail: Cow<'static, str>,
     /// Whether it is refused for the way it came, whatever it is: see [`Refused::over_plain_http`].
     pub over_plain_http: bool,
+    /// What is missing of a proof of possession, for the outside too (RFC 9449 section 7.1).
+    pub challenge: Option<Challenge>,
 }
 
 impl Refused {
     /// A refusal.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), over_plain_http: false }
+        Self { code, detail: detail.into(), over_plain_http: false, challenge: None }
     }
 
     /// A refusal of a request that came over plain HTTP where the dialect wants HTTPS alone. Its credential is not looked at.
     #[must_use]
     pub const fn over_plain_http() -> Self {
         let detail = "the request came over plain HTTP, and this dialect wants HTTPS alone; whoever sent it should replace the credential, which was readable on the way. A gateway that ends TLS must send `X-Forwarded-Proto: https`, and stand in `server.trusted_proxies`";
-        Self { code: Code::Malformed, detail: Cow::Borrowed(detail), over_plain_http: true }
+        Self { code: Code::Malformed, detail: Cow::Borrowed(detail), over_plain_http: true, challenge: None }
+    }
+
+    /// The same refusal, for what is missing of a proof of possession.
+    #[must_use]
+    pub fn challenging(self, challenge: Challenge) -> Self {
+        Self { challenge: Some(challenge), ..self }
     }
 
     /// A refusal of something that is not in the dialect's form.
@@ -246,6 +255,32 @@ pub struct Question<'a> {
     pub required_scopes: &'a [String],
     /// What the request touches, such as `brand` → `acme`.
     pub restrictions: Option<&'a BTreeMap<String, String>>,
+    /// How a bare token is shown. With headers, they tell.
+    pub possession: Possession<'a>,
+    /// The request's address, which proofs of possession name.
+    pub url: Option<&'a str>,
+}
+
+/// How a token is shown.
+#[derive(Clone, Copy, Default)]
+pub enum Possession<'a> {
+    /// As a bearer's: whoever has it may use it (RFC 6750).
+    #[default]
+    Bearer,
+    /// With a proof that its sender holds a key (RFC 9449 section 7); nothing where the proof is missing.
+    Proof(Option<&'a str>),
+    /// Nobody uses it, and somebody asks about it.
+    Unused,
+}
+
+impl fmt::Debug for Possession<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bearer => "Bearer",
+            Self::Proof(_) => "Proof(…)",
+            Self::Unused => "Unused",
+        })
+    }
 }
 
 /// Decides. The order is fixed: whose it is, whether it lives, then what it may do, so that nobody

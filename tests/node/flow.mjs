@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import * as jose from 'jose';
 import * as oauth from 'openid-client';
 
-const { issuer, app, server, redirect_uri } = JSON.parse(process.argv[2]);
+const { issuer, app, server, redirect_uri, resource } = JSON.parse(process.argv[2]);
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const say = (message) => console.log(JSON.stringify(message));
 const hear = async () => JSON.parse((await lines.next()).value);
@@ -56,6 +56,34 @@ assert.equal((await oauth.tokenIntrospection(config, refreshed.access_token)).ac
 await oauth.tokenRevocation(config, refreshed.refresh_token);
 assert.equal((await oauth.tokenIntrospection(config, refreshed.access_token)).active, false);
 await assert.rejects(oauth.refreshTokenGrant(config, refreshed.refresh_token), { error: 'invalid_grant' });
+
+// Tokens that are bound to a key (RFC 9449), and the API behind a node.
+const api = new URL(resource);
+const asked = new Headers({ 'x-original-method': 'GET', 'x-original-uri': api.pathname });
+for (const algorithm of ['ES256', 'Ed25519', 'RS256']) {
+  const DPoP = oauth.getDPoPHandle(config, await oauth.randomDPoPKeyPair(algorithm));
+  const state = oauth.randomState();
+  const parameters = {
+    redirect_uri,
+    scope: 'read:users',
+    code_challenge: await oauth.calculatePKCECodeChallenge(pkceCodeVerifier),
+    code_challenge_method: 'S256',
+    state,
+  };
+  say({ send_to: (await oauth.buildAuthorizationUrlWithPAR(config, parameters, { DPoP })).href });
+  const back = new URL((await hear()).sent_back_to);
+  const bound = await oauth.authorizationCodeGrant(config, back, { pkceCodeVerifier, expectedState: state }, undefined, { DPoP });
+  assert.equal(bound.token_type, 'dpop');
+  const next = await oauth.refreshTokenGrant(config, bound.refresh_token, undefined, { DPoP });
+  for (const { access_token } of [bound, next]) {
+    const answer = await oauth.fetchProtectedResource(config, access_token, api, 'GET', undefined, asked, { DPoP });
+    assert.equal(answer.status, 200);
+    const told = await oauth.tokenIntrospection(config, access_token);
+    assert.deepEqual([told.token_type, told.cnf.jkt], ['DPoP', await DPoP.calculateThumbprint()]);
+    const asBearer = oauth.fetchProtectedResource(config, access_token, api, 'GET', undefined, asked);
+    await assert.rejects(asBearer, ({ status, cause }) => status === 401 && cause[0].scheme === 'dpop');
+  }
+}
 
 for (const authentication of [oauth.ClientSecretBasic, oauth.ClientSecretPost]) {
   const own = await discover(server.client_id, authentication(server.client_secret));

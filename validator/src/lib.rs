@@ -10,6 +10,7 @@ pub mod bus;
 pub mod cache;
 pub mod clock;
 pub mod control;
+pub mod dpop;
 mod intake;
 pub mod lease;
 mod limits;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nexus_domain::credential::{Digest, LONGEST_SECRET};
-use nexus_domain::dialect::{Dialect, Dialects, Prefix, Presented};
+use nexus_domain::dialect::{Dialect, Dialects, Prefix, Presented, ShownToken};
 use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::jwt::Compact;
 use nexus_domain::validity::Entry;
@@ -16,6 +16,7 @@ use nexus_domain::verification::{
 use tokio::sync::watch;
 
 use crate::control::wanted::{TokenNames, Wanted};
+use crate::dpop::{Proofs, check_bearer};
 use crate::intake::Intake;
 use crate::lease::Permit;
 use crate::limits::Limits;
@@ -33,6 +34,8 @@ pub struct Validator {
     /// The bytes that they begin with, a bit for each.
     first_bytes: [u64; 4],
     table: Table,
+    /// The proofs of possession that came lately.
+    proofs: Proofs,
     /// How often the table was emptied and was whole again: odd while it is filled anew.
     fillings: AtomicU64,
     intake: Mutex<Intake>,
@@ -232,6 +235,7 @@ impl Validator {
             prefixes: prefixes.into(),
             dialects,
             table: Table::new(),
+            proofs: Proofs::default(),
             fillings: AtomicU64::new(0),
             applied: AtomicU64::new(0),
             position: watch::Sender::new(0),
@@ -308,8 +312,8 @@ impl Validator {
         match dialect.extract(headers.clone()) {
             Ok(presented) => Some(Wanted::Secret(Digest::of(presented.secret))),
             Err(_) => {
-                let (token, _) = dialect.extract_token(headers)?.ok()?;
-                TokenNames::of(token).map(Box::new).map(Wanted::Token)
+                let shown = dialect.extract_token(headers)?.ok()?;
+                TokenNames::of(shown.token).map(Box::new).map(Wanted::Token)
             }
         }
     }
@@ -460,7 +464,7 @@ impl Validator {
         let presented = match dialect.extract(headers.clone()) {
             Ok(presented) => presented,
             Err(refused) => {
-                let (token, tenant) = match dialect.extract_token(headers) {
+                let ShownToken { token, tenant, possession } = match dialect.extract_token(headers) {
                     Some(Ok(extracted)) => extracted,
                     Some(Err(refused)) => return Decision::refused(refused, dialect),
                     None => return Decision::refused(refused, dialect),
@@ -469,7 +473,7 @@ impl Validator {
                     let refused = Refused::new(Code::TenantMismatch, "the request names two tenants");
                     return Decision::refused(refused, dialect);
                 }
-                let question = Question { tenant: tenant.or(question.tenant), ..*question };
+                let question = Question { tenant: tenant.or(question.tenant), possession, ..*question };
                 return self.verify_token(sight, Some(dialect), token, &question, now);
             }
         };
@@ -500,7 +504,7 @@ impl Validator {
             let outcome = Err(Refused::new(Code::Unknown, "the token is of another dialect"));
             return Decision { outcome, dialect, subject: None, limits: Limits::NotCounted };
         }
-        self.decide_on_token(verified, question, now)
+        self.decide_on_token(verified, token.text(), question, now)
     }
 
     /// Decides on a bare token that was seen before, in the dialect that is named. Nothing where it was not, or may be a key's.
@@ -521,11 +525,17 @@ impl Validator {
         let seen = self.table.tokens.seen(credential)?;
         let whole = before.is_multiple_of(2) && self.fillings.load(Ordering::Acquire) == before;
         let its_own = dialect.is_none_or(|dialect| Arc::ptr_eq(&seen.tenant.dialect, dialect));
-        (whole && its_own).then(|| self.decide_on_token(seen, question, now))
+        (whole && its_own).then(|| self.decide_on_token(seen, credential, question, now))
     }
 
-    /// The verdict on a token whose signature is right.
-    fn decide_on_token<'v>(&'v self, token: Seen, question: &Question<'_>, now: i64) -> Decision<'v> {
+    /// The verdict on a token whose signature is right, which stands in `text`.
+    fn decide_on_token<'v>(
+        &'v self,
+        token: Seen,
+        text: &str,
+        question: &Question<'_>,
+        now: i64,
+    ) -> Decision<'v> {
         let own = &token.tenant.dialect;
         let facts = Facts {
             tenant: token.tenant.id,
@@ -536,7 +546,8 @@ impl Validator {
             rights: &token.rights,
             dialect: own,
         };
-        let outcome = verdict_where(facts, || token.lives(now), question);
+        let outcome = verdict_where(facts, || token.lives(now), question)
+            .and_then(|()| self.proofs.check(token.jkt, text, question, now));
         // The same object: tenants have theirs from there.
         let dialect = self.dialects.iter().find(|dialect| Arc::ptr_eq(dialect, own));
         Decision {
@@ -595,7 +606,8 @@ impl Validator {
             let refused = Refused::new(Code::Unknown, "no key has this secret");
             return Decision::refused(refused, dialect);
         };
-        let mut outcome = judge(found.slot(), dialect, &presented, question, now);
+        let mut outcome =
+            check_bearer(question).and_then(|()| judge(found.slot(), dialect, &presented, question, now));
         if let (Ok(()), Some(token)) = (&outcome, presented.token) {
             outcome = self.table.tokens.check_key(&found.slot().digest, token, now);
         }

@@ -44,6 +44,8 @@ pub struct RegisterClientBody {
     /// Whether it must push its authorization requests to `/oauth/par` (RFC 9126), which it may in any case; `false` where left
     /// out.
     pub require_pushed_authorization_requests: Option<bool>,
+    /// Whether it gets access tokens that are bound to a key alone (RFC 9449); left out, it gets those where it sends a proof.
+    pub dpop_bound_access_tokens: Option<bool>,
     /// Addresses and networks that its tokens may be used from; from anywhere where empty.
     #[serde(default)]
     pub ip_allowlist: Vec<String>,
@@ -81,6 +83,7 @@ pub(super) fn register(bytes: &[u8]) -> Result<Register, Problem> {
             "require_pushed_authorization_requests",
         )
         .unwrap_or_default(),
+        dpop_bound_access_tokens: yes_or_no(&mut fields, "dpop_bound_access_tokens").unwrap_or_default(),
         redirect_uris: fields
             .list("redirect_uris", "write an absolute URI", |text| Ok::<_, String>(text.to_owned()))
             .unwrap_or_default(),

@@ -48,6 +48,8 @@ pub struct ClientObject {
     pub requires_pkce: bool,
     /// Whether it must push its authorization requests (RFC 9126).
     pub require_pushed_authorization_requests: bool,
+    /// Whether it gets access tokens that are bound to a key alone (RFC 9449).
+    pub dpop_bound_access_tokens: bool,
     /// Where codes may be sent.
     #[schema(example = json!(["https://calendar.example/callback"]))]
     pub redirect_uris: Vec<String>,
@@ -149,6 +151,7 @@ impl ClientObject {
             authentication: client.authentication,
             requires_pkce: client.requires_pkce,
             require_pushed_authorization_requests: client.require_pushed_authorization_requests,
+            dpop_bound_access_tokens: client.dpop_bound_access_tokens,
             redirect_uris: client.redirect_uris.clone(),
             scopes: client.scopes.iter().map(ToString::to_string).collect(),
             ip_allowlist: client.ip_allowlist.iter().map(ToString::to_string).collect(),

@@ -2,7 +2,7 @@
 
 use nexus_domain::client::ClientState;
 use nexus_domain::ids::TokenId;
-use nexus_domain::token::{ACCESS_TOKEN, AccessClaims, TokenRefusal, TokenState};
+use nexus_domain::token::{ACCESS_TOKEN, AccessClaims, Confirmation, TokenRefusal, TokenState};
 use nexus_infrastructure::gate::{GateError, Sign};
 use nexus_infrastructure::signing::{Signer, SigningError};
 
@@ -26,6 +26,7 @@ impl Sign for AccessTokens<'_> {
             tenant_id: token.tenant_id,
             environment: token.environment.clone(),
             grant_id: token.grant_id.map(|grant| grant.to_string()),
+            cnf: token.jkt.map(|jkt| Confirmation { jkt }),
             restrictions: client.restrictions.clone(),
         };
         self.0.sign(ACCESS_TOKEN, &claims, None).map_err(|error| match error {

@@ -46,6 +46,7 @@ struct ConsentPage {
         ("state" = Option<String>, Query, description = "Comes back with the answer"),
         ("code_challenge" = Option<String>, Query, description = "SHA-256 of the verifier in base64url (RFC 7636)"),
         ("code_challenge_method" = Option<String>, Query, description = "`S256`"),
+        ("dpop_jkt" = Option<String>, Query, description = "SHA-256 of the key (RFC 7638) that the code shall be bound to (RFC 9449)"),
     ),
     responses((status = 200, description = "A page that asks"), (status = 303, description = "To the sign-in page, or back to the app with `error`, `state` and `iss`"), (status = 400, description = "A page: nobody knows where to answer")),
     security(()),

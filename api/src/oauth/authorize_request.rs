@@ -3,6 +3,7 @@
 
 use actix_web::http::StatusCode;
 use nexus_domain::client::ClientType;
+use nexus_domain::credential::Digest;
 use nexus_domain::grant::Challenge;
 use nexus_domain::scope::ScopeSet;
 use nexus_infrastructure::gate::{GateError, KnownClient};
@@ -17,7 +18,7 @@ use crate::pages::Failure;
 /// The longest `state`, in bytes.
 const LONGEST_STATE: usize = 2048;
 /// What a pushed request is kept of: all that is looked at here, and nothing by which clients prove who they are.
-const PARAMETERS: [&str; 7] = [
+const PARAMETERS: [&str; 8] = [
     "response_type",
     "response_mode",
     "redirect_uri",
@@ -25,6 +26,7 @@ const PARAMETERS: [&str; 7] = [
     "state",
     "code_challenge",
     "code_challenge_method",
+    "dpop_jkt",
 ];
 
 /// A request that may be shown to somebody.
@@ -37,6 +39,8 @@ pub(super) struct AuthorizeRequest {
     pub(super) scopes: ScopeSet,
     /// The challenge that the code shall be bound to.
     pub(super) challenge: Option<Challenge>,
+    /// SHA-256 of the key that the code shall be bound to (RFC 9449 section 10).
+    pub(super) dpop_jkt: Option<Digest>,
     /// The reference behind which it stands, where it was pushed.
     reference: Option<String>,
 }
@@ -179,9 +183,11 @@ async fn pushed(app: &App, client: KnownClient, reference: &str) -> Result<Autho
     Ok(AuthorizeRequest { reference: Some(reference.to_owned()), ..asked })
 }
 
-/// The parameters of a request as they are kept for [`read`].
-pub(super) fn kept(form: &Form) -> Zeroizing<String> {
-    let pairs = PARAMETERS.iter().filter_map(|name| Some(format!("{name}={}", encoded(form.get(name)?))));
+/// The parameters of a request as they are kept for [`read`], bound to a key that was proved with them.
+pub(super) fn kept(form: &Form, proved: Option<Digest>) -> Zeroizing<String> {
+    let proved = proved.map(|jkt| jkt.to_string());
+    let value = |name: &str| form.get(name).or(proved.as_deref().filter(|_| name == "dpop_jkt"));
+    let pairs = PARAMETERS.iter().filter_map(|name| Some(format!("{name}={}", encoded(value(name)?))));
     Zeroizing::new(pairs.collect::<Vec<_>>().join("&"))
 }
 
@@ -205,19 +211,21 @@ pub(super) fn check(issuer: &str, client: KnownClient, form: &Form) -> Result<Au
         issuer: issuer.to_owned(),
     };
     match terms(form, &client, state) {
-        Ok((scopes, challenge)) => {
-            Ok(AuthorizeRequest { client, way_back, scopes, challenge, reference: None })
+        Ok(Terms { scopes, challenge, dpop_jkt }) => {
+            Ok(AuthorizeRequest { client, way_back, scopes, challenge, dpop_jkt, reference: None })
         }
         Err(wrong) => Err(Wrong { way_back: Some(way_back), ..wrong }),
     }
 }
 
 /// What a request asks for, and what its code shall be bound to.
-fn terms(
-    form: &Form,
-    client: &KnownClient,
-    state: Option<&str>,
-) -> Result<(ScopeSet, Option<Challenge>), Wrong> {
+struct Terms {
+    scopes: ScopeSet,
+    challenge: Option<Challenge>,
+    dpop_jkt: Option<Digest>,
+}
+
+fn terms(form: &Form, client: &KnownClient, state: Option<&str>) -> Result<Terms, Wrong> {
     if form.get("state").is_some() && state.is_none() {
         return Err(Wrong::new("invalid_request", "state is longer than 2048 bytes"));
     }
@@ -236,8 +244,14 @@ fn terms(
     }
     let challenge =
         challenge(form, client.state.requires_pkce).map_err(|why| Wrong::new("invalid_request", why))?;
+    let dpop_jkt = form.get("dpop_jkt").map(str::parse).transpose().map_err(|_| {
+        Wrong::new(
+            "invalid_request",
+            "dpop_jkt must be SHA-256 of a key (RFC 7638) in base64url, 43 characters",
+        )
+    })?;
     let scopes = asked(form, client).map_err(|why| Wrong::new("invalid_scope", why))?;
-    Ok((scopes, challenge))
+    Ok(Terms { scopes, challenge, dpop_jkt })
 }
 
 fn over() -> Failure {

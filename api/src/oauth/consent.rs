@@ -73,6 +73,7 @@ pub(crate) async fn consent(
         scopes: asked.scopes,
         redirect_uri: asked.way_back.redirect_uri.clone(),
         challenge: asked.challenge,
+        dpop_jkt: asked.dpop_jkt,
     };
     let code = app.gate.consent(&member.call(&app), &asked.client, consent).await?;
     Ok(see_other(&asked.way_back.with_code(code.expose())))

@@ -58,6 +58,11 @@ impl OauthError {
         Self { failed_attempt: true, ..Self::new(StatusCode::BAD_REQUEST, "invalid_grant", description) }
     }
 
+    /// The proof of possession is none for this request (RFC 9449 section 5).
+    pub(super) fn invalid_dpop_proof(description: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_dpop_proof", description)
+    }
+
     /// The client is not of the type that may do this.
     pub(super) fn unauthorized_client(description: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "unauthorized_client", description)
@@ -151,6 +156,7 @@ impl From<GateError> for OauthError {
                 | GrantRefusal::Expired
                 | GrantRefusal::RedirectMismatch
                 | GrantRefusal::VerifierMismatch
+                | GrantRefusal::ProofMismatch
                 | GrantRefusal::VerifierWithoutChallenge => Self::invalid_grant(refusal.to_string()),
                 GrantRefusal::AlreadyGranted => Self::internal(&refusal.to_string()),
             },
@@ -161,6 +167,7 @@ impl From<GateError> for OauthError {
                 TokenRefusal::UnauthorizedClient | TokenRefusal::TenantSuspended => {
                     Self::unauthorized_client(refusal.to_string())
                 }
+                TokenRefusal::ProofRequired => Self::invalid_request(refusal.to_string()),
                 TokenRefusal::ClientRevoked => Self::invalid_client(),
                 TokenRefusal::NotFound => Self::invalid_grant(refusal.to_string()),
                 TokenRefusal::AlreadyIssued => Self::internal(&refusal.to_string()),

@@ -5,8 +5,8 @@ use nexus_domain::client::ClientAuthentication;
 use nexus_domain::credential::Digest;
 use nexus_domain::ids::{KeyId, TenantId, TokenId};
 use nexus_domain::jwt::Compact;
-use nexus_domain::token::TokenState;
-use nexus_domain::verification::{Code, Question};
+use nexus_domain::token::{Confirmation, TokenState};
+use nexus_domain::verification::{Code, Possession, Question};
 use nexus_infrastructure::gate::KnownClient;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -56,7 +56,7 @@ pub struct IntrospectedToken {
     /// The client that it was issued to.
     #[schema(example = "nx_client_4Tq9sXw2")]
     pub client_id: String,
-    /// `Bearer`; left out for a refresh token.
+    /// `Bearer`, or `DPoP` for one that is bound to a key; left out for a refresh token.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "Bearer")]
     pub token_type: Option<&'static str>,
@@ -79,6 +79,10 @@ pub struct IntrospectedToken {
     /// Whose data it opens.
     #[schema(value_type = String, example = "01a2045c-f0a1-7c3e-9d54-0f6b1a2c3d4e")]
     pub tenant_id: TenantId,
+    /// The key that it is bound to (RFC 9449 section 6.2); left out where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, example = json!({"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}))]
+    pub cnf: Option<Confirmation>,
 }
 
 /// Tells whether a token can be used, and what for. The caller is a client that proves who it is, and learns of tokens that are
@@ -163,6 +167,7 @@ async fn refresh_token(
         iss: issuer.to_owned(),
         jti: id.to_string(),
         tenant_id: grant.tenant_id,
+        cnf: grant.refresh_jkt.map(|jkt| Confirmation { jkt }),
     }))
 }
 
@@ -188,7 +193,7 @@ async fn access_token(
     Ok(Some(IntrospectedToken {
         scope: scope_text(&known.scopes),
         client_id: known.client_id,
-        token_type: Some("Bearer"),
+        token_type: Some(if known.jkt.is_some() { "DPoP" } else { "Bearer" }),
         exp: known.expires_at.timestamp(),
         iat: known.issued_at.timestamp(),
         sub: known.subject,
@@ -196,6 +201,7 @@ async fn access_token(
         iss: issuer.to_owned(),
         jti: id.to_string(),
         tenant_id: known.tenant_id,
+        cnf: known.jkt.map(|jkt| Confirmation { jkt }),
     }))
 }
 
@@ -222,7 +228,9 @@ struct Signed {
 /// An access token that was signed here. What tenants sign themselves is none, whatever it says of itself.
 fn signed_here(app: &App, token: &str) -> Result<Option<Signed>, OauthError> {
     let Some(compact) = Compact::read(token) else { return Ok(None) };
-    let (verifier, question) = (&app.verifier, Question::default());
+    // Whoever asks does not use it, and holds no key of it.
+    let question = Question { possession: Possession::Unused, ..Question::default() };
+    let verifier = &app.verifier;
     let now = Moment::now(verifier);
     let unavailable = || OauthError::unavailable("this node cannot tell just now; send the request again");
     let sight = verifier.own_sight(now).map_err(|_| unavailable())?;

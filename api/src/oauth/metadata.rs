@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use actix_web::{HttpResponse, get, web};
 use nexus_domain::dialect::OauthGrant;
+use nexus_domain::dpop;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -70,6 +71,9 @@ pub struct ServerMetadata {
     /// The same.
     #[schema(example = json!(ALGORITHMS))]
     introspection_endpoint_auth_signing_alg_values_supported: [&'static str; 4],
+    /// How proofs of possession are signed (RFC 9449).
+    #[schema(example = json!(ALGORITHMS))]
+    dpop_signing_alg_values_supported: [&'static str; 4],
     /// Answers of the authorization endpoint name the issuer (RFC 9207).
     authorization_response_iss_parameter_supported: bool,
     /// Documentation for those who write clients.
@@ -92,6 +96,9 @@ pub struct ProtectedResource {
     /// `header`
     #[schema(example = json!(["header"]))]
     bearer_methods_supported: [&'static str; 1],
+    /// How proofs of possession are signed (RFC 9449), for tokens that are bound to a key.
+    #[schema(example = json!(ALGORITHMS))]
+    dpop_signing_alg_values_supported: [&'static str; 4],
     /// What can be asked for, of all dialects.
     #[schema(example = json!(["read:payments"]))]
     scopes_supported: BTreeSet<String>,
@@ -133,6 +140,7 @@ pub(crate) async fn server(app: web::Data<App>) -> HttpResponse {
         revocation_endpoint_auth_signing_alg_values_supported: ALGORITHMS,
         introspection_endpoint_auth_methods_supported: CONFIDENTIAL,
         introspection_endpoint_auth_signing_alg_values_supported: ALGORITHMS,
+        dpop_signing_alg_values_supported: dpop::ALGORITHMS,
         authorization_response_iss_parameter_supported: true,
         service_documentation: format!("{base}/docs"),
         issuer: issuer.to_owned(),
@@ -154,6 +162,7 @@ pub(crate) async fn protected_resource(app: web::Data<App>) -> HttpResponse {
         authorization_servers: [issuer.to_owned()],
         jwks_uri: format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/')),
         bearer_methods_supported: ["header"],
+        dpop_signing_alg_values_supported: dpop::ALGORITHMS,
         scopes_supported: scopes(&app),
     })
 }

@@ -1,6 +1,6 @@
 //! The OAuth 2.0 authorization server: RFC 6749 with PKCE (7636), revocation (7009), introspection (7662), metadata (8414,
-//! 9728), issuer identification (9207), pushed authorization requests (9126), and access tokens as JWTs (9068), along the
-//! advice of RFC 9700.
+//! 9728), issuer identification (9207), pushed authorization requests (9126), proofs of possession (9449), and access
+//! tokens as JWTs (9068), along the advice of RFC 9700.
 
 mod access;
 mod assertion;
@@ -8,6 +8,7 @@ mod authorize;
 mod authorize_request;
 mod client;
 mod consent;
+mod dpop;
 mod error;
 mod form;
 mod introspect;

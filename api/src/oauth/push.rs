@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::authorize_request::{check, kept};
 use super::client::authenticate;
+use super::dpop::proved;
 use super::error::{ErrorBody, OauthError};
 use super::form::Form;
 use super::{address, unstored};
@@ -37,6 +38,8 @@ pub struct PushForm {
     pub code_challenge: Option<String>,
     /// `S256`
     pub code_challenge_method: Option<String>,
+    /// SHA-256 of the key (RFC 7638) that the code shall be bound to (RFC 9449), where no proof comes in the header `DPoP`.
+    pub dpop_jkt: Option<String>,
 }
 
 /// Where the request stands (RFC 9126 section 2.2).
@@ -56,6 +59,7 @@ pub struct PushAnswer {
     operation_id = "oauth_push",
     tag = "oauth",
     request_body(content = PushForm, content_type = "application/x-www-form-urlencoded"),
+    params(("DPoP" = Option<String>, Header, description = "A proof that the client holds a key (RFC 9449), to which the code is bound")),
     responses((status = 201, body = PushAnswer), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody)),
     security(()),
 )]
@@ -93,9 +97,15 @@ async fn answer(app: &App, request: &HttpRequest, body: &[u8]) -> Result<PushAns
         ));
     }
     let key_id = client.key_id;
-    let _asked = check(app.signer.issuer(), client, &form)?;
+    let asked = check(app.signer.issuer(), client, &form)?;
+    let proved = proved(app, request, "/oauth/par").await?;
+    if asked.dpop_jkt.is_some() && proved.is_some() && asked.dpop_jkt != proved {
+        return Err(OauthError::invalid_dpop_proof(
+            "dpop_jkt is another key's than the DPoP proof's; send one of both",
+        ));
+    }
     let requests = app.gate.pushed_requests();
-    let reference = requests.push(key_id, &kept(&form), app.gate.clock().now()).await;
+    let reference = requests.push(key_id, &kept(&form, proved), app.gate.clock().now()).await;
     Ok(PushAnswer {
         request_uri: reference.map_err(GateError::from)?.expose().to_owned(),
         expires_in: PUSHED_LIFETIME.num_seconds(),

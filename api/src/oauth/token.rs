@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use nexus_domain::client::ClientAuthentication;
+use nexus_domain::credential::Digest;
 use nexus_domain::grant::GrantRefusal;
 use nexus_domain::scope::ScopeSet;
 use nexus_infrastructure::gate::{GateError, IssuedTokens, KnownClient, Proof, Redemption, Refusal};
@@ -10,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::access::AccessTokens;
 use super::client::authenticate;
+use super::dpop::proved;
 use super::error::{ErrorBody, OauthError};
 use super::form::Form;
 use super::{Visitor, address, scope_text, scopes, unstored};
@@ -48,7 +50,7 @@ pub struct TokenAnswer {
     /// The access token, a JWT (RFC 9068).
     #[schema(example = "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIs…")]
     pub access_token: String,
-    /// `Bearer`
+    /// `Bearer`, or `DPoP` where the request proved to hold a key (RFC 9449)
     #[schema(example = "Bearer")]
     pub token_type: &'static str,
     /// How long the access token lives, in seconds.
@@ -68,6 +70,7 @@ pub struct TokenAnswer {
     operation_id = "oauth_token",
     tag = "oauth",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
+    params(("DPoP" = Option<String>, Header, description = "A proof that the client holds a key (RFC 9449), to which what it gets is bound")),
     responses((status = 200, body = TokenAnswer), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody)),
     security(()),
 )]
@@ -95,20 +98,21 @@ async fn answer(app: &web::Data<App>, request: &HttpRequest, body: &[u8]) -> Res
     let form = Form::read(request, body)?;
     let grant_type = form.required("grant_type")?;
     let client = authenticate(app, request, &form).await?;
+    let jkt = proved(app, request, "/oauth/token").await?;
     match grant_type {
-        "client_credentials" => for_itself(app, request, &form, client).await,
+        "client_credentials" => for_itself(app, request, &form, client, jkt).await,
         "authorization_code" => {
             let proof = Proof::Code {
                 code: form.required("code")?,
                 redirect_uri: form.get("redirect_uri"),
                 verifier: form.get("code_verifier"),
             };
-            redeem(app, request, client, &proof).await
+            redeem(app, request, client, &proof, jkt).await
         }
         "refresh_token" => {
             let proof =
                 Proof::Refresh { token: form.required("refresh_token")?, scopes: asked_scopes(&form)? };
-            redeem(app, request, client, &proof).await
+            redeem(app, request, client, &proof, jkt).await
         }
         _ => Err(OauthError::unsupported_grant_type()),
     }
@@ -119,12 +123,13 @@ async fn for_itself(
     request: &HttpRequest,
     form: &Form,
     client: KnownClient,
+    jkt: Option<Digest>,
 ) -> Result<TokenAnswer, OauthError> {
     let scopes = asked_scopes(form)?;
     let issuance = app.authentication_limits.admit_issuance(client.key_id, None)?;
     let visitor = Visitor::client(app, request, &client)?;
-    let issued =
-        app.gate.issue_to_client(&visitor.call(app), client, scopes, &AccessTokens(&app.signer)).await?;
+    let sign = AccessTokens(&app.signer);
+    let issued = app.gate.issue_to_client(&visitor.call(app), client, scopes, jkt, &sign).await?;
     issuance.issued();
     Ok(TokenAnswer::of(&issued))
 }
@@ -134,6 +139,7 @@ async fn redeem(
     request: &HttpRequest,
     client: KnownClient,
     proof: &Proof<'_>,
+    jkt: Option<Digest>,
 ) -> Result<TokenAnswer, OauthError> {
     let refreshed = match proof {
         Proof::Refresh { token, .. } => app.gate.grant_borne(&client.state, token)?,
@@ -147,7 +153,8 @@ async fn redeem(
         error.failed_attempt &= is_public;
         error
     };
-    let redeemed = app.gate.redeem(&visitor.call(app), client, proof, &AccessTokens(&app.signer)).await;
+    let sign = AccessTokens(&app.signer);
+    let redeemed = app.gate.redeem(&visitor.call(app), client, proof, jkt, &sign).await;
     let redeemed = match redeemed {
         // Whoever ended it may still wait for that to hold everywhere, or never heard that it does.
         Err(error @ GateError::Refused(Refusal::Grant(GrantRefusal::Revoked))) => {
@@ -183,7 +190,7 @@ impl TokenAnswer {
         let token = &issued.token;
         Self {
             access_token: issued.access_token.expose().to_owned(),
-            token_type: "Bearer",
+            token_type: if token.jkt.is_some() { "DPoP" } else { "Bearer" },
             expires_in: (token.expires_at - token.issued_at).num_seconds(),
             scope: scope_text(&token.scopes),
             refresh_token: issued.refresh_token.as_ref().map(|token| token.expose().to_owned()),

@@ -262,6 +262,9 @@ impl<'a> Rejected<'a> {
         };
         let mut headers: BTreeMap<_, _> =
             outward.headers.iter().map(|(name, value)| (Cow::from(name), Cow::from(value))).collect();
+        if let Some(challenge) = decision.outcome.as_ref().err().and_then(|refused| refused.challenge) {
+            headers.insert(Cow::from("www-authenticate"), Cow::from(challenge.www_authenticate()));
+        }
         let fields = rate_limit_fields::fields(decision);
         headers.extend(fields.map(|(name, value)| (Cow::from(name.to_string()), Cow::from(value))));
         if let Limits::Exceeded { retry_after, .. } = decision.limits {

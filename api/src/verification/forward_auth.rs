@@ -11,7 +11,7 @@ use std::time::Duration;
 use actix_http::Response;
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use foldhash::fast::RandomState;
 use nexus_domain::dialect::{Dialect, HttpsOnly};
@@ -23,6 +23,7 @@ use nexus_validator::{Decision, Limits, Sight, Subject};
 
 use super::Verifier;
 use super::hot::{HotRequest, HotRoute, Stated};
+use super::original_url::original_url;
 use super::rate_limit_fields::{self, whole_seconds};
 use super::verify::known_environment;
 use crate::problem::{self, Problem};
@@ -194,6 +195,8 @@ struct Needs {
         ("X-Original-URI" = Option<String>, Header, description = "The caller's path, or `X-Forwarded-Uri`; believed of the same proxies"),
         ("X-Forwarded-For" = Option<String>, Header, description = "The caller's address; believed of the same proxies. Of anybody else, the address that the request comes from counts"),
         ("X-Forwarded-Proto" = Option<String>, Header, description = "How the caller's request came, `https` or `http`, for dialects that take credentials over HTTPS alone; believed of the same proxies. Of anybody else, the connection tells"),
+        ("DPoP" = Option<String>, Header, description = "The caller's proof that it holds the key of its token (RFC 9449), which stands behind the scheme `DPoP` then. It is held against method, `X-Forwarded-Proto`, `X-Forwarded-Host` or `Host`, and path, as trusted proxies tell them"),
+        ("X-Forwarded-Host" = Option<String>, Header, description = "The host that the caller asked, for such proofs; `Host` without it"),
         ("X-Request-Id" = Option<String>, Header, description = "The request's id, 1 to 128 visible ASCII characters, under which it is listed. One that is made here is told in the answer and not listed"),
         ("X-Client-Version" = Option<String>, Header, description = "The version of the caller's client, for the list of requests"),
     ),
@@ -242,7 +245,12 @@ fn decide<'d>(
         Ok(sight) => sight,
         Err(refused) => return Decision::refused(refused, &door.dialect),
     };
+    // Most requests show no proof, and need no address.
+    let shows_proof = hot.headers.texts.iter().any(|(name, _)| *name == "dpop");
+    let url = asked.path.filter(|_| shows_proof && asked.method.is_some());
+    let url = url.and_then(|path| original_url(hot, path));
     let question = Question {
+        url: url.as_deref(),
         environment: asked.needs.environment.as_deref(),
         method: Some(asked.method.unwrap_or(UNKNOWN_METHOD)),
         ip: asked.ip,
@@ -316,6 +324,9 @@ fn respond(dialect: &Dialect, decision: &Decision<'_>) -> Response<BoxBody> {
             let mut response = HttpResponse::build(status);
             for (name, value) in &refusal.headers {
                 response.insert_header((name.as_str(), value.as_str()));
+            }
+            if let Some(challenge) = outcome.as_ref().err().and_then(|refused| refused.challenge) {
+                response.insert_header((WWW_AUTHENTICATE, challenge.www_authenticate()));
             }
             for field in rate_limit_fields::fields(decision) {
                 response.insert_header(field);

@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod forward_auth;
 pub mod hot;
+mod original_url;
 pub(crate) mod rate_limit_fields;
 mod verifier;
 pub mod verify;

@@ -15,7 +15,7 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::{Error, web};
 use futures::StreamExt as _;
 use nexus_domain::dialect::Dialect;
-use nexus_domain::verification::{Code, Question, Refused};
+use nexus_domain::verification::{Code, Possession, Question, Refused};
 use nexus_validator::usage_journal::UsageRecord;
 use nexus_validator::{Decision, Limits, Subject};
 use serde::{Deserialize, Serialize};
@@ -77,6 +77,23 @@ pub struct VerifyBody<'a> {
     #[schema(value_type = Option<String>)]
     #[serde(borrow)]
     client_version: Option<Text<'a>>,
+    /// The proof that came with a token of the scheme `DPoP` (RFC 9449), which a token that is bound to a key needs.
+    #[schema(inline)]
+    dpop: Option<ProofBody<'a>>,
+}
+
+/// A proof of possession, and what it is held against beside `method`.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ProofBody<'a> {
+    /// The header `DPoP`. Not needed where `headers` has it.
+    #[schema(value_type = Option<String>)]
+    #[serde(borrow, default)]
+    proof: Option<Text<'a>>,
+    /// The address that the caller asked, such as `https://api.example/v1/users`.
+    #[schema(value_type = String)]
+    #[serde(borrow)]
+    url: Text<'a>,
 }
 
 /// A text of the body where it stands, unless it has escapes. Without `Debug`: one of them is the credential.
@@ -134,6 +151,11 @@ async fn verify(
         ip: asked.ip,
         required_scopes: &asked.required_scopes,
         restrictions: Some(&asked.restrictions),
+        possession: asked
+            .dpop
+            .as_ref()
+            .map_or_else(Possession::default, |dpop| Possession::Proof(dpop.proof.as_deref())),
+        url: asked.dpop.as_ref().map(|dpop| &*dpop.url),
         ..Question::default()
     };
     let decision = over_https(decide(verifier, &asked, &question, now).await?, asked.scheme.as_deref())?;
@@ -378,6 +400,13 @@ fn parse(body: &[u8]) -> Result<VerifyBody<'_>, Problem> {
     for name in ["headers", "restrictions"] {
         if fields.object(name).is_some_and(|map| !map.values().all(serde_json::Value::is_string)) {
             fields.wrong(name, "a value is not a text", "write each value as \"…\"");
+        }
+    }
+    if let Some(dpop) = fields.object("dpop") {
+        let known = dpop.iter().all(|(name, value)| matches!(&**name, "proof" | "url") && value.is_string());
+        if !known || !dpop.contains_key("url") {
+            let fix = "write {\"proof\": \"…\", \"url\": \"https://…\"}";
+            fields.wrong("dpop", "not a proof with the address that it is for", fix);
         }
     }
     fields.finish()?;

@@ -51,6 +51,10 @@ pub(super) struct CreateArgs {
     #[arg(long)]
     require_par: bool,
 
+    /// Give it access tokens that are bound to a key alone (RFC 9449, DPoP)
+    #[arg(long)]
+    dpop_bound: bool,
+
     /// Address or network that its tokens may be used from; repeat or put commas between for several
     #[arg(long = "allow-ip", value_name = "CIDR", value_parser = network, value_delimiter = ',')]
     allowed: Vec<ipnet::IpNet>,
@@ -112,6 +116,7 @@ fn body(args: &CreateArgs) -> Value {
     add("environment", args.environment.as_ref().map(|environment| json!(environment)));
     add("requires_pkce", args.require_pkce.then_some(json!(true)));
     add("require_pushed_authorization_requests", args.require_par.then_some(json!(true)));
+    add("dpop_bound_access_tokens", args.dpop_bound.then_some(json!(true)));
     add("ip_allowlist", (!args.allowed.is_empty()).then(|| json!(args.allowed)));
     add("restrictions", (!args.restrictions.is_empty()).then(|| json!(by_name(&args.restrictions))));
     Value::Object(body)
@@ -152,5 +157,7 @@ mod tests {
         assert_eq!(body_of("--name CI --type app --require-pkce")["requires_pkce"], true);
         let pushes = body_of("--name CI --type app --require-par");
         assert_eq!(pushes["require_pushed_authorization_requests"], true);
+        let bound = body_of("--name CI --type server --dpop-bound");
+        assert_eq!(bound["dpop_bound_access_tokens"], true);
     }
 }

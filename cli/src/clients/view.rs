@@ -37,6 +37,7 @@ pub(super) fn print(client: &Value) -> Result<(), Failure> {
         ("Proves itself by", text(client, "authentication")),
         ("Needs PKCE", text(client, "requires_pkce")),
         ("Must push requests", text(client, "require_pushed_authorization_requests")),
+        ("Bound tokens alone", text(client, "dpop_bound_access_tokens")),
         ("Redirect URIs", text(client, "redirect_uris")),
         ("Scopes", text_or(client, "scopes", "none")),
         ("Allowed from", text_or(client, "ip_allowlist", "anywhere")),

@@ -94,6 +94,9 @@ pub struct ClientRegistered {
     /// Whether it must push its authorization requests (RFC 9126).
     #[serde(default)]
     pub require_pushed_authorization_requests: bool,
+    /// Whether it gets tokens that are bound to a key alone (RFC 9449).
+    #[serde(default)]
+    pub dpop_bound_access_tokens: bool,
     /// Where codes may be sent, byte for byte.
     pub redirect_uris: Vec<String>,
     /// What its tokens may allow at most.

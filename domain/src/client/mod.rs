@@ -57,6 +57,9 @@ pub struct ClientState {
     /// Whether it must push its authorization requests (RFC 9126).
     #[serde(default)]
     pub require_pushed_authorization_requests: bool,
+    /// Whether it gets tokens that are bound to a key alone (RFC 9449).
+    #[serde(default)]
+    pub dpop_bound_access_tokens: bool,
     /// Where codes may be sent, byte for byte.
     pub redirect_uris: Vec<String>,
     /// What its tokens may allow at most.
@@ -188,6 +191,7 @@ impl From<ClientRegistered> for ClientState {
             authentication: registered.authentication,
             requires_pkce: registered.requires_pkce,
             require_pushed_authorization_requests: registered.require_pushed_authorization_requests,
+            dpop_bound_access_tokens: registered.dpop_bound_access_tokens,
             redirect_uris: registered.redirect_uris,
             scopes: registered.scopes,
             ip_allowlist: registered.ip_allowlist,

@@ -45,6 +45,8 @@ pub struct RegisterClient {
     pub requires_pkce: bool,
     /// Whether it must push its authorization requests (RFC 9126).
     pub require_pushed_authorization_requests: bool,
+    /// Whether it gets tokens that are bound to a key alone (RFC 9449).
+    pub dpop_bound_access_tokens: bool,
     /// Where codes may be sent.
     pub redirect_uris: Vec<String>,
     /// What its tokens may allow; absent: all that the dialect has, apart from scopes that contain every other.
@@ -89,6 +91,7 @@ impl RegisterClient {
             authentication: self.authentication,
             requires_pkce: self.requires_pkce,
             require_pushed_authorization_requests: self.require_pushed_authorization_requests,
+            dpop_bound_access_tokens: self.dpop_bound_access_tokens,
             redirect_uris: self.redirect_uris,
             scopes,
             ip_allowlist: canonical_networks(&self.ip_allowlist),

@@ -37,6 +37,7 @@ fn server() -> RegisterClient {
         authentication: ClientAuthentication::ClientSecret,
         requires_pkce: true,
         require_pushed_authorization_requests: false,
+        dpop_bound_access_tokens: false,
         redirect_uris: Vec::new(),
         scopes: Some(scopes(&["read:users"])),
         ip_allowlist: Vec::new(),

@@ -21,7 +21,7 @@ pub use self::built_in::{MANAGEMENT, built_in, management};
 pub use self::https_only::HttpsOnly;
 pub use self::key_claims::{KeyClaims, KeyFacts};
 pub use self::oauth::{Oauth, OauthGrant};
-pub use self::presentation::{Presentation, Presented, TenantHeader, Unchecked};
+pub use self::presentation::{Presentation, Presented, ShownToken, TenantHeader, Unchecked};
 pub use self::rate_limits::RateLimitFields;
 pub use self::refusals::{OutwardRefusal, Refusals};
 pub use self::registry::{DialectConflict, Dialects};

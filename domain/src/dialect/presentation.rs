@@ -5,9 +5,10 @@ use uuid::fmt::Hyphenated;
 
 use crate::credential::{LONGEST_SECRET, is_well_formed};
 use crate::dialect::{Dialect, Form, Prefix};
+use crate::dpop::Challenge;
 use crate::ids::TenantId;
 use crate::jwt::{Compact, LONGEST_TOKEN};
-use crate::verification::{Code, Refused};
+use crate::verification::{Code, Possession, Refused};
 
 /// Where a dialect's credentials stand in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,17 @@ pub struct Presented<'a> {
     pub client_id: Option<&'a str>,
     /// The tenant that the caller says it acts for.
     pub tenant: Option<TenantId>,
+}
+
+/// A token taken from a request, of which nothing else has been checked. Without `Debug`: it is a credential.
+#[derive(Clone, Copy)]
+pub struct ShownToken<'a> {
+    /// The token.
+    pub token: Compact<'a>,
+    /// The tenant that the caller says it acts for.
+    pub tenant: Option<TenantId>,
+    /// How it is shown.
+    pub possession: Possession<'a>,
 }
 
 /// A credential that begins as it should, and of which nothing else has been checked.
@@ -81,6 +93,9 @@ fn is_compact(token: &str) -> bool {
     token.bytes().all(base64url) && parts.clone().count() == 3 && parts.clone().all(|part| !part.is_empty())
 }
 
+/// Where proofs of possession stand (RFC 9449 section 4.1).
+const PROOF_HEADER: &str = "dpop";
+
 /// Headers that nobody sends but with a credential.
 const CREDENTIAL_HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "api-key", "x-api-key"];
 
@@ -107,12 +122,32 @@ impl Dialect {
     pub fn extract_token<'a>(
         &self,
         headers: impl Iterator<Item = (&'a str, &'a str)> + Clone,
-    ) -> Option<Result<(Compact<'a>, Option<TenantId>), Refused>> {
+    ) -> Option<Result<ShownToken<'a>, Refused>> {
         if !self.accepts_tokens() {
             return None;
         }
-        let token = Compact::read(self.credential_in(headers.clone()).ok()?)?;
-        Some(self.asserted_tenant(headers).map(|tenant| (token, tenant)))
+        let value = self.credential_header(headers.clone()).ok()?;
+        let behind_dpop = self.behind_dpop(value);
+        let token = Compact::read(behind_dpop.or_else(|| self.strip_scheme(value).ok())?)?;
+        let possession = match behind_dpop {
+            None => Ok(Possession::Bearer),
+            Some(_) => self.only(headers.clone(), PROOF_HEADER).map(Possession::Proof),
+        };
+        let possession = match possession {
+            Ok(possession) => possession,
+            Err(refused) => return Some(Err(refused.challenging(Challenge::InvalidProof))),
+        };
+        Some(self.asserted_tenant(headers).map(|tenant| ShownToken { token, tenant, possession }))
+    }
+
+    /// What stands behind the scheme `DPoP` (RFC 9449 section 7.1), where tokens stand in `Authorization`.
+    fn behind_dpop<'a>(&self, value: &'a str) -> Option<&'a str> {
+        let (word, credential) = value.split_once(' ')?;
+        let presentation = &self.presentation;
+        let is_dpop = presentation.header == "authorization"
+            && presentation.scheme.is_some()
+            && word.eq_ignore_ascii_case("dpop");
+        is_dpop.then(|| credential.trim_start_matches(' '))
     }
 
     /// Whether requests may show tokens.
@@ -126,6 +161,14 @@ impl Dialect {
         &self,
         headers: impl Iterator<Item = (&'a str, &'a str)> + Clone,
     ) -> Result<&'a str, Refused> {
+        self.strip_scheme(self.credential_header(headers)?)
+    }
+
+    /// The header that holds the credential, with its scheme.
+    fn credential_header<'a>(
+        &self,
+        headers: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    ) -> Result<&'a str, Refused> {
         let value = self
             .only(headers.clone(), &self.presentation.header)?
             .ok_or_else(|| self.missing(headers.clone()))?;
@@ -135,7 +178,7 @@ impl Dialect {
         if headers.clone().any(elsewhere) {
             return Err(Refused::malformed("the request carries two kinds of credential"));
         }
-        self.strip_scheme(value)
+        Ok(value)
     }
 
     /// Reads a credential as it stands behind the scheme.

@@ -31,6 +31,8 @@ pub struct GrantConsent {
     pub digest: Digest,
     /// The challenge that the code is bound to.
     pub challenge: Option<Challenge>,
+    /// SHA-256 of the key that the code is bound to.
+    pub dpop_jkt: Option<Digest>,
     /// How long refresh tokens are taken from now on.
     pub lifetime: TimeDelta,
     /// The time at the edge.
@@ -42,7 +44,7 @@ impl GrantConsent {
         if grant.state().is_some() {
             return Err(GrantRefusal::AlreadyGranted);
         }
-        Ok(vec![GrantEvent::ConsentGranted(ConsentGranted {
+        Ok(vec![GrantEvent::ConsentGranted(Box::new(ConsentGranted {
             tenant_id: self.tenant_id,
             dialect: self.dialect,
             key_id: self.key_id,
@@ -52,9 +54,10 @@ impl GrantConsent {
             redirect_uri: self.redirect_uri,
             digest: self.digest,
             challenge: self.challenge,
+            dpop_jkt: self.dpop_jkt,
             code_expires_at: self.now + CODE_LIFETIME,
             expires_at: self.now + self.lifetime,
             granted_at: self.now,
-        })])
+        }))])
     }
 }

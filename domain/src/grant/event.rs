@@ -13,7 +13,7 @@ use crate::scope::ScopeSet;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GrantEvent {
     /// Somebody agreed, and a code was sent to the client.
-    ConsentGranted(ConsentGranted),
+    ConsentGranted(Box<ConsentGranted>),
     /// The client got tokens for the code.
     CodeRedeemed(CodeRedeemed),
     /// The client got tokens for a refresh token.
@@ -45,6 +45,9 @@ pub struct ConsentGranted {
     pub digest: Digest,
     /// The challenge that the code is bound to (RFC 7636, method S256).
     pub challenge: Option<Challenge>,
+    /// SHA-256 of the key that the code is bound to (RFC 9449 section 10); absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpop_jkt: Option<Digest>,
     /// From when on the code is refused.
     pub code_expires_at: DateTime<Utc>,
     /// From when on no refresh token is taken.
@@ -66,6 +69,9 @@ pub struct CodeRedeemed {
     pub token_expires_at: DateTime<Utc>,
     /// SHA-256 of the refresh token, where there is one.
     pub digest: Option<Digest>,
+    /// SHA-256 of the key that the refresh token is bound to (RFC 9449 section 5); absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jkt: Option<Digest>,
     /// When.
     pub redeemed_at: DateTime<Utc>,
 }
@@ -83,6 +89,9 @@ pub struct TokenRefreshed {
     pub token_expires_at: DateTime<Utc>,
     /// SHA-256 of the next refresh token.
     pub digest: Digest,
+    /// SHA-256 of the key that the refresh token is bound to (RFC 9449 section 5); absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jkt: Option<Digest>,
     /// When.
     pub refreshed_at: DateTime<Utc>,
 }

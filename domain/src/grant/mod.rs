@@ -55,6 +55,12 @@ pub struct GrantState {
     pub code: Digest,
     /// The challenge that the code is bound to.
     pub challenge: Option<Challenge>,
+    /// SHA-256 of the key that the code is bound to.
+    #[serde(default)]
+    pub dpop_jkt: Option<Digest>,
+    /// SHA-256 of the key that the refresh token is bound to.
+    #[serde(default)]
+    pub refresh_jkt: Option<Digest>,
     /// From when on the code is refused.
     pub code_expires_at: DateTime<Utc>,
     /// When the code was redeemed.
@@ -82,6 +88,16 @@ pub struct Issuance {
     pub token_expires_at: DateTime<Utc>,
     /// SHA-256 of the refresh token; absent where the dialect has none.
     pub refresh: Option<Digest>,
+    /// SHA-256 of the key that the client proved to hold (RFC 9449); absent: it proved none.
+    pub jkt: Option<Digest>,
+    /// Whether the refresh token is bound to that key: where nothing else proves who the client is.
+    pub binds_refresh: bool,
+}
+
+impl Issuance {
+    fn refresh_jkt(&self) -> Option<Digest> {
+        self.jkt.filter(|_| self.binds_refresh)
+    }
 }
 
 impl Grant {
@@ -165,15 +181,17 @@ impl Aggregate for Grant {
     fn apply(&mut self, event: GrantEvent) {
         match (&mut self.0, event) {
             (state, GrantEvent::ConsentGranted(granted)) => {
-                state.get_or_insert_with(|| granted.into());
+                state.get_or_insert_with(|| (*granted).into());
             }
             (Some(grant), GrantEvent::CodeRedeemed(redeemed)) => {
                 grant.redeemed_at = Some(redeemed.redeemed_at);
                 grant.refresh = redeemed.digest;
+                grant.refresh_jkt = redeemed.jkt;
                 grant.tokens_until = grant.tokens_until.max(redeemed.token_expires_at);
             }
             (Some(grant), GrantEvent::TokenRefreshed(refreshed)) => {
                 grant.spent.extend(grant.refresh.replace(refreshed.digest));
+                grant.refresh_jkt = refreshed.jkt;
                 grant.tokens_until = grant.tokens_until.max(refreshed.token_expires_at);
             }
             (Some(grant), GrantEvent::GrantRevoked(revoked)) => {
@@ -202,6 +220,8 @@ impl From<ConsentGranted> for GrantState {
             redirect_uri: granted.redirect_uri,
             code: granted.digest,
             challenge: granted.challenge,
+            dpop_jkt: granted.dpop_jkt,
+            refresh_jkt: None,
             code_expires_at: granted.code_expires_at,
             redeemed_at: None,
             refresh: None,

@@ -46,6 +46,7 @@ impl RedeemCode {
             token_id: self.issuance.token_id,
             token_expires_at: self.issuance.token_expires_at,
             digest: self.issuance.refresh,
+            jkt: self.issuance.refresh_jkt(),
             redeemed_at: self.now,
         })])
     }
@@ -54,6 +55,9 @@ impl RedeemCode {
     fn check_binding(&self, grant: &GrantState) -> Result<(), GrantRefusal> {
         if self.redirect_uri.as_ref() != Some(&grant.redirect_uri) {
             return Err(GrantRefusal::RedirectMismatch);
+        }
+        if grant.dpop_jkt.is_some() && grant.dpop_jkt != self.issuance.jkt {
+            return Err(GrantRefusal::ProofMismatch);
         }
         match (&grant.challenge, &self.verifier) {
             (None, None) => Ok(()),

@@ -50,6 +50,9 @@ impl RefreshToken {
         if self.now >= grant.expires_at {
             return Err(GrantRefusal::Expired);
         }
+        if grant.refresh_jkt.is_some() && grant.refresh_jkt != self.issuance.jkt {
+            return Err(GrantRefusal::ProofMismatch);
+        }
         if let Some(scope) = self.scopes.iter().flatten().find(|scope| !grant.scopes.contains(*scope)) {
             return Err(GrantRefusal::InvalidScope { scope: scope.to_string() });
         }
@@ -60,6 +63,7 @@ impl RefreshToken {
             token_id: self.issuance.token_id,
             token_expires_at: self.issuance.token_expires_at,
             digest,
+            jkt: self.issuance.refresh_jkt(),
             refreshed_at: self.now,
         })])
     }

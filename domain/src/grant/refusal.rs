@@ -28,6 +28,11 @@ pub enum GrantRefusal {
         "code_verifier came for a code that was asked for without a code_challenge; send both or neither"
     )]
     VerifierWithoutChallenge,
+    /// The code or the refresh token is bound to a key that the client did not prove to hold.
+    #[error(
+        "the code or token is bound to a key; send a proof made with that key in the header DPoP (RFC 9449)"
+    )]
+    ProofMismatch,
     /// More than was agreed to.
     #[error("the scope `{scope}` was not agreed to; ask for it at the authorization endpoint")]
     InvalidScope {

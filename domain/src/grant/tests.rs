@@ -41,6 +41,7 @@ fn consent(challenge: Option<Challenge>) -> Grant {
         redirect_uri: CALLBACK.into(),
         digest: Digest::of("code"),
         challenge,
+        dpop_jkt: None,
         lifetime: TimeDelta::days(30),
         now: noon(),
     };
@@ -52,7 +53,14 @@ fn issuance(refresh: &str, now: DateTime<Utc>) -> Issuance {
         token_id: TokenId::new(Uuid::from_u128(9)),
         token_expires_at: now + TimeDelta::hours(1),
         refresh: Some(Digest::of(refresh)),
+        jkt: None,
+        binds_refresh: false,
     }
+}
+
+/// The same for whoever proved to hold a key.
+fn proving(issuance: Issuance, key: &str) -> Issuance {
+    Issuance { jkt: Some(Digest::of(key)), binds_refresh: true, ..issuance }
 }
 
 fn redeem() -> RedeemCode {
@@ -209,4 +217,44 @@ fn what_somebody_agreed_to_ends_with_them_and_nobody_else_s_does() {
     assert_eq!(ended.state().unwrap().revoked, Some((noon(), GrantEnd::MemberRemoved)));
     assert_eq!(ended.decide(withdraw("member_1")), Ok(Vec::new()), "once");
     assert_eq!(ended.decide(GrantCommand::Redeem(redeem())), Err(GrantRefusal::Revoked));
+}
+
+#[test]
+fn a_code_that_is_bound_to_a_key_is_redeemed_with_it_alone() {
+    let mut bound = Grant::default();
+    let Some(state) = consent(Some(challenge())).state().cloned() else { unreachable!() };
+    bound.0 = Some(GrantState { dpop_jkt: Some(Digest::of("key")), ..state });
+    let redeem_with = |issuance| bound.decide(GrantCommand::Redeem(RedeemCode { issuance, ..redeem() }));
+    for wrong in [redeem().issuance, proving(redeem().issuance, "other")] {
+        assert_eq!(redeem_with(wrong), Err(GrantRefusal::ProofMismatch));
+    }
+    assert!(redeem_with(proving(redeem().issuance, "key")).is_ok());
+}
+
+#[test]
+fn a_refresh_token_of_whoever_proved_a_key_goes_on_with_that_key() {
+    let first = RedeemCode { issuance: proving(redeem().issuance, "key"), ..redeem() };
+    let grant = carried_out(&consent(Some(challenge())), GrantCommand::Redeem(first));
+    let asking = |grant: &Grant, presented, issuance| {
+        let command = RefreshToken { issuance, ..refresh(presented, "refresh 2", noon()) };
+        grant.decide(GrantCommand::Refresh(command))
+    };
+    let next = issuance("refresh 2", noon());
+    for wrong in [next.clone(), proving(next.clone(), "other")] {
+        assert_eq!(asking(&grant, "refresh 1", wrong), Err(GrantRefusal::ProofMismatch));
+    }
+    let command =
+        RefreshToken { issuance: proving(next.clone(), "key"), ..refresh("refresh 1", "refresh 2", noon()) };
+    let grant = carried_out(&grant, GrantCommand::Refresh(command));
+    let third = issuance("refresh 3", noon());
+    assert_eq!(
+        asking(&grant, "refresh 2", third),
+        Err(GrantRefusal::ProofMismatch),
+        "the next one is bound as well"
+    );
+    // A client that proves who it is may change its key.
+    let free = Issuance { binds_refresh: false, ..proving(redeem().issuance, "key") };
+    let first = RedeemCode { issuance: free, ..redeem() };
+    let grant = carried_out(&consent(Some(challenge())), GrantCommand::Redeem(first));
+    assert!(asking(&grant, "refresh 1", next).is_ok());
 }

@@ -92,7 +92,11 @@ impl Claims {
         Ok(Times { expires_at, not_before: self.time("nbf")?, issued_at: self.time("iat")? })
     }
 
-    fn time(&self, name: &str) -> Result<Option<i64>, Refused> {
+    /// A claim that is a time where it is there, in Unix microseconds.
+    ///
+    /// # Errors
+    /// `MALFORMED`
+    pub fn time(&self, name: &str) -> Result<Option<i64>, Refused> {
         let Some(value) = self.0.get(name) else { return Ok(None) };
         let wrong = || {
             let detail = format!("the token's claim `{name}` is no time in seconds (RFC 7519 section 2)");

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
 
 use super::claims::Claims;
 use super::header::Header;
@@ -60,6 +61,21 @@ impl<'a> Compact<'a> {
     /// `MALFORMED`, see [`Header`].
     pub fn header(&self) -> Result<Header, Refused> {
         Header::of(&strict::members(&decoded(self.header, "header")?, "header")?)
+    }
+
+    /// The header, and the public key that it brings, where it brings one. Of a proof of possession alone (RFC 9449): the key of any
+    /// other token is never its own to name.
+    ///
+    /// # Errors
+    /// As [`Compact::header`].
+    pub fn header_with_key(&self) -> Result<(Header, Option<Map<String, Value>>), Refused> {
+        let mut members = strict::members(&decoded(self.header, "header")?, "header")?;
+        let jwk = match members.remove("jwk") {
+            Some(Value::Object(jwk)) => Some(jwk),
+            Some(_) => return Err(Refused::malformed("`jwk` in the token's header is no key")),
+            None => None,
+        };
+        Ok((Header::of(&members)?, jwk))
     }
 
     /// The claims. They are anybody's word until the signature has been checked.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
+use crate::credential::Digest;
 use crate::ids::{GrantId, KeyId, TenantId};
 use crate::key::RevocationReason;
 use crate::scope::ScopeSet;
@@ -36,6 +37,9 @@ pub struct TokenIssued {
     pub environment: String,
     /// What it allows.
     pub scopes: ScopeSet,
+    /// SHA-256 of the key that it is bound to (RFC 9449); absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jkt: Option<Digest>,
     /// When.
     pub issued_at: DateTime<Utc>,
     /// When it ends.

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Token, TokenEvent, TokenIssued, TokenRefusal};
 use crate::client::{ClientState, ClientType};
+use crate::credential::Digest;
 use crate::ids::{GrantId, KeyId, TenantId};
 use crate::scope::ScopeSet;
 
@@ -20,6 +21,8 @@ pub struct IssueToken {
     pub on_behalf_of: Behalf,
     /// How long it lives.
     pub lifetime: TimeDelta,
+    /// SHA-256 of the key that the client proved to hold (RFC 9449); absent: it proved none.
+    pub jkt: Option<Digest>,
     /// The time at the edge.
     pub now: DateTime<Utc>,
 }
@@ -57,6 +60,9 @@ impl IssueToken {
         if self.tenant_suspended {
             return Err(TokenRefusal::TenantSuspended);
         }
+        if client.dpop_bound_access_tokens && self.jkt.is_none() {
+            return Err(TokenRefusal::ProofRequired);
+        }
         let (grant_id, tenant_id, subject, scopes) = match (self.on_behalf_of, client.client_type) {
             (Behalf::Itself { scopes }, ClientType::Server) => {
                 let scopes = within(scopes, &client.scopes)?;
@@ -78,6 +84,7 @@ impl IssueToken {
             subject,
             environment: client.environment,
             scopes,
+            jkt: self.jkt,
             issued_at: self.now,
             expires_at: self.now + self.lifetime,
         }))

@@ -13,11 +13,12 @@ use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use serde::{Deserialize, Serialize};
 
-pub use self::claims::{ACCESS_TOKEN, AccessClaims};
+pub use self::claims::{ACCESS_TOKEN, AccessClaims, Confirmation};
 pub use self::event::{TokenEvent, TokenIssued, TokenRevoked};
 pub use self::issue::{Behalf, IssueToken};
 pub use self::refusal::TokenRefusal;
 pub use self::revoke::{RevokeToken, Revoker};
+use crate::credential::Digest;
 use crate::ids::{GrantId, KeyId, TenantId};
 use crate::key::RevocationReason;
 use crate::scope::ScopeSet;
@@ -45,6 +46,9 @@ pub struct TokenState {
     pub environment: String,
     /// What it allows.
     pub scopes: ScopeSet,
+    /// SHA-256 of the key that it is bound to (RFC 9449); absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jkt: Option<Digest>,
     /// When it was issued.
     pub issued_at: DateTime<Utc>,
     /// When it ends.
@@ -137,6 +141,7 @@ impl From<TokenIssued> for TokenState {
             subject,
             environment,
             scopes,
+            jkt,
             issued_at,
             expires_at,
         } = issued;
@@ -149,6 +154,7 @@ impl From<TokenIssued> for TokenState {
             subject,
             environment,
             scopes,
+            jkt,
             issued_at,
             expires_at,
             revoked: None,

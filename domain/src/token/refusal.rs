@@ -20,6 +20,11 @@ pub enum TokenRefusal {
     /// The client's tenant is suspended.
     #[error("the tenant of the client is suspended")]
     TenantSuspended,
+    /// The client is registered to get tokens that are bound to a key alone, and proved none.
+    #[error(
+        "the client is registered for tokens that are bound to a key; send a proof in the header DPoP (RFC 9449)"
+    )]
+    ProofRequired,
     /// A scope that the client does not have.
     #[error(
         "the scope `{scope}` is not among those that may be asked for; leave it out, or register the client with it"

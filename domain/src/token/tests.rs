@@ -33,6 +33,7 @@ fn client(client_type: ClientType) -> ClientState {
         authentication: ClientAuthentication::ClientSecret,
         requires_pkce: true,
         require_pushed_authorization_requests: false,
+        dpop_bound_access_tokens: false,
         redirect_uris: Vec::new(),
         scopes: scopes(&["read:users", "write:users"]),
         ip_allowlist: Vec::new(),
@@ -52,6 +53,7 @@ fn issue(client_type: ClientType, on_behalf_of: Behalf) -> IssueToken {
         tenant_suspended: false,
         on_behalf_of,
         lifetime: TimeDelta::hours(1),
+        jkt: None,
         now: noon(),
     }
 }
@@ -121,4 +123,15 @@ fn a_token_is_revoked_by_those_whose_it_is() {
     token.apply(event);
     assert_eq!(token.state().unwrap().revoked, Some((noon(), RevocationReason::Compromised)));
     assert_eq!(token.decide(revoke(Revoker::Client(key()))), Ok(None));
+}
+
+#[test]
+fn a_client_for_bound_tokens_gets_none_without_a_key() {
+    let command = issue(ClientType::Server, itself(None));
+    let bound = ClientState { dpop_bound_access_tokens: true, ..command.client.clone() };
+    let command = IssueToken { client: bound, ..command };
+    assert_eq!(decide(command.clone()), Err(TokenRefusal::ProofRequired));
+    let jkt = Some(crate::credential::Digest::of("key"));
+    let token = decide(IssueToken { jkt, ..command }).unwrap();
+    assert_eq!(token.state().unwrap().jkt, jkt);
 }

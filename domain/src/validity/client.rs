@@ -105,6 +105,7 @@ mod tests {
             tenant_id: client.tenant_id,
             environment: "test".into(),
             grant_id: None,
+            cnf: None,
             restrictions: restrictions("brand", &["acme", "other"]),
         };
         let rights = client.rights(&claims, &nexus);

@@ -96,6 +96,7 @@ fn codes_come_in_a_fixed_order_owner_then_life_then_place_then_powers() {
         ip: Some("198.51.100.1".parse().unwrap()),
         required_scopes: &writing,
         restrictions: Some(&other_brand),
+        ..Question::default()
     };
 
     assert_eq!(code(facts, &question), Code::TenantMismatch);

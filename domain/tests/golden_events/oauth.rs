@@ -39,6 +39,7 @@ fn client_events() -> Vec<ClientEvent> {
             authentication: ClientAuthentication::PrivateKeyJwt,
             requires_pkce: true,
             require_pushed_authorization_requests: true,
+            dpop_bound_access_tokens: true,
             redirect_uris: vec!["https://app.example/callback".into()],
             scopes: scopes(&["read:users"]),
             ip_allowlist: vec!["192.0.2.0/24".parse().unwrap()],
@@ -76,7 +77,7 @@ fn client_events() -> Vec<ClientEvent> {
 fn grant_events() -> Vec<GrantEvent> {
     let (tenant_id, key_id, token_id) = (tenant(), client(), TokenId::new(Uuid::from_u128(9)));
     let samples = vec![
-        GrantEvent::ConsentGranted(ConsentGranted {
+        GrantEvent::ConsentGranted(Box::new(ConsentGranted {
             tenant_id,
             dialect: "nexus".into(),
             key_id,
@@ -86,16 +87,18 @@ fn grant_events() -> Vec<GrantEvent> {
             redirect_uri: "https://app.example/callback".into(),
             digest: Digest::from_bytes([9; 32]),
             challenge: Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".parse().unwrap()),
+            dpop_jkt: Some(Digest::from_bytes([12; 32])),
             code_expires_at: at("11:01:00"),
             expires_at: at("12:00:00"),
             granted_at: at("11:00:00"),
-        }),
+        })),
         GrantEvent::CodeRedeemed(CodeRedeemed {
             tenant_id,
             key_id,
             token_id,
             token_expires_at: at("12:00:01"),
             digest: Some(Digest::from_bytes([10; 32])),
+            jkt: Some(Digest::from_bytes([12; 32])),
             redeemed_at: at("11:00:01"),
         }),
         GrantEvent::TokenRefreshed(TokenRefreshed {
@@ -104,6 +107,7 @@ fn grant_events() -> Vec<GrantEvent> {
             token_id,
             token_expires_at: at("12:50:00"),
             digest: Digest::from_bytes([11; 32]),
+            jkt: Some(Digest::from_bytes([12; 32])),
             refreshed_at: at("11:50:00"),
         }),
         GrantEvent::RefreshReuseDetected(RefreshReuseDetected {
@@ -144,6 +148,7 @@ fn token_events() -> Vec<TokenEvent> {
             subject: "member_00000000000000000000000000000005".into(),
             environment: "live".into(),
             scopes: scopes(&["read:users"]),
+            jkt: Some(Digest::from_bytes([12; 32])),
             issued_at: at("11:00:01"),
             expires_at: at("12:00:01"),
         }),

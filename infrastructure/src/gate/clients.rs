@@ -8,6 +8,7 @@ use nexus_domain::client::{
     RegisterClient, RevokeClient, RotateClientSecret,
 };
 use nexus_domain::credential::{Digest, Secret};
+use nexus_domain::dpop::ProofId;
 use nexus_domain::ids::{KeyId, TenantId};
 use nexus_domain::scope::ScopeSet;
 use nexus_domain::tenant::TenantState;
@@ -34,6 +35,8 @@ pub struct Register {
     pub requires_pkce: bool,
     /// Whether it must push its authorization requests (RFC 9126).
     pub require_pushed_authorization_requests: bool,
+    /// Whether it gets tokens that are bound to a key alone (RFC 9449).
+    pub dpop_bound_access_tokens: bool,
     /// Where codes may be sent.
     pub redirect_uris: Vec<String>,
     /// What its tokens may allow; absent: all but what contains every other.
@@ -111,6 +114,7 @@ impl Gate {
                 authentication: register.authentication,
                 requires_pkce: register.requires_pkce,
                 require_pushed_authorization_requests: register.require_pushed_authorization_requests,
+                dpop_bound_access_tokens: register.dpop_bound_access_tokens,
                 redirect_uris: register.redirect_uris,
                 scopes: register.scopes,
                 ip_allowlist: register.ip_allowlist,
@@ -216,10 +220,23 @@ impl Gate {
     /// # Errors
     /// [`GateError::Unavailable`]
     pub async fn take_assertion(&self, client: KeyId, jti: &str, until: i64) -> Result<bool, GateError> {
+        self.take_once(format!("assertion/{client}"), Digest::of(jti), until).await
+    }
+
+    /// Takes note of a proof of possession, and says whether it came for the first time (RFC 9449 section 11.1). After `until`, in
+    /// Unix microseconds, it is refused anyway.
+    ///
+    /// # Errors
+    /// [`GateError::Unavailable`]
+    pub async fn take_proof(&self, id: ProofId, until: i64) -> Result<bool, GateError> {
+        self.take_once("dpop".to_owned(), id.digest(), until).await
+    }
+
+    async fn take_once(&self, scope: String, id: Digest, until: i64) -> Result<bool, GateError> {
         let append = Append {
             idempotency: Some(Idempotency {
-                scope: format!("assertion/{client}"),
-                key: Digest::of(jti).to_string(),
+                scope,
+                key: id.to_string(),
                 fingerprint: Vec::new(),
                 result: Vec::new(),
                 expires_at: until,

@@ -35,6 +35,8 @@ pub struct Consent {
     pub redirect_uri: String,
     /// The challenge that the code is bound to.
     pub challenge: Option<Challenge>,
+    /// SHA-256 of the key that the code is bound to (RFC 9449 section 10).
+    pub dpop_jkt: Option<Digest>,
 }
 
 /// The scope that whoever agrees needs: an app gets what a key could do, and so do those who may make one.
@@ -76,6 +78,7 @@ impl Gate {
             redirect_uri: consent.redirect_uri,
             digest: code.digest(),
             challenge: consent.challenge,
+            dpop_jkt: consent.dpop_jkt,
             lifetime: dialect
                 .access_tokens
                 .as_ref()

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cqrs_es::Aggregate;
-use nexus_domain::client::{Client, ClientState};
+use nexus_domain::client::{Client, ClientAuthentication, ClientState};
 use nexus_domain::credential::{Digest, Secret, is_well_formed};
 use nexus_domain::dialect::{Dialect, Oauth};
 use nexus_domain::grant::{
@@ -80,7 +80,8 @@ pub enum Proof<'a> {
 }
 
 impl Gate {
-    /// Issues an access token to a client for itself. The client has proved who it is.
+    /// Issues an access token to a client for itself. The client has proved who it is, and that it holds the key with this
+    /// thumbprint, where there is one.
     ///
     /// # Errors
     /// [`GateError`]
@@ -89,13 +90,14 @@ impl Gate {
         call: &Call<'_>,
         client: KnownClient,
         scopes: Option<ScopeSet>,
+        jkt: Option<Digest>,
         sign: &dyn Sign,
     ) -> Result<IssuedTokens, GateError> {
         let mut client = client;
         for _ in 0..ATTEMPTS {
             let owner = self.owner(client.state.tenant_id).await?;
             let behalf = Behalf::Itself { scopes: scopes.clone() };
-            let (token_id, token, stream) = self.token(call, &client, &owner, behalf).await?;
+            let (token_id, token, stream) = self.token(call, &client, &owner, behalf, jkt).await?;
             let access_token = ShownSecret::new(sign.sign(token_id, &token, &client.state)?);
             let streams = vec![stream, unchanged::<Client>(&client.key_id, client.sequence), stands(&owner)];
             if self.append_all(call, streams).await?.is_some() {
@@ -106,8 +108,8 @@ impl Gate {
         Err(GateError::Contended)
     }
 
-    /// Issues tokens to a client for a code or a refresh token. The client has proved who it is. What was used before ends the
-    /// grant instead.
+    /// Issues tokens to a client for a code or a refresh token. The client has proved who it is, and that it holds the key with this
+    /// thumbprint, where there is one. What was used before ends the grant instead.
     ///
     /// # Errors
     /// [`GateError`]
@@ -116,6 +118,7 @@ impl Gate {
         call: &Call<'_>,
         client: KnownClient,
         proof: &Proof<'_>,
+        jkt: Option<Digest>,
         sign: &dyn Sign,
     ) -> Result<Redemption, GateError> {
         let dialect = self.dialect(&client.state.dialect)?;
@@ -133,6 +136,8 @@ impl Gate {
                 token_id,
                 token_expires_at: call.now + access_lifetime(&dialect),
                 refresh: refresh.as_ref().map(Secret::digest),
+                jkt,
+                binds_refresh: client.state.authentication == ClientAuthentication::None,
             };
             let events = grant
                 .decide(proof.command(client.key_id, issuance, call.now))
@@ -154,7 +159,7 @@ impl Gate {
             let owner = self.owner(tenant).await?;
             let subject = subject_of(&grant).to_owned();
             let behalf = Behalf::Somebody { grant_id, tenant_id: tenant, subject, scopes };
-            let (token, stream) = self.token_of(call, token_id, &client, &owner, behalf).await?;
+            let (token, stream) = self.token_of(call, token_id, &client, &owner, behalf, jkt).await?;
             let access_token = ShownSecret::new(sign.sign(token_id, &token, &client.state)?);
             let mut streams =
                 vec![changed, stream, unchanged::<Client>(&client.key_id, client.sequence), stands(&owner)];
@@ -220,9 +225,10 @@ impl Gate {
         client: &KnownClient,
         owner: &Owner,
         behalf: Behalf,
+        jkt: Option<Digest>,
     ) -> Result<(TokenId, TokenState, StreamAppend), GateError> {
         let id = TokenId::new(self.entropy.uuid_v7(call.now));
-        let (token, stream) = self.token_of(call, id, client, owner, behalf).await?;
+        let (token, stream) = self.token_of(call, id, client, owner, behalf, jkt).await?;
         Ok((id, token, stream))
     }
 
@@ -233,6 +239,7 @@ impl Gate {
         client: &KnownClient,
         owner: &Owner,
         behalf: Behalf,
+        jkt: Option<Digest>,
     ) -> Result<(TokenState, StreamAppend), GateError> {
         let dialect = self.dialect(&client.state.dialect)?;
         let command = IssueToken {
@@ -241,6 +248,7 @@ impl Gate {
             tenant_suspended: owner.state.suspended,
             on_behalf_of: behalf,
             lifetime: access_lifetime(&dialect),
+            jkt,
             now: call.now,
         };
         let mut token = Token::default();

@@ -102,7 +102,7 @@ impl Document for GrantDocument {
 
     fn apply(&mut self, _: &Event, change: &GrantEvent) {
         match change {
-            GrantEvent::ConsentGranted(granted) => self.granted = Some(granted.clone()),
+            GrantEvent::ConsentGranted(granted) => self.granted = Some((**granted).clone()),
             GrantEvent::CodeRedeemed(redeemed) => {
                 self.refresh_issued_at = redeemed.digest.map(|_| redeemed.redeemed_at);
             }

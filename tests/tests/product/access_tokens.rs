@@ -83,6 +83,7 @@ fn claims(id: &str) -> AccessClaims {
         tenant_id: tenant(),
         environment: "live".into(),
         grant_id: None,
+        cnf: None,
         restrictions: Default::default(),
     }
 }

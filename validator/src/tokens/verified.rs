@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use nexus_domain::credential::Digest;
 use nexus_domain::ids::KeyId;
 use nexus_domain::jwt::{LONGEST_LIFE, Times};
 use nexus_domain::validity::{ClientEntry, JwtSecretEntry};
@@ -33,6 +34,8 @@ pub(crate) struct Verified {
     /// Its `jti`, and the consent that it rests on.
     ids: [Option<Box<str>>; 2],
     signer: Signer,
+    /// SHA-256 of the key that whoever shows it must prove to hold (RFC 9449).
+    pub(crate) jkt: Option<Digest>,
     /// Whether it or its consent was revoked when it was looked at. Such a one is not kept.
     revoked: bool,
     /// What it takes in memory.
@@ -55,12 +58,14 @@ pub(super) struct Signed {
     /// The token's `jti`, and the consent that it rests on.
     pub(super) ids: [Option<Box<str>>; 2],
     pub(super) signer: Signer,
+    /// The key that it is bound to (RFC 9449).
+    pub(super) jkt: Option<Digest>,
 }
 
 impl Verified {
     /// A token as it was found at a count of changes that was read before.
     pub(super) fn of(signed: Signed, seen: u64, tokens: &Tokens) -> Self {
-        let Signed { tenant, rights, times, ids, signer } = signed;
+        let Signed { tenant, rights, times, ids, signer, jkt } = signed;
         let registrar = match &signer {
             Signer::Server { registrar, .. } if !Arc::ptr_eq(registrar, &tenant) => {
                 Some(Arc::clone(registrar))
@@ -79,6 +84,7 @@ impl Verified {
             times,
             ids,
             signer,
+            jkt,
             revoked: false,
             bytes: LEAST_BYTES + held,
         };

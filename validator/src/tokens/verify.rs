@@ -166,9 +166,10 @@ impl Tokens {
         }
         known_environment(dialect, &claims.environment)?;
         let rights = client.rights(&claims, dialect);
+        let jkt = claims.cnf.map(|confirmation| confirmation.jkt);
         let ids = [Some(claims.jti.into()), claims.grant_id.map(Into::into)];
         let signer = Signer::Server { key, client, registrar };
-        Ok(Signed { tenant, rights, times, ids, signer })
+        Ok(Signed { tenant, rights, times, ids, signer, jkt })
     }
 
     /// A token that a tenant's service signed.
@@ -203,7 +204,7 @@ impl Tokens {
         let rights = permitted(&claims, rules, &secret, &tenant.dialect)?;
         let ids = [claims.text("jti")?.map(Into::into), None];
         let signer = Signer::Service { secret, version };
-        Ok(Signed { tenant, rights, times, ids, signer })
+        Ok(Signed { tenant, rights, times, ids, signer, jkt: None })
     }
 
     /// What is found by looking at a signature, for those who have not presented too many wrong ones.

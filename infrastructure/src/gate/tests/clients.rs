@@ -24,6 +24,7 @@ fn register() -> Register {
         authentication: ClientAuthentication::ClientSecret,
         require_pushed_authorization_requests: false,
         requires_pkce: false,
+        dpop_bound_access_tokens: false,
         redirect_uris: Vec::new(),
         scopes: None,
         ip_allowlist: Vec::new(),
@@ -45,7 +46,7 @@ async fn a_secret_that_is_replaced_while_it_is_used_gives_no_token_behind_the_an
             assert!(known.state.has_secret(&digest, call.now));
             known.shown(Some(digest))
         };
-        let issue = async |known| gate.issue_to_client(&call, known, None, &Unsigned).await;
+        let issue = async |known| gate.issue_to_client(&call, known, None, None, &Unsigned).await;
 
         // The old one goes on for a while: the request that was under way is served.
         let known = authenticated().await;

@@ -316,6 +316,9 @@ class ClientObject(TypedDict):
     created_by: NotRequired[str | None]
     """Who registered it."""
 
+    dpop_bound_access_tokens: bool
+    """Whether it gets access tokens that are bound to a key alone (RFC 9449)."""
+
     environment: str
     """The environment of its tokens."""
 
@@ -869,6 +872,9 @@ class RegisterClientBody(TypedDict):
     runs where no secret can be kept.
     """
 
+    dpop_bound_access_tokens: NotRequired[bool | None]
+    """Whether it gets access tokens that are bound to a key alone (RFC 9449); left out, it gets those where it sends a proof."""
+
     environment: NotRequired[str | None]
     """Name or alias of the environment of its tokens; the dialect's first where left out."""
 
@@ -1252,6 +1258,9 @@ class VerifyBody(TypedDict):
 
     dialect: NotRequired[str | None]
     """The dialect that is served."""
+
+    dpop: NotRequired[dict[str, Any] | None]
+    """The proof that came with a token of the scheme `DPoP` (RFC 9449), which a token that is bound to a key needs."""
 
     environment: NotRequired[str | None]
     """The environment that is served."""

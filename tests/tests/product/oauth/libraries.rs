@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use super::dpop::validating_node;
 use super::{CALLBACK, Platform, Registered};
 
 /// Runs a script that tells where to send somebody, and which key to register for a client.
@@ -15,10 +16,11 @@ fn play(variable: &str, folder: &str, script: &str) {
         return;
     };
     let platform = Platform::new();
+    let node = validating_node(&platform);
     let (app, server) = (platform.register(json!({})), platform.server());
     let shown = |client: &Registered| json!({"client_id": client.client_id, "client_secret": client.secret});
     let given = json!({"issuer": platform.node.url(), "app": shown(&app), "server": shown(&server),
-        "redirect_uri": CALLBACK});
+        "redirect_uri": CALLBACK, "resource": format!("http://{}/v1/forward-auth/nexus", node.address())});
     let mut child = Command::new("timeout")
         .args(["--kill-after=5", "120"])
         .arg(program)

@@ -3,6 +3,7 @@
 
 mod clients;
 mod codes;
+mod dpop;
 mod libraries;
 mod members;
 mod pages;

@@ -149,6 +149,7 @@ fn the_cache_is_bounded_in_bytes() {
             times: Times { expires_at: NOW * MICROS, not_before: None, issued_at: None },
             ids: [None, None],
             signer: Signer::Service { secret: Arc::new(secret(0x51, SECRET)), version: 1 },
+            jkt: None,
         };
         let mut heavy = Verified::of(signed, 0, validator.tokens());
         heavy.bytes = MOST_BYTES / 10;

@@ -149,6 +149,8 @@ export type ClientObject = {
   created_at: string;
   /** Who registered it. */
   created_by?: string | null;
+  /** Whether it gets access tokens that are bound to a key alone (RFC 9449). */
+  dpop_bound_access_tokens: boolean;
   /** The environment of its tokens. */
   environment: string;
   /** Its id, under which the audit trail and usage have it. */
@@ -649,6 +651,8 @@ export type RegisterClientBody = {
    * runs where no secret can be kept.
    */
   authentication?: string | null;
+  /** Whether it gets access tokens that are bound to a key alone (RFC 9449); left out, it gets those where it sends a proof. */
+  dpop_bound_access_tokens?: boolean | null;
   /** Name or alias of the environment of its tokens; the dialect's first where left out. */
   environment?: string | null;
   /** Addresses and networks that its tokens may be used from; from anywhere where empty. */
@@ -950,6 +954,13 @@ export type VerifyBody = {
   credential?: string | null;
   /** The dialect that is served. */
   dialect?: string | null;
+  /** The proof that came with a token of the scheme `DPoP` (RFC 9449), which a token that is bound to a key needs. */
+  dpop?: {
+    /** The header `DPoP`. Not needed where `headers` has it. */
+    proof?: string | null;
+    /** The address that the caller asked, such as `https://api.example/v1/users`. */
+    url: string;
+  } | null;
   /** The environment that is served. */
   environment?: string | null;
   /** The request's own headers, the credential among them. */
