@@ -88,7 +88,7 @@ pub struct AuditPage {
 struct AuditParameters {
     /// Who
     actor: Option<String>,
-    /// What: `agent.created`, `agent.released`, `agent.renamed`, `agent.restricted`, `client.registered`, `client.revoked`, `client.secret_rotated`, `credential.refused`, `grant.code_redeemed`, `grant.consent_granted`, `grant.refresh_reuse_detected`, `grant.revoked`, `grant.token_refreshed`, `integration.connected`, `integration.created`, `integration.disabled`, `integration.enabled`, `integration.renamed`, `key.changed`, `key.expired`, `key.issued`, `key.revoked`, `key.rotated`, `key.used`, `member.added`, `member.password_set`, `member.removed`, `session.ended`, `session.sign_in_failed`, `session.signed_in`, `tenant.created`, `tenant.renamed`, `tenant.resumed`, `tenant.suspended`, `token.issued` or `token.revoked`
+    /// What: `agent.created`, `agent.released`, `agent.renamed`, `agent.restricted`, `client.changed`, `client.registered`, `client.revoked`, `client.secret_rotated`, `credential.refused`, `grant.code_redeemed`, `grant.consent_granted`, `grant.refresh_reuse_detected`, `grant.revoked`, `grant.token_refreshed`, `integration.connected`, `integration.created`, `integration.disabled`, `integration.enabled`, `integration.renamed`, `key.changed`, `key.expired`, `key.issued`, `key.revoked`, `key.rotated`, `key.used`, `member.added`, `member.erased`, `member.password_set`, `member.removed`, `session.ended`, `session.sign_in_failed`, `session.signed_in`, `tenant.created`, `tenant.renamed`, `tenant.resumed`, `tenant.suspended`, `token.issued` or `token.revoked`
     action: Option<String>,
     /// To which key
     key: Option<String>,

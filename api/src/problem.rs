@@ -89,15 +89,16 @@ kinds! {
     NOT_OFFERED = 409 "not_offered" "The tenant's dialect does not offer this" "`detail` says what it has instead.";
     TENANT_SUSPENDED = 409 "tenant_suspended" "The tenant is suspended" "Resume the tenant first.";
     INTEGRATION_DISABLED = 409 "integration_disabled" "The integration is disabled" "Enable the integration first: a key of it would be refused.";
-    QUOTA_EXCEEDED = 409 "quota_exceeded" "The tenant has as many active keys as it may" "Revoke a key that is no longer needed.";
+    QUOTA_EXCEEDED = 409 "quota_exceeded" "The tenant has as many of these as it may" "Revoke one that is no longer needed.";
     EMAIL_TAKEN = 409 "email_taken" "A member has this e-mail address already" "An address is one member's on the whole installation. Use another one, or remove that member first.";
+    MEMBER_PRESENT = 409 "member_present" "The member is one still" "Remove the member first.";
     REQUEST_IN_FLIGHT = 409 "request_in_flight" "The same request is still running" "Ask again in a moment with the same idempotency key.";
     CONTENDED = 409 "contended" "Too many writers at once" "Send the request again.";
     TOO_LARGE = 413 "too_large" "The request is too large" "Bodies may have at most 64 KiB.";
     UNSUPPORTED_MEDIA_TYPE = 415 "unsupported_media_type" "The body must be JSON" "Send `Content-Type: application/json`, without a content encoding.";
     IDEMPOTENCY_MISMATCH = 422 "idempotency_mismatch" "The idempotency key was used for another request" "Use a new idempotency key for a new request.";
     IDEMPOTENCY_UNREADABLE = 409 "idempotency_unreadable" "The first answer cannot be read any more" "The idempotency key was used with another version of the server. Nothing happened again: look whether what you ask for has happened, and send it with a new key only where it has not.";
-    TOO_MANY_REQUESTS = 429 "too_many_requests" "Too many requests" "Wait as long as `Retry-After` says. `RateLimit-Policy` tells what is limited: the requests of an address, its failed attempts to authenticate, or those of strangers on one account.";
+    TOO_MANY_REQUESTS = 429 "too_many_requests" "Too many requests" "Wait as long as `Retry-After` says. `RateLimit-Policy` tells what is limited: the requests of an address, its failed attempts to authenticate, those of strangers on one account, the tokens of a client, or the refreshes of one consent.";
     INTERNAL = 500 "internal" "Something went wrong here" "The log has more under the request id.";
     TOO_MANY_STREAMS = 503 "too_many_streams" "Validating nodes have as many streams here as they may" "A node has three: let each follow one API node, give groups of nodes credentials of their own, or raise the setting that `detail` names.";
     UNAVAILABLE = 503 "unavailable" "This node cannot answer just now" "An API node does not reach its store, or a validating node has no right to answer and reaches no API node: `detail` says which. Nothing is lost. Send the request again in a moment; with an idempotency key it cannot happen twice.";
@@ -370,6 +371,7 @@ fn member_refusal(refusal: &MemberRefusal) -> Problem {
     match refusal {
         MemberRefusal::NotFound => Problem::not_found(),
         MemberRefusal::AlreadyAdded => Problem::internal(refusal),
+        MemberRefusal::StillPresent => Problem::new(&MEMBER_PRESENT, refusal.to_string()),
         MemberRefusal::InvalidPassword(_) => {
             refused_field("body.password", &refusal.to_string(), "choose another one")
         }
@@ -458,7 +460,12 @@ fn client_refusal(refusal: &ClientRefusal) -> Problem {
     match refusal {
         ClientRefusal::NotFound => Problem::not_found(),
         ClientRefusal::AlreadyRegistered => Problem::internal(refusal),
-        ClientRefusal::Revoked => Problem::new(&CLIENT_REVOKED, refusal.to_string()),
+        ClientRefusal::Revoked | ClientRefusal::ChangeOfRevoked => {
+            Problem::new(&CLIENT_REVOKED, refusal.to_string())
+        }
+        ClientRefusal::NothingToChange => {
+            refused_field("body", &refusal.to_string(), "name at least one property")
+        }
         ClientRefusal::TenantSuspended => Problem::new(&TENANT_SUSPENDED, refusal.to_string()),
         ClientRefusal::NoSecret => Problem::new(&NO_CLIENT_SECRET, refusal.to_string()),
         ClientRefusal::Terms(refusal) => key_refusal(refusal),

@@ -26,7 +26,7 @@ use nexus_domain::key::{
     Change, ChangeKey, ExpireKey, IssueKey, Key, KeyChanged, KeyCommand, KeyEvent, KeyExpired, KeyIssued,
     KeyRevoked, KeyRotated, Lifespan, RevocationReason, RevokeKey, RotateKey,
 };
-use nexus_domain::member::{MemberAdded, MemberEvent, MemberRemoved, PasswordSet, Role};
+use nexus_domain::member::{MemberAdded, MemberErased, MemberEvent, MemberRemoved, PasswordSet, Role};
 use nexus_domain::scope::ScopeSet;
 use nexus_domain::session::{
     EndReason, SessionEnded, SessionEvent, SignInFailed, SignInFailure, SignInMethod, SignedIn,
@@ -154,10 +154,14 @@ fn member_events() -> Vec<MemberEvent> {
             set_at: at("10:10:00"),
         }),
         MemberEvent::MemberRemoved(MemberRemoved { tenant_id: tenant(), removed_at: at("10:20:00") }),
+        MemberEvent::MemberErased(MemberErased { tenant_id: tenant(), erased_at: at("10:30:00") }),
     ];
     for sample in &samples {
         match sample {
-            MemberEvent::MemberAdded(_) | MemberEvent::PasswordSet(_) | MemberEvent::MemberRemoved(_) => {}
+            MemberEvent::MemberAdded(_)
+            | MemberEvent::PasswordSet(_)
+            | MemberEvent::MemberRemoved(_)
+            | MemberEvent::MemberErased(_) => {}
         }
     }
     samples
@@ -415,7 +419,7 @@ fn every_event_is_written_and_read_as_its_committed_sample() {
     files.extend(check(&session_events()));
     files.extend(check(&signing_key_events()));
     files.extend(check(&jwt_secret_events()));
-    assert_eq!(files.len(), 41, "an event has two samples, or two events have one");
+    assert_eq!(files.len(), 43, "an event has two samples, or two events have one");
     let committed: BTreeSet<String> = std::fs::read_dir(folder())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

@@ -5,16 +5,20 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::clock::SharedClock;
 use crate::database::{Database, DatabaseError, Row, Value};
 use crate::entropy::SharedEntropy;
 use crate::vault::{DataKey, Vault, VaultError};
 
 /// How many subjects' keys are kept in memory.
 const KEPT: usize = 10_000;
+/// How long a subject's key is kept in memory without a look at the store, where it may have been destroyed meanwhile.
+const KEPT_FOR: Duration = Duration::from_secs(60);
 
 /// Personal data cannot be sealed or opened.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +37,9 @@ pub struct PersonalData {
     database: Database,
     vault: Arc<Vault>,
     entropy: SharedEntropy,
-    keys: Arc<RwLock<HashMap<String, Cipher>>>,
+    clock: SharedClock,
+    /// With the reading of the clock from which on the store is asked again.
+    keys: Arc<RwLock<HashMap<String, (Cipher, Duration)>>>,
 }
 
 /// The key of a subject as it is stored.
@@ -71,8 +77,8 @@ impl Cipher {
 impl PersonalData {
     /// Encryption with keys kept in `database`, wrapped by `vault`.
     #[must_use]
-    pub fn new(database: Database, vault: Arc<Vault>, entropy: SharedEntropy) -> Self {
-        Self { database, vault, entropy, keys: Arc::default() }
+    pub fn new(database: Database, vault: Arc<Vault>, entropy: SharedEntropy, clock: SharedClock) -> Self {
+        Self { database, vault, entropy, clock, keys: Arc::default() }
     }
 
     /// One of the keys of subjects that are stored, which only their master key opens; none in a new database.
@@ -80,7 +86,9 @@ impl PersonalData {
     /// # Errors
     /// [`DatabaseError`]
     pub async fn any_key(database: &Database) -> Result<Option<WrappedKey>, DatabaseError> {
-        let rows = database.query("SELECT subject, wrapped FROM subject_key LIMIT 1", &[]).await?;
+        let rows = database
+            .query("SELECT subject, wrapped FROM subject_key WHERE length(wrapped) > 0 LIMIT 1", &[])
+            .await?;
         let wrapped =
             |row: &Row| Ok(WrappedKey { subject: row.text(0)?.to_owned(), wrapped: row.blob(1)?.to_vec() });
         rows.first().map(wrapped).transpose()
@@ -121,7 +129,23 @@ impl PersonalData {
                 &[Value::from(subject), Value::from(wrapped)],
             )
             .await?;
-        self.fetch(subject).await?.ok_or(PersonalDataError::Vault(VaultError::UnknownFormat))
+        let stored = self.fetch(subject).await?;
+        // Of somebody who was erased, this is the key: kept nowhere, so that what is sealed with it can be read by nobody.
+        Ok(stored.unwrap_or_else(|| Cipher { subject: subject.into(), key, vault: Arc::clone(&self.vault) }))
+    }
+
+    /// Destroys a subject's key: what was sealed with it can be read by nobody any more, here at once and in every other process
+    /// within a minute. No other key is ever made for the subject. May be repeated.
+    ///
+    /// # Errors
+    /// [`PersonalDataError::Store`]
+    pub async fn erase(&self, subject: &str) -> Result<(), PersonalDataError> {
+        // The empty row stays, so that nobody makes another key for whoever was erased.
+        let sql = "INSERT INTO subject_key (subject, wrapped) VALUES ($1, $2) \
+                   ON CONFLICT (subject) DO UPDATE SET wrapped = excluded.wrapped";
+        self.database.execute(sql, &[Value::from(subject), Value::from(Vec::new())]).await?;
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).remove(subject);
+        Ok(())
     }
 
     /// Encrypts a text for a subject.
@@ -148,24 +172,30 @@ impl PersonalData {
     }
 
     fn cached(&self, subject: &str) -> Option<Cipher> {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner).get(subject).cloned()
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let (cipher, until) = keys.get(subject)?;
+        (self.clock.monotonic() < *until).then(|| cipher.clone())
     }
 
     async fn fetch(&self, subject: &str) -> Result<Option<Cipher>, PersonalDataError> {
+        // Before the look: it may be destroyed right behind it.
+        let until = self.clock.monotonic() + KEPT_FOR;
         let rows = self
             .database
             .query("SELECT wrapped FROM subject_key WHERE subject = $1", &[Value::from(subject)])
             .await?;
-        let Some(row) = rows.first() else {
+        let wrapped = rows.first().map(|row| row.blob(0)).transpose()?;
+        let Some(wrapped) = wrapped.filter(|wrapped| !wrapped.is_empty()) else {
+            self.keys.write().unwrap_or_else(PoisonError::into_inner).remove(subject);
             return Ok(None);
         };
-        let key = self.vault.unwrap_key(subject.as_bytes(), row.blob(0)?)?;
+        let key = self.vault.unwrap_key(subject.as_bytes(), wrapped)?;
         let cipher = Cipher { subject: subject.into(), key, vault: Arc::clone(&self.vault) };
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         if keys.len() >= KEPT {
             keys.clear();
         }
-        keys.insert(subject.to_owned(), cipher.clone());
+        keys.insert(subject.to_owned(), (cipher.clone(), until));
         Ok(Some(cipher))
     }
 }

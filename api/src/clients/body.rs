@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use nexus_domain::client::{ClientAuthentication, ClientJwk, ClientType};
-use nexus_infrastructure::gate::Register;
+use nexus_infrastructure::gate::{ClientTerms, Register};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -57,6 +57,35 @@ pub struct RegisterClientBody {
     pub jwks: Option<Value>,
 }
 
+/// What of a client shall change. What is left out stays.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({"name": "Diary", "scopes": ["read:users"]}))]
+pub struct ChangeClientBody {
+    /// Another name.
+    pub name: Option<String>,
+    /// Other places where codes may be sent, all of them.
+    pub redirect_uris: Option<Vec<String>>,
+    /// Other scopes, all of them. Tokens that were issued before are held to them as well.
+    pub scopes: Option<Vec<String>>,
+    /// Another allow list; empty: from anywhere.
+    pub ip_allowlist: Option<Vec<String>>,
+    /// Other restrictions.
+    pub restrictions: Option<BTreeMap<String, Vec<String>>>,
+}
+
+pub(super) fn change(bytes: &[u8]) -> Result<ClientTerms, Problem> {
+    let mut fields = Fields::parse(bytes)?;
+    let terms = ClientTerms {
+        name: fields.text("name"),
+        redirect_uris: redirect_uris(&mut fields),
+        scopes: scopes(&mut fields),
+        ip_allowlist: networks(&mut fields),
+        restrictions: restrictions(&mut fields),
+    };
+    fields.finish()?;
+    Ok(terms)
+}
+
 pub(super) fn register(bytes: &[u8]) -> Result<Register, Problem> {
     let mut fields = Fields::parse(bytes)?;
     let absent = !fields.has("type");
@@ -84,9 +113,7 @@ pub(super) fn register(bytes: &[u8]) -> Result<Register, Problem> {
         )
         .unwrap_or_default(),
         dpop_bound_access_tokens: yes_or_no(&mut fields, "dpop_bound_access_tokens").unwrap_or_default(),
-        redirect_uris: fields
-            .list("redirect_uris", "write an absolute URI", |text| Ok::<_, String>(text.to_owned()))
-            .unwrap_or_default(),
+        redirect_uris: redirect_uris(&mut fields).unwrap_or_default(),
         scopes: scopes(&mut fields),
         ip_allowlist: networks(&mut fields).unwrap_or_default(),
         restrictions: restrictions(&mut fields).unwrap_or_default(),
@@ -94,6 +121,10 @@ pub(super) fn register(bytes: &[u8]) -> Result<Register, Problem> {
     };
     fields.finish()?;
     Ok(register)
+}
+
+fn redirect_uris(fields: &mut Fields) -> Option<Vec<String>> {
+    fields.list("redirect_uris", "write an absolute URI", |text| Ok::<_, String>(text.to_owned()))
 }
 
 fn yes_or_no(fields: &mut Fields, name: &'static str) -> Option<bool> {

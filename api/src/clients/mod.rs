@@ -1,6 +1,7 @@
 //! OAuth clients over REST.
 
 mod body;
+mod change;
 mod list;
 mod object;
 mod register;
@@ -12,10 +13,13 @@ use actix_web::web;
 use nexus_domain::ids::{KeyId, TenantId};
 use uuid::Uuid;
 
-pub use self::body::RegisterClientBody;
+pub use self::body::{ChangeClientBody, RegisterClientBody};
+pub(crate) use self::change::__path_change;
 pub(crate) use self::list::__path_list;
 pub use self::list::ClientPage;
-pub use self::object::{ClientObject, ClientSecretObject, ClientWithSecret, RevokedClient, RotatedClient};
+pub use self::object::{
+    ChangedClient, ClientObject, ClientSecretObject, ClientWithSecret, RevokedClient, RotatedClient,
+};
 pub(crate) use self::register::__path_register;
 pub(crate) use self::revoke::__path_revoke;
 pub(crate) use self::rotate::__path_rotate;
@@ -48,6 +52,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(register::register)
         .service(list::list)
         .service(show::show)
+        .service(change::change)
         .service(rotate::rotate)
         .service(revoke::revoke);
 }

@@ -117,6 +117,15 @@ pub struct RotatedClient {
     pub rotated: ClientWithSecret,
 }
 
+/// A changed client with the proof that nodes know.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChangedClient {
+    /// The client.
+    pub client: ClientObject,
+    /// How far the change has come.
+    pub receipt: Receipt,
+}
+
 /// A revoked client with the proof that nodes know.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RevokedClient {

@@ -2,6 +2,7 @@
 
 mod consents;
 mod create;
+mod erase;
 mod list;
 mod password;
 mod remove;
@@ -17,6 +18,7 @@ use utoipa::ToSchema;
 
 pub(crate) use self::create::__path_create;
 pub use self::create::CreateMemberBody;
+pub(crate) use self::erase::__path_erase;
 pub(crate) use self::list::__path_list;
 pub use self::list::MemberPage;
 pub(crate) use self::password::__path_set_password;
@@ -90,6 +92,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(create::create)
         .service(list::list)
         .service(remove::remove)
+        .service(erase::erase)
         .service(password::set_password)
         .service(sessions::list_sessions)
         .service(sessions::end_session);

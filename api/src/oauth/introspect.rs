@@ -157,7 +157,7 @@ async fn refresh_token(
     }
     let issuer = app.signer.issuer();
     Ok(Some(IntrospectedToken {
-        scope: scope_text(&grant.scopes),
+        scope: scope_text(&grant.scopes.intersection(&client.state.scopes).cloned().collect()),
         client_id: client.state.client_id,
         token_type: None,
         exp: grant.expires_at.timestamp(),
@@ -189,9 +189,11 @@ async fn access_token(
     };
     let known = known.filter(|known| is_it(known) && may_know(caller, known.key_id, known.tenant_id));
     let Some(known) = known else { return Ok(None) };
+    let Some(client) = app.gate.client_of(known.key_id).await? else { return Ok(None) };
     let issuer = app.signer.issuer();
     Ok(Some(IntrospectedToken {
-        scope: scope_text(&known.scopes),
+        // The client may have been narrowed since.
+        scope: scope_text(&known.scopes.intersection(&client.state.scopes).cloned().collect()),
         client_id: known.client_id,
         token_type: Some(if known.jkt.is_some() { "DPoP" } else { "Bearer" }),
         exp: known.expires_at.timestamp(),

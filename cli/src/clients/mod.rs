@@ -5,6 +5,7 @@ mod list;
 mod revoke;
 mod rotate;
 mod show;
+mod update;
 mod view;
 
 use clap::{Args, Subcommand};
@@ -12,7 +13,7 @@ use clap::{Args, Subcommand};
 use crate::connection::{Connection, OfTenant, Rendering};
 use crate::failure::Failure;
 
-/// Create, list, rotate and revoke OAuth clients
+/// Create, list, update, rotate and revoke OAuth clients
 ///
 /// A client gets access tokens: a server for itself, an app for people who agree to it. Its secret is shown once, when it is
 /// created or rotated; Nexus keeps a digest alone. The tenant is named by --tenant or NEXUS_TENANT.
@@ -31,6 +32,7 @@ enum ClientsCommand {
     Create(create::CreateArgs),
     List(list::ListArgs),
     Show(show::ShowArgs),
+    Update(update::UpdateArgs),
     Rotate(rotate::RotateArgs),
     Revoke(revoke::RevokeArgs),
 }
@@ -63,6 +65,7 @@ pub(crate) fn run(args: &ClientsArgs) -> Result<(), Failure> {
         ClientsCommand::Create(args) => create::run(args, &client, format),
         ClientsCommand::List(args) => list::run(args, &client, format),
         ClientsCommand::Show(args) => show::run(args, &client, format),
+        ClientsCommand::Update(args) => update::run(args, &client, format),
         ClientsCommand::Rotate(args) => rotate::run(args, &client, format),
         ClientsCommand::Revoke(args) => revoke::run(args, &client, format),
     }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::failure::Failure;
+use crate::receipt::receipt;
 use crate::table::{Table, print_facts};
 use crate::words::{rows, text, text_or, time_or};
 
@@ -26,8 +27,19 @@ pub(super) fn row(client: &Value) -> Vec<String> {
 
 /// Writes everything about a client to stdout.
 pub(super) fn print(client: &Value) -> Result<(), Failure> {
+    print_facts(&facts(client))
+}
+
+/// As [`print`], with how far a change has come.
+pub(super) fn print_changed(client: &Value, answer: &Value) -> Result<(), Failure> {
+    let mut facts = facts(client).to_vec();
+    facts.push(("Receipt", receipt(answer, "in force on")));
+    print_facts(&facts)
+}
+
+fn facts(client: &Value) -> [(&'static str, String); 18] {
     let secrets = rows(client, "secrets").iter().map(secret).collect::<Vec<_>>().join("; ");
-    print_facts(&[
+    [
         ("Name", text(client, "name")),
         ("Client ID", text(client, "client_id")),
         ("ID", text(client, "id")),
@@ -48,7 +60,7 @@ pub(super) fn print(client: &Value) -> Result<(), Failure> {
         ("Revoked", time_or(client, "revoked_at", "")),
         ("Reason", text(client, "revocation_reason")),
         ("Note", text(client, "revocation_note")),
-    ])
+    ]
 }
 
 fn secret(secret: &Value) -> String {

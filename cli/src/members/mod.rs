@@ -1,6 +1,7 @@
 //! `nexus members`: the people who manage a tenant.
 
 mod create;
+mod erase;
 mod list;
 mod password;
 mod remove;
@@ -36,6 +37,7 @@ enum MembersCommand {
     Create(create::CreateArgs),
     List(list::ListArgs),
     Remove(remove::RemoveArgs),
+    Erase(erase::EraseArgs),
     SetPassword(password::SetPasswordArgs),
 }
 
@@ -50,6 +52,7 @@ pub(crate) fn run(args: &MembersArgs) -> Result<(), Failure> {
         MembersCommand::Create(args) => create::run(args, &client, format),
         MembersCommand::List(args) => list::run(args, &client, format),
         MembersCommand::Remove(args) => remove::run(args, &client),
+        MembersCommand::Erase(args) => erase::run(args, &client, format),
         MembersCommand::SetPassword(args) => password::run(args, &client, format),
     }
 }

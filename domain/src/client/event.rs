@@ -20,6 +20,8 @@ pub type ClientJwk = Map<String, Value>;
 pub enum ClientEvent {
     /// The client was registered.
     ClientRegistered(Box<ClientRegistered>),
+    /// Some of its properties were replaced.
+    ClientChanged(ClientChanged),
     /// The client got a new secret.
     ClientSecretRotated(ClientSecretRotated),
     /// The client was revoked, for ever.
@@ -115,6 +117,33 @@ pub struct ClientRegistered {
     pub registered_at: DateTime<Utc>,
 }
 
+/// Some of a client's properties were replaced. Those not named stay as they were.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientChanged {
+    /// Its owner.
+    pub tenant_id: TenantId,
+    /// The new values, at most one of a kind, at least one.
+    pub changes: Vec<ClientChange>,
+    /// When.
+    pub changed_at: DateTime<Utc>,
+}
+
+/// One replaced property.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientChange {
+    /// The name.
+    Name(String),
+    /// Where codes may be sent, all of them.
+    RedirectUris(Vec<String>),
+    /// What its tokens may allow at most.
+    Scopes(ScopeSet),
+    /// The whole allow list.
+    IpAllowlist(Vec<IpNet>),
+    /// All restrictions.
+    Restrictions(Restrictions),
+}
+
 /// The client got a new secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientSecretRotated {
@@ -151,6 +180,7 @@ impl ClientEvent {
     pub const fn tenant_id(&self) -> TenantId {
         match self {
             Self::ClientRegistered(e) => e.tenant_id,
+            Self::ClientChanged(e) => e.tenant_id,
             Self::ClientSecretRotated(e) => e.tenant_id,
             Self::ClientRevoked(e) => e.tenant_id,
         }
@@ -161,6 +191,7 @@ impl DomainEvent for ClientEvent {
     fn event_type(&self) -> String {
         match self {
             Self::ClientRegistered(_) => "ClientRegistered",
+            Self::ClientChanged(_) => "ClientChanged",
             Self::ClientSecretRotated(_) => "ClientSecretRotated",
             Self::ClientRevoked(_) => "ClientRevoked",
         }

@@ -1,5 +1,6 @@
 //! An OAuth client: a program that gets access tokens, for itself or for people who agreed to it.
 
+mod change;
 mod event;
 mod jwks;
 mod redirect;
@@ -15,9 +16,10 @@ use cqrs_es::event_sink::EventSink;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+pub use self::change::ChangeClient;
 pub use self::event::{
-    ClientAuthentication, ClientEvent, ClientJwk, ClientRegistered, ClientRevoked, ClientSecretRotated,
-    ClientType,
+    ClientAuthentication, ClientChange, ClientChanged, ClientEvent, ClientJwk, ClientRegistered,
+    ClientRevoked, ClientSecretRotated, ClientType,
 };
 pub use self::jwks::{InvalidJwk, check_jwk};
 pub use self::redirect::{InvalidRedirect, LONGEST_REDIRECT, check_redirect};
@@ -113,6 +115,8 @@ impl Client {
 pub enum ClientCommand {
     /// Create it.
     Register(Box<RegisterClient>),
+    /// Replace some of its properties.
+    Change(ChangeClient),
     /// Replace its secret.
     Rotate(RotateClientSecret),
     /// Revoke it.
@@ -127,6 +131,7 @@ impl Client {
     pub fn decide(&self, command: ClientCommand) -> Result<Option<ClientEvent>, ClientRefusal> {
         match command {
             ClientCommand::Register(command) => command.decide(self).map(Some),
+            ClientCommand::Change(command) => command.decide(self),
             ClientCommand::Rotate(command) => command.decide(self).map(Some),
             ClientCommand::Revoke(command) => command.decide(self),
         }
@@ -157,6 +162,11 @@ impl Aggregate for Client {
             // A second birth in an imported log must not wipe out a revocation.
             ClientEvent::ClientRegistered(registered) => {
                 self.0.get_or_insert_with(|| (*registered).into());
+            }
+            ClientEvent::ClientChanged(changed) => {
+                if let Some(client) = &mut self.0 {
+                    changed.changes.into_iter().for_each(|change| client.apply_change(change));
+                }
             }
             ClientEvent::ClientSecretRotated(rotated) => {
                 if let Some(client) = &mut self.0 {
@@ -205,6 +215,16 @@ impl From<ClientRegistered> for ClientState {
 }
 
 impl ClientState {
+    fn apply_change(&mut self, change: ClientChange) {
+        match change {
+            ClientChange::Name(name) => self.name = name,
+            ClientChange::RedirectUris(uris) => self.redirect_uris = uris,
+            ClientChange::Scopes(scopes) => self.scopes = scopes,
+            ClientChange::IpAllowlist(networks) => self.ip_allowlist = networks,
+            ClientChange::Restrictions(restrictions) => self.restrictions = restrictions,
+        }
+    }
+
     fn apply_rotation(&mut self, rotated: ClientSecretRotated) {
         for secret in &mut self.secrets {
             // An earlier grace may end sooner and is never made longer.

@@ -18,6 +18,12 @@ pub enum ClientRefusal {
     /// Revoked clients get no new secret.
     #[error("the client is revoked, which is final; register another one")]
     Revoked,
+    /// Revoked clients stay as they were.
+    #[error("the client is revoked, which is final; nothing about it can be changed")]
+    ChangeOfRevoked,
+    /// Nothing was named.
+    #[error("there is nothing to change")]
+    NothingToChange,
     /// The tenant is suspended.
     #[error("the tenant is suspended; resume it first")]
     TenantSuspended,

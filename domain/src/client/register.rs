@@ -76,7 +76,7 @@ impl RegisterClient {
         check_type(&self.dialect, self.client_type)?;
         check_name(&self.name).map_err(ClientRefusal::InvalidName)?;
         self.check_authentication()?;
-        self.check_redirects()?;
+        check_redirects(self.client_type, &self.redirect_uris)?;
         let environment = self.environment_name()?;
         let scopes = self.scopes()?;
         check_restrictions(&self.dialect, &self.restrictions).map_err(ClientRefusal::Terms)?;
@@ -123,19 +123,6 @@ impl RegisterClient {
         Ok(())
     }
 
-    fn check_redirects(&self) -> Result<(), ClientRefusal> {
-        match (self.client_type, self.redirect_uris.len()) {
-            (ClientType::Server, 1..) => return Err(ClientRefusal::RedirectOfServer),
-            (ClientType::App, 0) => return Err(ClientRefusal::NoRedirect),
-            (_, too_many) if too_many > MOST_REDIRECTS => return Err(ClientRefusal::TooManyRedirects),
-            (ClientType::Server | ClientType::App, _) => {}
-        }
-        for (at, uri) in self.redirect_uris.iter().enumerate() {
-            check_redirect(uri).map_err(|why| ClientRefusal::InvalidRedirect { at, why })?;
-        }
-        Ok(())
-    }
-
     fn environment_name(&self) -> Result<String, ClientRefusal> {
         let dialect = &self.dialect;
         let environment = match &self.environment {
@@ -155,12 +142,31 @@ impl RegisterClient {
         let Some(asked) = &self.scopes else {
             return Ok(rules.known.keys().filter(|scope| !rules.all.contains(*scope)).cloned().collect());
         };
-        if asked.is_empty() && rules.exist() {
-            return Err(ClientRefusal::NoScopes);
-        }
-        check_scopes(&self.dialect, KeyType::Secret, asked).map_err(ClientRefusal::Terms)?;
+        check_client_scopes(&self.dialect, asked)?;
         Ok(asked.clone())
     }
+}
+
+/// Whether codes may be sent there.
+pub(super) fn check_redirects(client_type: ClientType, uris: &[String]) -> Result<(), ClientRefusal> {
+    match (client_type, uris.len()) {
+        (ClientType::Server, 1..) => return Err(ClientRefusal::RedirectOfServer),
+        (ClientType::App, 0) => return Err(ClientRefusal::NoRedirect),
+        (_, too_many) if too_many > MOST_REDIRECTS => return Err(ClientRefusal::TooManyRedirects),
+        (ClientType::Server | ClientType::App, _) => {}
+    }
+    for (at, uri) in uris.iter().enumerate() {
+        check_redirect(uri).map_err(|why| ClientRefusal::InvalidRedirect { at, why })?;
+    }
+    Ok(())
+}
+
+/// Whether tokens may be made for these scopes.
+pub(super) fn check_client_scopes(dialect: &Dialect, asked: &ScopeSet) -> Result<(), ClientRefusal> {
+    if asked.is_empty() && dialect.scopes.exist() {
+        return Err(ClientRefusal::NoScopes);
+    }
+    check_scopes(dialect, KeyType::Secret, asked).map_err(ClientRefusal::Terms)
 }
 
 /// Whether the dialect has clients of this type.

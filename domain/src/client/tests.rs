@@ -176,3 +176,62 @@ fn nothing_happens_to_a_revoked_client_nor_to_somebody_elses() {
     client.apply(Client::default().decide(ClientCommand::Register(Box::new(server()))).unwrap().unwrap());
     assert!(client.state().unwrap().revoked.is_some(), "a second birth revives nothing");
 }
+
+#[test]
+fn what_is_named_is_replaced_and_what_is_wrong_is_refused_as_at_the_registration() {
+    let mut client = registered(app());
+    let change = || ChangeClient {
+        tenant_id: tenant(),
+        dialect: nexus(),
+        name: None,
+        redirect_uris: None,
+        scopes: None,
+        ip_allowlist: None,
+        restrictions: None,
+        now: noon(),
+    };
+    let decide = |client: &Client, change| client.decide(ClientCommand::Change(change));
+    for (wrong, refusal) in [
+        (change(), ClientRefusal::NothingToChange),
+        (
+            ChangeClient { tenant_id: TenantId::new(Uuid::from_u128(2)), name: Some("B".into()), ..change() },
+            ClientRefusal::NotFound,
+        ),
+        (ChangeClient { name: Some(" ".into()), ..change() }, ClientRefusal::InvalidName(InvalidName::Empty)),
+        (ChangeClient { redirect_uris: Some(Vec::new()), ..change() }, ClientRefusal::NoRedirect),
+        (
+            ChangeClient { redirect_uris: Some(vec!["http://a.example/".into()]), ..change() },
+            ClientRefusal::InvalidRedirect { at: 0, why: InvalidRedirect::Insecure },
+        ),
+        (ChangeClient { scopes: Some(ScopeSet::new()), ..change() }, ClientRefusal::NoScopes),
+    ] {
+        assert_eq!(decide(&client, wrong), Err(refusal));
+    }
+    let before = client.state().unwrap().clone();
+    let uris = vec!["https://b.example/cb".to_owned()];
+    let narrower = ChangeClient {
+        name: Some("B".into()),
+        redirect_uris: Some(uris.clone()),
+        scopes: Some(scopes(&["read:users"])),
+        ip_allowlist: Some(vec!["192.0.2.7/24".parse().unwrap()]),
+        ..change()
+    };
+    let event = decide(&client, narrower.clone()).unwrap().unwrap();
+    client.apply(event);
+    let network = vec!["192.0.2.0/24".parse().unwrap()];
+    let expected = ClientState {
+        name: "B".into(),
+        redirect_uris: uris,
+        scopes: scopes(&["read:users"]),
+        ip_allowlist: network,
+        ..before
+    };
+    assert_eq!(client.state(), Some(&expected));
+    assert_eq!(decide(&client, narrower), Ok(None), "it is so already");
+    let revoke =
+        RevokeClient { tenant_id: tenant(), reason: RevocationReason::Unused, note: None, now: noon() };
+    let event = client.decide(ClientCommand::Revoke(revoke)).unwrap().unwrap();
+    client.apply(event);
+    let late = ChangeClient { name: Some("C".into()), ..change() };
+    assert_eq!(decide(&client, late), Err(ClientRefusal::ChangeOfRevoked));
+}

@@ -10,6 +10,7 @@ use toml::Spanned;
 use crate::dialect::https_only::{HttpsOnlyEntry, https_only};
 use crate::dialect::key_claims::{KeyClaims, KeyClaimsEntry, key_claims};
 use crate::dialect::oauth::{OauthEntry, oauth};
+use crate::dialect::quotas::{QuotaEntry, quotas};
 use crate::dialect::rate_limits::{RateLimitEntry, rate_limits};
 use crate::dialect::tokens::{AccessTokensEntry, ServiceJwtsEntry, access_tokens, service_jwts};
 use crate::dialect::{
@@ -125,12 +126,6 @@ struct IntegrationsEntry {
     agent: bool,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct QuotaEntry {
-    active_keys: Option<Spanned<u32>>,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RefusalEntry {
@@ -171,7 +166,7 @@ fn build(file: File) -> Result<Dialect, Fault> {
         scopes: scopes(file.scopes)?,
         lifetime,
         rotation: rotation(file.rotation)?,
-        active_keys: quota(file.quota)?,
+        quotas: quotas(file.quota)?,
         rate_limits,
         rate_limit_fields,
         https_only: https_only(file.https_only)?,
@@ -439,15 +434,6 @@ fn rotation(entry: RotationEntry) -> Result<Rotation, Fault> {
         return Err((span, "the grace is longer than longest_grace".into()));
     }
     Ok(Rotation::InPlace { grace, longest_grace: longest })
-}
-
-fn quota(entry: QuotaEntry) -> Result<Option<u32>, Fault> {
-    match entry.active_keys {
-        Some(limit) if *limit.get_ref() == 0 => {
-            Err((limit.span(), "active_keys = 0 would allow no key at all".into()))
-        }
-        limit => Ok(limit.map(Spanned::into_inner)),
-    }
 }
 
 fn refusals(entries: &Spanned<Vec<RefusalEntry>>) -> Result<Refusals, Fault> {

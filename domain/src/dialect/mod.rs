@@ -7,6 +7,7 @@ mod https_only;
 mod key_claims;
 mod oauth;
 mod presentation;
+mod quotas;
 mod rate_limits;
 mod refusals;
 mod registry;
@@ -22,6 +23,7 @@ pub use self::https_only::HttpsOnly;
 pub use self::key_claims::{KeyClaims, KeyFacts};
 pub use self::oauth::{Oauth, OauthGrant};
 pub use self::presentation::{Presentation, Presented, ShownToken, TenantHeader, Unchecked};
+pub use self::quotas::Quotas;
 pub use self::rate_limits::RateLimitFields;
 pub use self::refusals::{OutwardRefusal, Refusals};
 pub use self::registry::{DialectConflict, Dialects};
@@ -181,8 +183,8 @@ pub struct Dialect {
     pub lifetime: Lifetime,
     /// How a secret is replaced.
     pub rotation: Rotation,
-    /// How many active keys a tenant may have.
-    pub active_keys: Option<u32>,
+    /// How much a tenant may have.
+    pub quotas: Quotas,
     /// How many requests of a tenant are admitted, over all nodes; each limit holds. None: any number.
     pub rate_limits: Vec<RateLimit>,
     /// What callers are told of the limits; absent: nothing.

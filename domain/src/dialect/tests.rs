@@ -183,7 +183,7 @@ fn the_files_say_what_the_products_promise() {
     assert_eq!(sixth().rate_limit_fields, None);
 
     let commerce = dialect("nexuscommerce");
-    assert_eq!(commerce.active_keys, Some(20));
+    assert_eq!(commerce.quotas, Quotas { keys: Some(20), ..Quotas::default() });
     assert_eq!(commerce.hint_length, 8);
     assert_eq!(commerce.presentation.tenant_header, Some(TenantHeader { name: "x-tenant-id".into() }));
     let lengths: Vec<i64> = commerce.lifetime.choices.iter().map(|(_, length)| length.num_days()).collect();

@@ -16,6 +16,8 @@ pub enum MemberEvent {
     PasswordSet(PasswordSet),
     /// The member is none any more.
     MemberRemoved(MemberRemoved),
+    /// Nobody can read any more who the member was.
+    MemberErased(MemberErased),
 }
 
 /// Somebody became a member.
@@ -51,6 +53,16 @@ pub struct MemberRemoved {
     pub removed_at: DateTime<Utc>,
 }
 
+/// Nobody can read any more who the member was: the key is destroyed that the e-mail address and the addresses of the member's
+/// requests are encrypted with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberErased {
+    /// The tenant that the member was of.
+    pub tenant_id: TenantId,
+    /// When.
+    pub erased_at: DateTime<Utc>,
+}
+
 impl MemberEvent {
     /// The tenant whose member it is about.
     #[must_use]
@@ -59,6 +71,7 @@ impl MemberEvent {
             Self::MemberAdded(event) => event.tenant_id,
             Self::PasswordSet(event) => event.tenant_id,
             Self::MemberRemoved(event) => event.tenant_id,
+            Self::MemberErased(event) => event.tenant_id,
         }
     }
 }
@@ -69,6 +82,7 @@ impl DomainEvent for MemberEvent {
             Self::MemberAdded(_) => "MemberAdded",
             Self::PasswordSet(_) => "PasswordSet",
             Self::MemberRemoved(_) => "MemberRemoved",
+            Self::MemberErased(_) => "MemberErased",
         }
         .to_owned()
     }

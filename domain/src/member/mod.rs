@@ -12,7 +12,7 @@ use cqrs_es::event_sink::EventSink;
 use serde::{Deserialize, Serialize};
 
 pub use self::email::{Email, InvalidEmail, LONGEST_EMAIL};
-pub use self::event::{MemberAdded, MemberEvent, MemberRemoved, PasswordSet};
+pub use self::event::{MemberAdded, MemberErased, MemberEvent, MemberRemoved, PasswordSet};
 pub use self::password::{InvalidPassword, LONGEST_PASSWORD, Password, SHORTEST_PASSWORD};
 pub use self::refusal::MemberRefusal;
 pub use self::role::{Role, UnknownRole};
@@ -42,6 +42,9 @@ pub struct MemberState {
     pub added_at: DateTime<Utc>,
     /// Until when, where it is over. Nothing brings a member back.
     pub removed_at: Option<DateTime<Utc>>,
+    /// Since when nobody can read who it was.
+    #[serde(default)]
+    pub erased_at: Option<DateTime<Utc>>,
 }
 
 /// What can be asked of a member.
@@ -53,6 +56,8 @@ pub enum MemberCommand {
     SetPassword(SetPassword),
     /// End it.
     Remove(RemoveMember),
+    /// Have it forgotten who it was.
+    Erase(EraseMember),
 }
 
 /// Makes somebody a member.
@@ -90,6 +95,15 @@ pub struct RemoveMember {
     pub now: DateTime<Utc>,
 }
 
+/// Has it forgotten who a former member was.
+#[derive(Debug, Clone)]
+pub struct EraseMember {
+    /// The member's tenant.
+    pub tenant_id: TenantId,
+    /// The time at the edge.
+    pub now: DateTime<Utc>,
+}
+
 impl Member {
     /// The state, where the member exists or did.
     #[must_use]
@@ -103,7 +117,7 @@ impl Member {
         self.0.as_ref().filter(|member| member.removed_at.is_none())
     }
 
-    /// Decides on a command. Removing a member twice is no error and no second event.
+    /// Decides on a command. Removing or erasing a member twice is no error and no second event.
     ///
     /// # Errors
     /// [`MemberRefusal`]
@@ -128,6 +142,14 @@ impl Member {
                 let member = self.of(tenant_id)?;
                 let removed = MemberEvent::MemberRemoved(MemberRemoved { tenant_id, removed_at: now });
                 Ok(if member.removed_at.is_none() { vec![removed] } else { Vec::new() })
+            }
+            MemberCommand::Erase(EraseMember { tenant_id, now }) => {
+                let member = self.of(tenant_id)?;
+                if member.removed_at.is_none() {
+                    return Err(MemberRefusal::StillPresent);
+                }
+                let erased = MemberEvent::MemberErased(MemberErased { tenant_id, erased_at: now });
+                Ok(if member.erased_at.is_none() { vec![erased] } else { Vec::new() })
             }
         }
     }
@@ -169,6 +191,7 @@ impl Aggregate for Member {
                     epoch: 0,
                     added_at: added.added_at,
                     removed_at: None,
+                    erased_at: None,
                 });
             }
             MemberEvent::PasswordSet(set) => {
@@ -181,6 +204,11 @@ impl Aggregate for Member {
             MemberEvent::MemberRemoved(removed) => {
                 if let Some(member) = &mut self.0 {
                     member.removed_at = Some(removed.removed_at);
+                }
+            }
+            MemberEvent::MemberErased(erased) => {
+                if let Some(member) = &mut self.0 {
+                    member.erased_at = Some(erased.erased_at);
                 }
             }
         }

@@ -8,6 +8,9 @@ pub enum MemberRefusal {
     /// No member of the tenant has this id, or not any more.
     #[error("there is no such member")]
     NotFound,
+    /// Of a present member it must be known who it is.
+    #[error("the member is one still; remove the member first")]
+    StillPresent,
     /// The id is taken.
     #[error("a member with this id exists already")]
     AlreadyAdded,

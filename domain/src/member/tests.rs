@@ -110,3 +110,14 @@ fn a_foreign_member_and_an_absent_one_are_the_same() {
     }
     assert_eq!(fold(&[set(7), removed()]).state(), None);
 }
+
+#[test]
+fn who_was_removed_can_be_forgotten_and_nobody_else() {
+    let erase = |tenant_id| MemberCommand::Erase(EraseMember { tenant_id, now: noon() });
+    let erased = || MemberEvent::MemberErased(MemberErased { tenant_id: tenant(1), erased_at: noon() });
+    refused(&[added()], erase(tenant(1)), MemberRefusal::StillPresent);
+    refused(&[added(), removed()], erase(tenant(2)), MemberRefusal::NotFound);
+    refused(&[], erase(tenant(1)), MemberRefusal::NotFound);
+    decided(&[added(), removed()], erase(tenant(1)), vec![erased()]);
+    decided(&[added(), removed(), erased()], erase(tenant(1)), Vec::new());
+}

@@ -84,6 +84,7 @@ fn member() -> MemberState {
         epoch: 3,
         added_at: noon(),
         removed_at: None,
+        erased_at: None,
     }
 }
 

@@ -69,7 +69,7 @@ impl IssueToken {
                 (None, client.tenant_id, client.client_id.clone(), scopes)
             }
             (Behalf::Somebody { grant_id, tenant_id, subject, scopes }, ClientType::App) => {
-                (Some(grant_id), tenant_id, subject, scopes)
+                (Some(grant_id), tenant_id, subject, left_of(&scopes, &client.scopes)?)
             }
             (Behalf::Itself { .. }, ClientType::App) | (Behalf::Somebody { .. }, ClientType::Server) => {
                 return Err(TokenRefusal::UnauthorizedClient);
@@ -99,5 +99,14 @@ fn within(asked: Option<ScopeSet>, granted: &ScopeSet) -> Result<ScopeSet, Token
     match asked.difference(granted).next() {
         Some(scope) => Err(TokenRefusal::InvalidScope { scope: scope.to_string() }),
         None => Ok(asked),
+    }
+}
+
+/// What of the scopes that somebody agreed to the client still has: it may have been narrowed since.
+fn left_of(agreed: &ScopeSet, granted: &ScopeSet) -> Result<ScopeSet, TokenRefusal> {
+    let left: ScopeSet = agreed.intersection(granted).cloned().collect();
+    match agreed.first() {
+        Some(scope) if left.is_empty() => Err(TokenRefusal::InvalidScope { scope: scope.to_string() }),
+        Some(_) | None => Ok(left),
     }
 }

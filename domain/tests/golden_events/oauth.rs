@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use nexus_domain::client::{
-    ClientAuthentication, ClientEvent, ClientRegistered, ClientRevoked, ClientSecretRotated, ClientType,
+    ClientAuthentication, ClientChange, ClientChanged, ClientEvent, ClientRegistered, ClientRevoked,
+    ClientSecretRotated, ClientType,
 };
 use nexus_domain::grant::{
     CodeRedeemed, ConsentGranted, GrantEnd, GrantEvent, GrantRevoked, RefreshReuseDetected, TokenRefreshed,
@@ -49,6 +50,17 @@ fn client_events() -> Vec<ClientEvent> {
             digest: Some(Digest::from_bytes([7; 32])),
             registered_at: at("11:00:00"),
         })),
+        ClientEvent::ClientChanged(ClientChanged {
+            tenant_id: tenant(),
+            changes: vec![
+                ClientChange::Name("Diary".into()),
+                ClientChange::RedirectUris(vec!["https://diary.example/callback".into()]),
+                ClientChange::Scopes(scopes(&["read:users"])),
+                ClientChange::IpAllowlist(vec!["192.0.2.0/24".parse().unwrap()]),
+                ClientChange::Restrictions(brands()),
+            ],
+            changed_at: at("11:10:00"),
+        }),
         ClientEvent::ClientSecretRotated(ClientSecretRotated {
             tenant_id: tenant(),
             version: 2,
@@ -67,6 +79,7 @@ fn client_events() -> Vec<ClientEvent> {
     for sample in &samples {
         match sample {
             ClientEvent::ClientRegistered(_)
+            | ClientEvent::ClientChanged(_)
             | ClientEvent::ClientSecretRotated(_)
             | ClientEvent::ClientRevoked(_) => {}
         }

@@ -77,7 +77,7 @@ impl Gate {
             ],
             idempotency: None,
             claims: Vec::new(),
-            slots: slots(key_id, PLATFORM_TENANT, dialect.active_keys, &key_events).slots,
+            slots: slots(key_id, PLATFORM_TENANT, dialect.quotas.keys, &key_events).slots,
             now: call.now.timestamp_micros(),
             shows: None,
         };

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use nexus_domain::client::{
-    Client, ClientAuthentication, ClientCommand, ClientJwk, ClientRefusal, ClientState, ClientType,
-    RegisterClient, RevokeClient, RotateClientSecret,
+    ChangeClient, Client, ClientAuthentication, ClientCommand, ClientJwk, ClientRefusal, ClientState,
+    ClientType, RegisterClient, RevokeClient, RotateClientSecret,
 };
 use nexus_domain::credential::{Digest, Secret};
 use nexus_domain::dpop::ProofId;
@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::keys::{is_suspended, require};
-use super::{Call, Done, Gate, GateError, Owner, Refusal, Reservations, Revoke, Rotate, ShownSecret, Target};
+use super::quota::client_slots;
+use super::{Call, Done, Gate, GateError, Owner, Refusal, Revoke, Rotate, ShownSecret, Target};
 use crate::journal::{Append, AppendError, Idempotency};
 
 /// What a new client shall be.
@@ -47,6 +48,30 @@ pub struct Register {
     pub restrictions: Restrictions,
     /// The keys that its assertions are checked with.
     pub jwks: Vec<ClientJwk>,
+}
+
+/// What of a client shall change; what is absent stays.
+#[derive(Debug, Clone, Default)]
+pub struct ClientTerms {
+    /// Another name.
+    pub name: Option<String>,
+    /// Other redirect URIs.
+    pub redirect_uris: Option<Vec<String>>,
+    /// Other scopes.
+    pub scopes: Option<ScopeSet>,
+    /// Another allow list.
+    pub ip_allowlist: Option<Vec<IpNet>>,
+    /// Other restrictions.
+    pub restrictions: Option<Restrictions>,
+}
+
+impl ClientTerms {
+    /// Whether its tokens may do afterwards what they could before: another name or other places for codes alone.
+    #[must_use]
+    pub const fn takes_nothing(&self) -> bool {
+        let Self { name: _, redirect_uris: _, scopes, ip_allowlist, restrictions } = self;
+        scopes.is_none() && ip_allowlist.is_none() && restrictions.is_none()
+    }
 }
 
 /// A client, with a secret that is shown this once where it has one.
@@ -127,6 +152,32 @@ impl Gate {
         };
         let shown = shows_secret.then(|| ShownSecret::of(&secret));
         self.on_client(call, tenant, KeyId::new(id), Some(owner), command, shown).await
+    }
+
+    /// Changes a client's properties.
+    ///
+    /// # Errors
+    /// [`GateError`]; needs `clients:write`.
+    pub async fn change_client(
+        &self,
+        call: &Call<'_>,
+        tenant: TenantId,
+        client: KeyId,
+        terms: ClientTerms,
+    ) -> Result<Done<RegisteredClient>, GateError> {
+        require(call, "clients:write")?;
+        let (_, dialect) = self.visible_tenant(call, tenant).await?;
+        let command = ClientCommand::Change(ChangeClient {
+            tenant_id: tenant,
+            dialect,
+            name: terms.name,
+            redirect_uris: terms.redirect_uris,
+            scopes: terms.scopes,
+            ip_allowlist: terms.ip_allowlist,
+            restrictions: terms.restrictions,
+            now: call.now,
+        });
+        self.on_client(call, tenant, client, None, |_| command.clone(), None).await
     }
 
     /// Gives a client a new secret and shows it.
@@ -289,9 +340,8 @@ impl Gate {
             let client = client.state().cloned()?;
             Some(RegisteredClient { key_id, client, secret: secret.clone() })
         };
-        let done = self
-            .execute(&self.clients, call, target, command, |_, _| Reservations::default(), answer)
-            .await?;
+        let reserve = |_: &Client, events: &[_]| client_slots(key_id, tenant, &self.dialects, events);
+        let done = self.execute(&self.clients, call, target, command, reserve, answer).await?;
         // An absent client was refused by the decision.
         let answer = done.answer.ok_or(GateError::Refused(Refusal::Client(ClientRefusal::NotFound)))?;
         Ok(Done { answer, position: done.position })

@@ -16,6 +16,7 @@ use nexus_domain::usage::UsageRefusal;
 use crate::database::DatabaseError;
 use crate::gate::call::Excess;
 use crate::gate::members::EMAIL_CLAIM;
+use crate::gate::quota::counted;
 use crate::journal::AppendError;
 use crate::passwords::PasswordsError;
 use crate::personal_data::PersonalDataError;
@@ -101,9 +102,11 @@ pub enum GateError {
     /// The domain decided against it.
     #[error("{0}")]
     Refused(Refusal),
-    /// The tenant has as many active keys as it may.
-    #[error("the tenant has {limit} active keys, the most its dialect allows; revoke one first")]
+    /// The tenant has as many as it may.
+    #[error("the tenant has {limit} {of}, the most its dialect allows; revoke one first")]
     QuotaExceeded {
+        /// Of what.
+        of: &'static str,
         /// The most.
         limit: u32,
     },
@@ -144,7 +147,7 @@ pub enum GateError {
 impl GateError {
     pub(super) fn append(error: AppendError) -> Self {
         match error {
-            AppendError::QuotaExceeded { limit, .. } => Self::QuotaExceeded { limit },
+            AppendError::QuotaExceeded { quota, limit } => Self::QuotaExceeded { of: counted(&quota), limit },
             AppendError::Unavailable(cause) => Self::Unavailable(cause),
             AppendError::Conflict => Self::Contended,
             AppendError::IdempotencyTaken => Self::InFlight,

@@ -18,7 +18,8 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::keys::{is_suspended, require};
-use super::{Call, Done, Gate, GateError, Owner, Refusal, Reservations, Revoke, ShownSecret, Target};
+use super::quota::jwt_secret_slots;
+use super::{Call, Done, Gate, GateError, Owner, Refusal, Revoke, ShownSecret, Target};
 use crate::sealed_secrets::SealedSecrets;
 use crate::vault::KEY_BYTES;
 
@@ -238,7 +239,7 @@ impl Gate {
         answer: impl Fn(JwtSecretState) -> T,
     ) -> Result<Done<T>, GateError> {
         let target = Target { tenant, aggregate_id: &id.to_string(), owner };
-        let reserve = |_: &JwtSecret, _: &[_]| Reservations::default();
+        let reserve = |_: &JwtSecret, events: &[_]| jwt_secret_slots(id, tenant, &self.dialects, events);
         let answer = |secret: &JwtSecret| secret.state().cloned().map(&answer);
         present(self.execute(&self.jwt_secrets, call, target, command, reserve, answer).await?)
     }

@@ -173,7 +173,7 @@ impl Gate {
             let command = IssueKey { tenant_suspended: is_suspended(owner), ..command.clone() };
             KeyCommand::Issue(Box::new(command))
         };
-        let target = KeyTarget { tenant, key: key_id, active_keys: dialect.active_keys, owner: Some(owner) };
+        let target = KeyTarget { tenant, key: key_id, active_keys: dialect.quotas.keys, owner: Some(owner) };
         self.on_key(call, target, command, |key| issued(key_id, key, &secret)).await
     }
 
@@ -254,7 +254,7 @@ impl Gate {
             lifespan: change.lifespan,
             now: call.now,
         });
-        let target = KeyTarget { tenant, key, active_keys: dialect.active_keys, owner: None };
+        let target = KeyTarget { tenant, key, active_keys: dialect.quotas.keys, owner: None };
         self.on_key(call, target, |_| command.clone(), |state| state).await
     }
 
@@ -288,7 +288,7 @@ impl Gate {
                 now: call.now,
             })
         };
-        let target = KeyTarget { tenant, key, active_keys: dialect.active_keys, owner: Some(owner) };
+        let target = KeyTarget { tenant, key, active_keys: dialect.quotas.keys, owner: Some(owner) };
         self.on_key(call, target, command, |state| issued(key, state, &secret)).await
     }
 

@@ -2,8 +2,8 @@
 
 use nexus_domain::ids::{MemberId, PasswordId, TenantId};
 use nexus_domain::member::{
-    AddMember, Email, Member, MemberCommand, MemberEvent, MemberRefusal, MemberState, Password, RemoveMember,
-    Role, SetPassword,
+    AddMember, Email, EraseMember, Member, MemberCommand, MemberEvent, MemberRefusal, MemberState, Password,
+    RemoveMember, Role, SetPassword,
 };
 use nexus_domain::scope::{EffectiveScopes, Scope, ScopeSet};
 use ring::hmac;
@@ -140,6 +140,27 @@ impl Gate {
         let done = self.on_member(call, (tenant, member), command, reserve).await?;
         self.forget_passwords(member).await;
         self.forget_sessions(member, call.now).await;
+        Ok(done)
+    }
+
+    /// Destroys the key that a former member's e-mail address and the addresses of the member's requests are encrypted with, and
+    /// puts that on record. Asking twice is no error.
+    ///
+    /// # Errors
+    /// [`GateError`]; needs `members:write` and all that the member's role allowed. [`MemberRefusal::StillPresent`]
+    pub async fn erase_member(
+        &self,
+        call: &Call<'_>,
+        tenant: TenantId,
+        member: MemberId,
+    ) -> Result<Done<IdentifiedMember>, GateError> {
+        require(call, "members:write")?;
+        self.reachable_member(call, tenant, member).await?.ok_or(not_found())?;
+        let command = MemberCommand::Erase(EraseMember { tenant_id: tenant, now: call.now });
+        let nothing = |_: &Member, _: &[MemberEvent]| Reservations::default();
+        let done = self.on_member(call, (tenant, member), command, nothing).await?;
+        // Behind the event: whoever is told that it cannot be done has lost nothing. A repetition does what is left.
+        self.personal_data.erase(&member.to_string()).await?;
         Ok(done)
     }
 

@@ -51,7 +51,7 @@ pub use self::admission::{Answer, Begun};
 pub use self::agents::{AgentChange, IdentifiedAgent};
 pub use self::bootstrap::PLATFORM_TENANT;
 pub use self::call::{Call, Excess, IdempotencyKey, Powers, Principal};
-pub use self::clients::{KnownClient, Register, RegisteredClient};
+pub use self::clients::{ClientTerms, KnownClient, Register, RegisteredClient};
 pub use self::error::{GateError, Refusal};
 pub use self::failed_attempts::FailedAttempt;
 pub use self::grants::{CONSENT, Consent};
@@ -132,8 +132,12 @@ impl Gate {
         entropy: SharedEntropy,
         vault: Arc<Vault>,
     ) -> Self {
-        let personal_data =
-            PersonalData::new(journal.database().clone(), Arc::clone(&vault), Arc::clone(&entropy));
+        let personal_data = PersonalData::new(
+            journal.database().clone(),
+            Arc::clone(&vault),
+            Arc::clone(&entropy),
+            Arc::clone(&clock),
+        );
         let sealed_secrets =
             SealedSecrets::new(journal.database().clone(), Arc::clone(&vault), Arc::clone(&entropy));
         let pushed_requests =

@@ -266,6 +266,7 @@ pub const ACTIONS: &[&str] = &[
     "agent.released",
     "agent.renamed",
     "agent.restricted",
+    "client.changed",
     "client.registered",
     "client.revoked",
     "client.secret_rotated",
@@ -290,6 +291,7 @@ pub const ACTIONS: &[&str] = &[
     "key.rotated",
     USED,
     "member.added",
+    "member.erased",
     "member.password_set",
     "member.removed",
     "session.ended",
@@ -500,6 +502,7 @@ fn member_details(member_id: MemberId, change: &MemberEvent) -> (&'static str, D
         }
         MemberEvent::PasswordSet(_) => ("member.password_set", Details::MemberChanged { member_id }),
         MemberEvent::MemberRemoved(_) => ("member.removed", Details::MemberChanged { member_id }),
+        MemberEvent::MemberErased(_) => ("member.erased", Details::MemberChanged { member_id }),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
-use nexus_domain::client::{ClientAuthentication, ClientEvent, ClientType};
+use nexus_domain::client::{ClientAuthentication, ClientChange, ClientEvent, ClientType};
 use nexus_domain::grant::{GrantEnd, GrantEvent};
 use nexus_domain::ids::{GrantId, TokenId};
 use nexus_domain::key::RevocationReason;
@@ -26,6 +26,9 @@ pub(super) enum OauthDetails<'a> {
         scopes: &'a ScopeSet,
         ip_allowlist: &'a [IpNet],
         restrictions: &'a Restrictions,
+    },
+    Changed {
+        changes: &'a [ClientChange],
     },
     SecretRotated {
         version: u32,
@@ -85,6 +88,9 @@ pub(super) fn client_details(change: &ClientEvent) -> (&'static str, OauthDetail
                 restrictions: &registered.restrictions,
             },
         ),
+        ClientEvent::ClientChanged(changed) => {
+            ("client.changed", OauthDetails::Changed { changes: &changed.changes })
+        }
         ClientEvent::ClientSecretRotated(rotated) => (
             "client.secret_rotated",
             OauthDetails::SecretRotated {

@@ -81,7 +81,7 @@ impl Document for ClientDocument {
         match change {
             ClientEvent::ClientRegistered(_) => self.created_by.clone_from(&event.circumstances.actor),
             ClientEvent::ClientRevoked(revoked) => self.note.clone_from(&revoked.note),
-            ClientEvent::ClientSecretRotated(_) => {}
+            ClientEvent::ClientChanged(_) | ClientEvent::ClientSecretRotated(_) => {}
         }
         Aggregate::apply(&mut self.client, change.clone());
     }

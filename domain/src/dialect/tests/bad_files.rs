@@ -257,6 +257,8 @@ fn lifetimes_rotation_and_quota() {
         ("grace = \"24h\"\n", "", 47, "in_place = true needs a grace"),
         ("in_place = true", "in_place = false", 47, "in_place = false needs an advice"),
         ("active_keys = 20", "active_keys = 0", 52, "no key at all"),
+        ("active_keys = 20", "active_clients = 0", 52, "no client at all"),
+        ("active_keys = 20", "active_jwt_secrets = 0", 52, "no secret at all"),
     ]);
 }
 

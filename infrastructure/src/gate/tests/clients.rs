@@ -64,3 +64,42 @@ async fn a_secret_that_is_replaced_while_it_is_used_gives_no_token_behind_the_an
         );
     }
 }
+
+#[tokio::test]
+async fn a_tenant_has_so_many_clients_and_secrets_and_one_that_is_revoked_makes_room() {
+    let test = TestDatabase::sqlite().await;
+    let (gate, principal) = (gate(&test).await, principal());
+    let tenant = tenant(&gate).await;
+    let call = gate.system_call(&principal, "test");
+    let quotas = gate.dialects().get("nexus").unwrap().quotas;
+    let client = async || gate.register_client(&call, tenant, register()).await;
+    let first = client().await.unwrap().answer.key_id;
+    for _ in 1..quotas.clients {
+        let _made = client().await.unwrap();
+    }
+    let full = client().await.unwrap_err();
+    assert_eq!(
+        full.to_string(),
+        "the tenant has 100 OAuth clients, the most its dialect allows; revoke one first"
+    );
+    let revoke = || Revoke { reason: RevocationReason::Unused, note: None };
+    let _revoked = gate.revoke_client(&call, tenant, first, revoke()).await.unwrap();
+    let _made = client().await.unwrap();
+    assert!(matches!(client().await, Err(GateError::QuotaExceeded { limit: 100, .. })));
+
+    let issue = || IssueSecret {
+        name: "Services".to_owned(),
+        environment: None,
+        scopes: ["read:users".parse().unwrap()].into(),
+        secret: None,
+    };
+    let secret = async || gate.issue_jwt_secret(&call, tenant, issue()).await;
+    let first = secret().await.unwrap().answer.id;
+    for _ in 1..quotas.jwt_secrets {
+        let _made = secret().await.unwrap();
+    }
+    assert!(matches!(secret().await, Err(GateError::QuotaExceeded { limit: 20, .. })));
+    let _revoked = gate.revoke_jwt_secret(&call, tenant, first, revoke()).await.unwrap();
+    let _made = secret().await.unwrap();
+    assert!(matches!(secret().await, Err(GateError::QuotaExceeded { limit: 20, .. })));
+}

@@ -135,6 +135,25 @@ class ChangeAgentBody(TypedDict):
     """`restricted`: the keys of its integrations are refused; `active`: they are accepted again."""
 
 
+class ChangeClientBody(TypedDict):
+    """What of a client shall change. What is left out stays."""
+
+    ip_allowlist: NotRequired[list[str] | None]
+    """Another allow list; empty: from anywhere."""
+
+    name: NotRequired[str | None]
+    """Another name."""
+
+    redirect_uris: NotRequired[list[str] | None]
+    """Other places where codes may be sent, all of them."""
+
+    restrictions: NotRequired[dict[str, list[str]] | None]
+    """Other restrictions."""
+
+    scopes: NotRequired[list[str] | None]
+    """Other scopes, all of them. Tokens that were issued before are held to them as well."""
+
+
 class ChangeIntegrationBody(TypedDict):
     """What of an integration shall change; what is left out stays."""
 
@@ -193,6 +212,16 @@ class Receipt(TypedDict):
 
 class ChangedAgent(AgentObject):
     """An agent that was changed."""
+
+    receipt: Receipt
+    """How far the change has come."""
+
+
+class ChangedClient(TypedDict):
+    """A changed client with the proof that nodes know."""
+
+    client: ClientObject
+    """The client."""
 
     receipt: Receipt
     """How far the change has come."""
@@ -1307,6 +1336,19 @@ class Management:
         answer: ChangedAgent = self._send("PATCH", f"/v1/tenants/{in_path(tenant)}/agents/{in_path(agent)}", body=body)
         return answer
 
+    def change_client(
+        self,
+        tenant: str,
+        client: str,
+        body: ChangeClientBody,
+    ) -> ChangedClient:
+        """Changes an OAuth client's name, redirect URIs, scopes, allow list or restrictions. What is left out stays. When this answers,
+        the change is in force on every validating node, also for tokens that were issued before: each has confirmed it, or cannot
+        answer any more.
+        """
+        answer: ChangedClient = self._send("PATCH", f"/v1/tenants/{in_path(tenant)}/clients/{in_path(client)}", body=body)
+        return answer
+
     def change_integration(
         self,
         tenant: str,
@@ -1406,6 +1448,20 @@ class Management:
     ) -> None:
         """Ends a session. When this answers, no API node accepts it. Ending a session twice is no error."""
         self._send("DELETE", f"/v1/tenants/{in_path(tenant)}/sessions/{in_path(session)}")
+
+    def erase_member(
+        self,
+        tenant: str,
+        member: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> MemberObject:
+        """Destroys the key that a former member's e-mail address is encrypted with, and the addresses that the member's requests came
+        from: nobody can read them any more, on this API node at once and on the others within a minute, and in no copy of the log. What
+        the member did stays in the trail, under an id. Nothing brings the data back. Erasing twice is no error.
+        """
+        answer: MemberObject = self._send("POST", f"/v1/tenants/{in_path(tenant)}/members/{in_path(member)}/erase", idempotency_key=idempotency_key)
+        return answer
 
     def follow_events(
         self,
@@ -1601,8 +1657,9 @@ class Management:
         tenant: str,
         member: str,
     ) -> None:
-        """Ends a membership for good. When this answers, none of the member's sessions is accepted by any API node. Removing a member
-        twice is no error.
+        """Ends a membership for good. When this answers, none of the member's sessions is accepted by any API node, and no validating
+        node accepts a token of an app that the member agreed to: `Server-Timing` says how long that took. Removing a member twice is
+        no error.
         """
         self._send("DELETE", f"/v1/tenants/{in_path(tenant)}/members/{in_path(member)}")
 
@@ -1762,7 +1819,8 @@ class Management:
         idempotency_key: str | None = None,
     ) -> MemberObject:
         """Gives a member another password. When this answers, no session of the member that was begun before is accepted by any API
-        node.
+        node, and no validating node accepts a token of an app that the member agreed to before: somebody who knew the old password
+        may have agreed in the member's name.
         """
         answer: MemberObject = self._send("POST", f"/v1/tenants/{in_path(tenant)}/members/{in_path(member)}/password", body=body, idempotency_key=idempotency_key)
         return answer
@@ -1864,6 +1922,19 @@ class AsyncManagement:
         answer: ChangedAgent = await self._send("PATCH", f"/v1/tenants/{in_path(tenant)}/agents/{in_path(agent)}", body=body)
         return answer
 
+    async def change_client(
+        self,
+        tenant: str,
+        client: str,
+        body: ChangeClientBody,
+    ) -> ChangedClient:
+        """Changes an OAuth client's name, redirect URIs, scopes, allow list or restrictions. What is left out stays. When this answers,
+        the change is in force on every validating node, also for tokens that were issued before: each has confirmed it, or cannot
+        answer any more.
+        """
+        answer: ChangedClient = await self._send("PATCH", f"/v1/tenants/{in_path(tenant)}/clients/{in_path(client)}", body=body)
+        return answer
+
     async def change_integration(
         self,
         tenant: str,
@@ -1963,6 +2034,20 @@ class AsyncManagement:
     ) -> None:
         """Ends a session. When this answers, no API node accepts it. Ending a session twice is no error."""
         await self._send("DELETE", f"/v1/tenants/{in_path(tenant)}/sessions/{in_path(session)}")
+
+    async def erase_member(
+        self,
+        tenant: str,
+        member: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> MemberObject:
+        """Destroys the key that a former member's e-mail address is encrypted with, and the addresses that the member's requests came
+        from: nobody can read them any more, on this API node at once and on the others within a minute, and in no copy of the log. What
+        the member did stays in the trail, under an id. Nothing brings the data back. Erasing twice is no error.
+        """
+        answer: MemberObject = await self._send("POST", f"/v1/tenants/{in_path(tenant)}/members/{in_path(member)}/erase", idempotency_key=idempotency_key)
+        return answer
 
     async def follow_events(
         self,
@@ -2158,8 +2243,9 @@ class AsyncManagement:
         tenant: str,
         member: str,
     ) -> None:
-        """Ends a membership for good. When this answers, none of the member's sessions is accepted by any API node. Removing a member
-        twice is no error.
+        """Ends a membership for good. When this answers, none of the member's sessions is accepted by any API node, and no validating
+        node accepts a token of an app that the member agreed to: `Server-Timing` says how long that took. Removing a member twice is
+        no error.
         """
         await self._send("DELETE", f"/v1/tenants/{in_path(tenant)}/members/{in_path(member)}")
 
@@ -2319,7 +2405,8 @@ class AsyncManagement:
         idempotency_key: str | None = None,
     ) -> MemberObject:
         """Gives a member another password. When this answers, no session of the member that was begun before is accepted by any API
-        node.
+        node, and no validating node accepts a token of an app that the member agreed to before: somebody who knew the old password
+        may have agreed in the member's name.
         """
         answer: MemberObject = await self._send("POST", f"/v1/tenants/{in_path(tenant)}/members/{in_path(member)}/password", body=body, idempotency_key=idempotency_key)
         return answer

@@ -95,10 +95,65 @@ fn the_command_line_manages_clients_and_tokens() {
     let client = super::Registered { secret: rotated["client_secret"].as_str().map(str::to_owned), ..client };
     platform.for_itself(&client);
     assert!(run(&["clients", "show", &client.id]).stdout.join("\n").contains("client_secret"));
+    let updated =
+        run(&["clients", "update", &client.client_id, "--name", "Loader", "--allow-ip", "10.0.0.0/8"]);
+    let updated = updated.stdout.join("\n");
+    for shown in ["Loader", "10.0.0.0/8", "in force on"] {
+        assert!(updated.contains(shown), "{shown} in {updated}");
+    }
     assert!(
         run(&["clients", "revoke", &client.id, "--reason", "unused"])
             .stdout
             .join("\n")
             .contains("refused by")
     );
+}
+
+#[test]
+fn a_narrower_client_narrows_the_tokens_that_it_has() {
+    let platform = Platform::new();
+    let client = platform.register(json!({"ip_allowlist": []}));
+    let tokens = platform.redeem(&client, &platform.code(&client)).expect(200).json();
+    let allowed = |scope: &str| {
+        let body =
+            json!({"credential": tokens["access_token"], "required_scopes": [scope], "ip": "192.0.2.1"});
+        nexus_tests::verify_with(&platform.admin(), &body)["code"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(allowed("read:payments"), "VALID");
+    let path = platform.maker.path(&format!("/clients/{}", client.id));
+    let change = |body: serde_json::Value| platform.admin().patch(&path, &body);
+    let changed = change(json!({"scopes": ["read:users"], "name": "Diary"})).expect(200).json();
+    assert_eq!(changed["client"]["scopes"], json!(["read:users"]));
+    assert_eq!(changed["receipt"]["nodes"], changed["receipt"]["confirmed"], "{changed}");
+    assert_eq!(allowed("read:payments"), "INSUFFICIENT_SCOPE", "as soon as it is answered");
+    assert_eq!(allowed("read:users"), "VALID");
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    let refreshed = platform.refresh(&client, refresh).expect(200).json();
+    assert_eq!(refreshed["scope"], "read:users", "what is left of what was agreed to");
+    let shown = platform.as_client(
+        &client,
+        "/oauth/introspect",
+        &[("token", tokens["access_token"].as_str().unwrap())],
+    );
+    assert_eq!(shown.expect(200).json()["scope"], "read:users");
+    let _narrowed = change(json!({"ip_allowlist": ["10.0.0.0/8"]})).expect(200);
+    assert_eq!(allowed("read:users"), "IP_NOT_ALLOWED");
+
+    let _moved = change(json!({"redirect_uris": ["https://diary.example/callback"]})).expect(200);
+    let mut browser = platform.signed_in();
+    let old =
+        browser.get(&format!("/oauth/authorize?{}", super::request(&client, &[("scope", "read:users")])));
+    assert_eq!(old.status, 400, "it is registered no more: {old:?}");
+    for (body, place) in [
+        (json!({}), "body"),
+        (json!({"redirect_uris": ["http://a.example/"]}), "body.redirect_uris[0]"),
+        (json!({"scopes": ["read:mars"]}), "body.scopes"),
+        (json!({"type": "server"}), "body.type"),
+    ] {
+        let refused = change(body).expect(400).json();
+        let at = refused["errors"][0]["location"].as_str().unwrap_or_default().to_owned();
+        assert!(at.starts_with(place), "{refused}");
+    }
+    let trail = platform.admin().list(&platform.maker.path("/audit?action=client.changed"), 50);
+    assert_eq!(trail.len(), 3, "{trail:?}");
 }

@@ -120,3 +120,34 @@ fn a_client_that_asks_for_too_many_tokens_is_told_when_to_come_again() {
     assert_eq!(error_of(&limited, 429), "temporarily_unavailable");
     assert_eq!(limited.header("ratelimit-policy"), Some("\"grant-refreshes\";q=1;w=3600"));
 }
+
+#[test]
+fn nobody_reads_any_more_who_an_erased_member_was() {
+    let platform = Platform::new();
+    let mut browser = platform.signed_in();
+    let _home = browser.get("/").expect(200);
+    let member = platform.user.path(&format!("/members/{}", platform.member));
+    let erase = || platform.admin().post(&format!("{member}/erase"), &json!({}));
+    assert_eq!(erase().expect(409).code(), "member_present");
+    let addresses = || {
+        let trail = platform.admin().list(&platform.user.path("/audit?action=session.signed_in"), 50);
+        assert!(!trail.is_empty());
+        trail.iter().map(|entry| entry["ip"].clone()).collect::<Vec<_>>()
+    };
+    assert!(addresses().iter().all(|ip| ip == "127.0.0.1"), "{:?}", addresses());
+    let _gone = platform.admin().send("DELETE", &member, None).expect(204);
+    let erased = erase().expect(200).json();
+    assert_eq!(erased["email"], Value::Null);
+    assert!(addresses().iter().all(Value::is_null), "{:?}", addresses());
+    let _again = erase().expect(200);
+    let trail = platform.admin().list(&platform.user.path("/audit?action=member.erased"), 50);
+    assert_eq!((trail.len(), &trail[0]["details"]["member_id"]), (1, &json!(platform.member)));
+    let arguments = ["members", "erase", platform.member.as_str(), "--tenant", platform.user.id.as_str()];
+    assert!(platform.node.run(&arguments).stdout.join("\n").contains("erased"));
+    let body = json!({"email": "ada@example.com", "role": "admin", "password": super::PASSWORD});
+    let _other = platform.admin().post(&platform.user.path("/members"), &body).expect(201);
+    assert!(
+        platform.node.restart().admin().get("/v1/tenants").status == 200,
+        "the master key is still known"
+    );
+}

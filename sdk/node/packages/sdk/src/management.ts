@@ -95,6 +95,20 @@ export type ChangeAgentBody = {
   status?: string | null;
 };
 
+/** What of a client shall change. What is left out stays. */
+export type ChangeClientBody = {
+  /** Another allow list; empty: from anywhere. */
+  ip_allowlist?: string[] | null;
+  /** Another name. */
+  name?: string | null;
+  /** Other places where codes may be sent, all of them. */
+  redirect_uris?: string[] | null;
+  /** Other restrictions. */
+  restrictions?: Record<string, string[]> | null;
+  /** Other scopes, all of them. Tokens that were issued before are held to them as well. */
+  scopes?: string[] | null;
+};
+
 /** What of an integration shall change; what is left out stays. */
 export type ChangeIntegrationBody = {
   /** Another agent. */
@@ -123,6 +137,14 @@ export type ChangeKeyBody = {
 
 /** An agent that was changed. */
 export type ChangedAgent = AgentObject & {
+  /** How far the change has come. */
+  receipt: Receipt;
+};
+
+/** A changed client with the proof that nodes know. */
+export type ChangedClient = {
+  /** The client. */
+  client: ClientObject;
   /** How far the change has come. */
   receipt: Receipt;
 };
@@ -1000,6 +1022,20 @@ export abstract class Management {
   }
 
   /**
+   * Changes an OAuth client's name, redirect URIs, scopes, allow list or restrictions. What is left out stays. When this answers,
+   * the change is in force on every validating node, also for tokens that were issued before: each has confirmed it, or cannot
+   * answer any more.
+   */
+  changeClient(
+    tenant: string,
+    client: string,
+    body: ChangeClientBody,
+    options: CallOptions = {},
+  ): Promise<ChangedClient> {
+    return this.send<ChangedClient>("PATCH", `/v1/tenants/${inPath(tenant)}/clients/${inPath(client)}`, { body }, options);
+  }
+
+  /**
    * Changes an integration's name or agent, disables it or enables it again. When this answers, every validating node refuses the
    * keys of a disabled integration: each has confirmed it, or cannot answer any more. No key is changed by it.
    */
@@ -1092,6 +1128,19 @@ export abstract class Management {
     options: CallOptions = {},
   ): Promise<void> {
     return this.send<void>("DELETE", `/v1/tenants/${inPath(tenant)}/sessions/${inPath(session)}`, {}, options);
+  }
+
+  /**
+   * Destroys the key that a former member's e-mail address is encrypted with, and the addresses that the member's requests came
+   * from: nobody can read them any more, on this API node at once and on the others within a minute, and in no copy of the log. What
+   * the member did stays in the trail, under an id. Nothing brings the data back. Erasing twice is no error.
+   */
+  eraseMember(
+    tenant: string,
+    member: string,
+    options: CallOptions = {},
+  ): Promise<MemberObject> {
+    return this.send<MemberObject>("POST", `/v1/tenants/${inPath(tenant)}/members/${inPath(member)}/erase`, {}, options);
   }
 
   /** The events behind a position, as CloudEvents, in the log's order. With `wait` the answer is held until there is one. */
@@ -1254,8 +1303,9 @@ export abstract class Management {
   }
 
   /**
-   * Ends a membership for good. When this answers, none of the member's sessions is accepted by any API node. Removing a member
-   * twice is no error.
+   * Ends a membership for good. When this answers, none of the member's sessions is accepted by any API node, and no validating
+   * node accepts a token of an app that the member agreed to: `Server-Timing` says how long that took. Removing a member twice is
+   * no error.
    */
   removeMember(
     tenant: string,
@@ -1384,7 +1434,8 @@ export abstract class Management {
 
   /**
    * Gives a member another password. When this answers, no session of the member that was begun before is accepted by any API
-   * node.
+   * node, and no validating node accepts a token of an app that the member agreed to before: somebody who knew the old password
+   * may have agreed in the member's name.
    */
   setMemberPassword(
     tenant: string,
