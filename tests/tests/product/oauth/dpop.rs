@@ -1,93 +1,16 @@
 //! Tokens that are bound to a key (RFC 9449), and attacks on them.
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::crypto::sign;
-use jsonwebtoken::{Algorithm, EncodingKey};
-use nexus_tests::{Answer, Client, Store, Surroundings, Validator, node_credential, verify_with};
-use rcgen::KeyPair;
+use nexus_tests::{Answer, Client, Node, Store, Surroundings, Validator, node_credential, verify_with};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
-use super::{CALLBACK, Platform, Registered, VERIFIER, encoded, error_of, parameter, request, send_form};
+use super::holder::{Holder, claims};
+use super::{CALLBACK, Platform, VERIFIER, encoded, error_of, options, parameter, request, send_form};
 use crate::forward_auth::{begin, curl_at, free_address, nginx, upstream};
 use crate::tokens::now;
 
 const URL: &str = "https://api.example/v1/users";
-
-/// Whoever holds a key.
-struct Holder {
-    key: EncodingKey,
-    jwk: Value,
-}
-
-impl Holder {
-    fn new() -> Self {
-        let pair = KeyPair::generate().unwrap();
-        let point = pair.public_key_raw();
-        let coordinate = |range| URL_SAFE_NO_PAD.encode(&point[range]);
-        let jwk = json!({"kty": "EC", "crv": "P-256", "x": coordinate(1..33), "y": coordinate(33..65)});
-        Self { key: EncodingKey::from_ec_der(&pair.serialize_der()), jwk }
-    }
-
-    fn jkt(&self) -> String {
-        let text = |name: &str| self.jwk[name].as_str().unwrap().to_owned();
-        let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{}","y":"{}"}}"#, text("x"), text("y"));
-        URL_SAFE_NO_PAD.encode(Sha256::digest(canonical))
-    }
-
-    fn header(&self) -> Value {
-        json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": self.jwk})
-    }
-
-    fn signed(&self, header: &Value, claims: &Value) -> String {
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let signed = format!("{}.{}", part(header), part(claims));
-        let signature = sign(signed.as_bytes(), &self.key, Algorithm::ES256).unwrap();
-        format!("{signed}.{signature}")
-    }
-
-    fn proof(&self, method: &str, url: &str, token: Option<&str>) -> String {
-        self.signed(&self.header(), &claims(method, url, token))
-    }
-}
-
-fn claims(method: &str, url: &str, token: Option<&str>) -> Value {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let id = NEXT.fetch_add(1, Ordering::Relaxed).to_string();
-    let mut claims = json!({"jti": id, "htm": method, "htu": url, "iat": now()});
-    if let Some(token) = token {
-        claims["ath"] = URL_SAFE_NO_PAD.encode(Sha256::digest(token)).into();
-    }
-    claims
-}
-
-impl Platform {
-    fn with_proof(&self, path: &str, proof: &str, client: &Registered, fields: &[(&str, &str)]) -> Answer {
-        let mut all = vec![("client_id", client.client_id.as_str())];
-        all.extend(client.secret.as_deref().map(|secret| ("client_secret", secret)));
-        all.extend(fields);
-        send_form(&self.node.client().header("dpop", proof), path, &all)
-    }
-
-    fn proof_here(&self, holder: &Holder, path: &str) -> String {
-        holder.proof("POST", &format!("{}{path}", self.node.url()), None)
-    }
-
-    /// Tokens for what is asked, bound to the holder's key.
-    fn bound(&self, holder: &Holder, client: &Registered, fields: &[(&str, &str)]) -> Answer {
-        self.with_proof("/oauth/token", &self.proof_here(holder, "/oauth/token"), client, fields)
-    }
-
-    fn bound_for_itself(&self, holder: &Holder, client: &Registered) -> String {
-        let answer = self.bound(holder, client, &[("grant_type", "client_credentials")]).expect(200).json();
-        assert_eq!(answer["token_type"], "DPoP");
-        answer["access_token"].as_str().unwrap().to_owned()
-    }
-}
 
 fn code_fields(code: &str) -> [(&str, &str); 4] {
     [
@@ -408,4 +331,24 @@ fn nginx_hands_proofs_on_and_says_itself_what_was_asked() {
         assert!(status == 401 && text.to_lowercase().contains(&challenge), "{text}");
     }
     assert!(heads.try_recv().is_err(), "nothing that was refused reached the service");
+}
+
+#[test]
+fn a_proof_that_one_api_node_took_is_refused_by_another() {
+    let Some(store) = Store::postgres_or_skip("a proof at two API nodes") else { return };
+    let platform = Platform::on(store);
+    let issuer = format!("\"{}\"", platform.node.url());
+    let other = Node::serve(&platform.store, &options().set("server.public_url", &issuer));
+    let (client, holder) = (platform.server(), Holder::new());
+    let proof = platform.proof_here(&holder, "/oauth/token");
+    let fields = [
+        ("grant_type", "client_credentials"),
+        ("client_id", &client.client_id),
+        ("client_secret", client.secret.as_deref().unwrap()),
+    ];
+    let at =
+        |node: &Node, proof: &str| send_form(&node.client().header("dpop", proof), "/oauth/token", &fields);
+    let _tokens = at(&platform.node, &proof).expect(200);
+    assert_eq!(error_of(&at(&other, &proof), 400), "invalid_dpop_proof");
+    let _tokens = at(&other, &platform.proof_here(&holder, "/oauth/token")).expect(200);
 }

@@ -4,6 +4,7 @@
 mod clients;
 mod codes;
 mod dpop;
+mod holder;
 mod libraries;
 mod members;
 mod pages;
