@@ -4,6 +4,7 @@
 mod clients;
 mod codes;
 mod libraries;
+mod limits;
 mod pages;
 mod refresh;
 mod server;
