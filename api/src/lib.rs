@@ -11,6 +11,7 @@ pub mod docs;
 pub mod events;
 pub mod expiry;
 pub mod health;
+mod https_only;
 pub mod integrations;
 pub mod jwt_secrets;
 pub mod key_set;

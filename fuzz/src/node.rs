@@ -94,6 +94,7 @@ fn verifier(validator: Arc<Validator>, data: &std::path::Path) -> Verifier {
         usage,
         usage_detail: UsageDetail::Counts,
         trusted_proxies: ["10.0.0.0/8".parse().expect("a network")].into(),
+        https_only: false,
         hot_durations: HotDurations::installed(),
     }
 }

@@ -157,6 +157,8 @@ pub struct ServerConfig {
     pub public_url: String,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Refuse what came over plain HTTP, on every route but those of health.
+    pub https_only: bool,
     /// Answer with TLS; `None` is plain HTTP.
     pub tls: Option<TlsConfig>,
     /// Worker threads; `None` is one a core.

@@ -22,10 +22,11 @@ use nexus_infrastructure::database::Row;
 use serde::Serialize;
 
 use crate::credential_lookup::agent_steps;
-use crate::cursor::{self, Page};
+use crate::cursor::Page;
 use crate::documents;
 use crate::error::{FoldError, QueryError};
 use crate::event::Event;
+use crate::newest_first::{NewestFirst, Part};
 use crate::projection::{Projection, Rows, Stored, Table};
 use crate::reader::Reader;
 
@@ -35,6 +36,8 @@ pub const NAME: &str = "agent_list";
 const COLUMNS: &[(&str, ColumnType)] =
     &[("agent_id", Text), ("tenant_id", Text), ("created_at", Int), ("state", Text)];
 const REPLACE: &str = "ON CONFLICT (agent_id) DO UPDATE SET state = excluded.state";
+
+const NEWEST_FIRST: NewestFirst = NewestFirst { name: "agents", at: "created_at", id: "agent_id" };
 
 /// The fold.
 pub(crate) struct Fold;
@@ -139,27 +142,12 @@ impl AgentList {
         cursor: Option<&str>,
         limit: u32,
     ) -> Result<Page<AgentItem>, QueryError> {
-        let limit = cursor::bounded(limit);
-        let (before, id) = match cursor {
-            Some(cursor) => {
-                let [before, id] = cursor::read("agents", cursor)?;
-                (cursor::number(&before)?, id)
-            }
-            None => (i64::MAX, String::new()),
-        };
-        let sql = |build| {
-            format!(
-                "SELECT agent_id, state FROM agent_list_{build} \
-                 WHERE tenant_id = $1 AND (created_at, agent_id) < ($2, $3) \
-                 ORDER BY created_at DESC, agent_id DESC LIMIT $4"
-            )
-        };
-        let args = [tenant.to_string().into(), before.into(), id.into(), (limit + 1).into()];
-        let rows = self.reader.query(sql, &args).await?;
+        let part = Part { cursor, limit };
+        let select = |build| format!("SELECT agent_id, state FROM agent_list_{build}");
+        let args = vec![tenant.to_string().into()];
+        let rows = NEWEST_FIRST.rows(&self.reader, select, "tenant_id = $1", args, part).await?;
         let items = rows.iter().map(item).collect::<Result<_, _>>()?;
-        Ok(Page::of(items, limit, |last: &AgentItem| {
-            cursor::write("agents", &[&last.created_at.timestamp_micros(), &last.id])
-        }))
+        Ok(NEWEST_FIRST.page(items, part, |last: &AgentItem| (last.created_at, last.id.to_string())))
     }
 
     /// A tenant's agent; nothing where it is another tenant's.

@@ -22,10 +22,11 @@ use nexus_infrastructure::database::Row;
 use serde::Serialize;
 
 use crate::credential_lookup::integration_steps;
-use crate::cursor::{self, Page};
+use crate::cursor::Page;
 use crate::documents;
 use crate::error::{FoldError, QueryError};
 use crate::event::Event;
+use crate::newest_first::{NewestFirst, Part};
 use crate::projection::{Projection, Rows, Stored, Table};
 use crate::reader::Reader;
 
@@ -35,6 +36,9 @@ pub const NAME: &str = "integration_list";
 const COLUMNS: &[(&str, ColumnType)] =
     &[("integration_id", Text), ("tenant_id", Text), ("created_at", Int), ("state", Text)];
 const REPLACE: &str = "ON CONFLICT (integration_id) DO UPDATE SET state = excluded.state";
+
+const NEWEST_FIRST: NewestFirst =
+    NewestFirst { name: "integrations", at: "created_at", id: "integration_id" };
 
 /// The fold.
 pub(crate) struct Fold;
@@ -145,27 +149,12 @@ impl IntegrationList {
         cursor: Option<&str>,
         limit: u32,
     ) -> Result<Page<IntegrationItem>, QueryError> {
-        let limit = cursor::bounded(limit);
-        let (before, id) = match cursor {
-            Some(cursor) => {
-                let [before, id] = cursor::read("integrations", cursor)?;
-                (cursor::number(&before)?, id)
-            }
-            None => (i64::MAX, String::new()),
-        };
-        let sql = |build| {
-            format!(
-                "SELECT integration_id, state FROM integration_list_{build} \
-                 WHERE tenant_id = $1 AND (created_at, integration_id) < ($2, $3) \
-                 ORDER BY created_at DESC, integration_id DESC LIMIT $4"
-            )
-        };
-        let args = [tenant.to_string().into(), before.into(), id.into(), (limit + 1).into()];
-        let rows = self.reader.query(sql, &args).await?;
+        let part = Part { cursor, limit };
+        let select = |build| format!("SELECT integration_id, state FROM integration_list_{build}");
+        let args = vec![tenant.to_string().into()];
+        let rows = NEWEST_FIRST.rows(&self.reader, select, "tenant_id = $1", args, part).await?;
         let items = rows.iter().map(item).collect::<Result<_, _>>()?;
-        Ok(Page::of(items, limit, |last: &IntegrationItem| {
-            cursor::write("integrations", &[&last.created_at.timestamp_micros(), &last.id])
-        }))
+        Ok(NEWEST_FIRST.page(items, part, |last: &IntegrationItem| (last.created_at, last.id.to_string())))
     }
 
     /// A tenant's integration; nothing where it is another tenant's.

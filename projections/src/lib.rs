@@ -19,6 +19,7 @@ pub mod integration_list;
 mod keeper;
 pub mod key_list;
 pub mod member_list;
+mod newest_first;
 pub mod oauth;
 mod projection;
 mod reader;

@@ -20,10 +20,11 @@ use nexus_domain::usage::Usage;
 use nexus_infrastructure::database::ColumnType::{self, Int, Text};
 use nexus_infrastructure::database::Row;
 
-use crate::cursor::{self, Page};
+use crate::cursor::Page;
 use crate::documents::{self, Document, Step};
 use crate::error::{FoldError, QueryError};
 use crate::event::{Body, Event};
+use crate::newest_first::{NewestFirst, Part};
 use crate::projection::{Projection, Rows, Stored, Table};
 use crate::reader::Reader;
 
@@ -34,6 +35,8 @@ const COLUMNS: &[(&str, ColumnType)] =
     &[("member_id", Text), ("tenant_id", Text), ("added_at", Int), ("removed", Int), ("state", Text)];
 const REPLACE: &str =
     "ON CONFLICT (member_id) DO UPDATE SET removed = excluded.removed, state = excluded.state";
+
+const NEWEST_FIRST: NewestFirst = NewestFirst { name: "members", at: "added_at", id: "member_id" };
 
 /// The fold.
 pub(crate) struct Fold;
@@ -177,26 +180,13 @@ impl MemberList {
         cursor: Option<&str>,
         limit: u32,
     ) -> Result<Page<MemberItem>, QueryError> {
-        let limit = cursor::bounded(limit);
-        let (before, id) = match cursor {
-            Some(cursor) => {
-                let [before, id] = cursor::read("members", cursor)?;
-                (cursor::number(&before)?, id)
-            }
-            None => (i64::MAX, String::new()),
-        };
-        let sql = |build| {
-            format!(
-                "SELECT member_id, state FROM member_list_{build} WHERE tenant_id = $1 AND removed = 0 \
-                 AND (added_at, member_id) < ($2, $3) ORDER BY added_at DESC, member_id DESC LIMIT $4"
-            )
-        };
-        let args = [tenant.to_string().into(), before.into(), id.into(), (limit + 1).into()];
-        let rows = self.reader.query(sql, &args).await?;
+        let part = Part { cursor, limit };
+        let select = |build| format!("SELECT member_id, state FROM member_list_{build}");
+        let (condition, args) = ("tenant_id = $1 AND removed = 0", vec![tenant.to_string().into()]);
+        let rows = NEWEST_FIRST.rows(&self.reader, select, condition, args, part).await?;
         let items: Vec<Option<MemberItem>> = rows.iter().map(item).collect::<Result<_, _>>()?;
-        Ok(Page::of(items.into_iter().flatten().collect(), limit, |last: &MemberItem| {
-            cursor::write("members", &[&last.added_at.timestamp_micros(), &last.id])
-        }))
+        let items = items.into_iter().flatten().collect();
+        Ok(NEWEST_FIRST.page(items, part, |last: &MemberItem| (last.added_at, last.id.to_string())))
     }
 }
 

@@ -22,10 +22,11 @@ use nexus_infrastructure::database::Row;
 use serde::Serialize;
 
 use crate::credential_lookup::tenant_steps;
-use crate::cursor::{self, Page};
+use crate::cursor::Page;
 use crate::documents;
 use crate::error::{FoldError, QueryError};
 use crate::event::Event;
+use crate::newest_first::{NewestFirst, Part};
 use crate::projection::{Projection, Rows, Stored, Table};
 use crate::reader::Reader;
 
@@ -35,6 +36,8 @@ pub const NAME: &str = "tenant_list";
 const COLUMNS: &[(&str, ColumnType)] = &[("tenant_id", Text), ("created_at", Int), ("state", Text)];
 const REPLACE: &str =
     "ON CONFLICT (tenant_id) DO UPDATE SET created_at = excluded.created_at, state = excluded.state";
+
+const NEWEST_FIRST: NewestFirst = NewestFirst { name: "tenants", at: "created_at", id: "tenant_id" };
 
 /// The fold.
 pub(crate) struct Fold;
@@ -128,25 +131,11 @@ impl TenantList {
     /// # Errors
     /// [`QueryError`]
     pub async fn list(&self, cursor: Option<&str>, limit: u32) -> Result<Page<TenantItem>, QueryError> {
-        let limit = cursor::bounded(limit);
-        let (before, id) = match cursor {
-            Some(cursor) => {
-                let [before, id] = cursor::read("tenants", cursor)?;
-                (cursor::number(&before)?, id)
-            }
-            None => (i64::MAX, String::new()),
-        };
-        let sql = |build| {
-            format!(
-                "SELECT tenant_id, state FROM tenant_list_{build} WHERE (created_at, tenant_id) < ($1, $2) \
-                 ORDER BY created_at DESC, tenant_id DESC LIMIT $3"
-            )
-        };
-        let rows = self.reader.query(sql, &[before.into(), id.into(), (limit + 1).into()]).await?;
+        let part = Part { cursor, limit };
+        let select = |build| format!("SELECT tenant_id, state FROM tenant_list_{build}");
+        let rows = NEWEST_FIRST.rows(&self.reader, select, "1 = 1", Vec::new(), part).await?;
         let items = rows.iter().map(item).collect::<Result<_, _>>()?;
-        Ok(Page::of(items, limit, |last: &TenantItem| {
-            cursor::write("tenants", &[&last.created_at.timestamp_micros(), &last.id])
-        }))
+        Ok(NEWEST_FIRST.page(items, part, |last: &TenantItem| (last.created_at, last.id.to_string())))
     }
 
     /// One tenant.

@@ -55,6 +55,7 @@ impl ValidatingNode {
             usage: UsageJournal::open(data.path(), &options).unwrap().0,
             usage_detail: UsageDetail::Requests,
             trusted_proxies: Box::default(),
+            https_only: false,
             hot_durations: HotDurations::installed(),
         };
         let metrics = PrometheusBuilder::new().build_recorder().handle();

@@ -24,6 +24,7 @@ use nexus_validator::Sight;
 use self::forward_auth::Door;
 use self::hot::{HotRequest, Moment};
 pub use self::verifier::Verifier;
+use crate::https_only;
 
 /// What answers requests for verification, and hands all others to what stands `behind` it. One for each worker.
 pub struct Front<S> {
@@ -101,6 +102,9 @@ where
     }
 
     fn call(&self, request: Request) -> Self::Future {
+        if let Some(refusal) = https_only::refusal(&request, &self.verifier) {
+            return Either::Left(ready(Ok(refusal)));
+        }
         let path = request.path();
         if let Some((door, rest)) = self.door(path) {
             let hot = HotRequest::of(&request, &self.verifier);

@@ -37,6 +37,8 @@ pub struct Verifier {
     pub usage_detail: UsageDetail,
     /// Peers whose forwarding headers are believed.
     pub trusted_proxies: Box<[IpNet]>,
+    /// Whether what came over plain HTTP is refused, on every route but those of health.
+    pub https_only: bool,
     /// How long verification takes.
     pub hot_durations: HotDurations,
 }

@@ -211,6 +211,7 @@ impl Node {
             usage: usage.clone(),
             usage_detail: config.usage.detail,
             trusted_proxies: config.server.trusted_proxies.as_slice().into(),
+            https_only: config.server.https_only,
             hot_durations: HotDurations::installed(),
         };
         let state = web::Data::new(App {

@@ -74,6 +74,7 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartFailure> {
         usage: node.usage().clone(),
         usage_detail: UsageDetail::Requests,
         trusted_proxies: config.server.trusted_proxies.as_slice().into(),
+        https_only: config.server.https_only,
         hot_durations: HotDurations::installed(),
     });
     let (tls, upkeep) = tls.map(|tls| (tls.config, tls.upkeep)).unzip();

@@ -63,16 +63,27 @@ pub fn check_redirect(uri: &str) -> Result<(), InvalidRedirect> {
             && own.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b".-".contains(&b))
             && rest.starts_with('/') =>
         {
-            Ok(())
+            if authority(rest).contains('@') {
+                Err(InvalidRedirect::UserInfo)
+            } else {
+                Ok(())
+            }
         }
         _ => Err(InvalidRedirect::Scheme),
     }
 }
 
+/// What stands between two slashes and the path (RFC 3986 section 3.2), behind the scheme; nothing where there is none.
+fn authority(rest: &str) -> &str {
+    rest.strip_prefix("//").and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default()
+}
+
 /// The host of what stands behind `https:`.
 fn host(rest: &str) -> Result<&str, InvalidRedirect> {
-    let rest = rest.strip_prefix("//").ok_or(InvalidRedirect::NotAbsolute)?;
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let authority = authority(rest);
+    if authority.is_empty() {
+        return Err(InvalidRedirect::NotAbsolute);
+    }
     if authority.contains('@') {
         return Err(InvalidRedirect::UserInfo);
     }
@@ -99,6 +110,7 @@ mod tests {
             "http://[::1]:3000/cb",
             "http://localhost/cb",
             "com.example.app:/callback",
+            "com.example.app://callback",
         ] {
             assert_eq!(check_redirect(good), Ok(()), "{good}");
         }
@@ -116,6 +128,7 @@ mod tests {
             ("https://app.example/#a", InvalidRedirect::Fragment),
             ("https://*.app.example/", InvalidRedirect::Wildcard),
             ("https://app.example@evil.example/", InvalidRedirect::UserInfo),
+            ("com.example.app://app.example@evil.example/", InvalidRedirect::UserInfo),
             ("http://app.example/", InvalidRedirect::Insecure),
             ("http://127.0.0.1.evil.example/", InvalidRedirect::Insecure),
             ("http://localhost.evil.example/", InvalidRedirect::Insecure),

@@ -10,6 +10,7 @@ use toml::Spanned;
 use crate::dialect::https_only::{HttpsOnlyEntry, https_only};
 use crate::dialect::key_claims::{KeyClaims, KeyClaimsEntry, key_claims};
 use crate::dialect::oauth::{OauthEntry, oauth};
+use crate::dialect::presentation::CREDENTIAL_HEADERS;
 use crate::dialect::quotas::{QuotaEntry, quotas};
 use crate::dialect::rate_limits::{RateLimitEntry, rate_limits};
 use crate::dialect::tokens::{AccessTokensEntry, ServiceJwtsEntry, access_tokens, service_jwts};
@@ -319,11 +320,14 @@ fn presentation(entry: PresentationEntry, has_client_ids: bool) -> Result<Presen
         return Err((scheme.span(), "a scheme must be letters and digits, such as Bearer".into()));
     }
     if let Some(tenant_header) = &entry.tenant_header
-        && tenant_header.get_ref() == entry.header.get_ref()
+        && (tenant_header.get_ref() == entry.header.get_ref()
+            || CREDENTIAL_HEADERS.contains(&tenant_header.get_ref().as_str()))
     {
+        // A request with it would carry two kinds of credential, and none would be accepted.
         return Err((
             tenant_header.span(),
-            "tenant_header must be another header than the credential's".into(),
+            "tenant_header must be another header than the credential's, and none that credentials stand in"
+                .into(),
         ));
     }
     Ok(Presentation {

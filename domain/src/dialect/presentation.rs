@@ -97,7 +97,8 @@ fn is_compact(token: &str) -> bool {
 const PROOF_HEADER: &str = "dpop";
 
 /// Headers that nobody sends but with a credential.
-const CREDENTIAL_HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "api-key", "x-api-key"];
+pub(super) const CREDENTIAL_HEADERS: [&str; 4] =
+    ["authorization", "proxy-authorization", "api-key", "x-api-key"];
 
 impl Dialect {
     /// Takes the credential out of a request's headers, given as pairs with names in lower case.

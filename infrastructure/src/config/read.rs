@@ -21,6 +21,7 @@ pub(super) const NEXUS_KEYS: &[&str] = &[
     "server.listen",
     "server.public_url",
     "server.trusted_proxies",
+    "server.https_only",
     "server.tls.certificate",
     "server.tls.key",
     "server.tls.node_ca",
@@ -56,6 +57,7 @@ pub(super) const VALIDATOR_KEYS: &[&str] = &[
     "server.listen",
     "server.public_url",
     "server.trusted_proxies",
+    "server.https_only",
     "server.tls.certificate",
     "server.tls.key",
     "server.workers",
@@ -177,11 +179,17 @@ fn server(
             Vec::new()
         });
     let tls = tls(source, node_ca, acme);
+    let https_only = source.boolean("server.https_only").unwrap_or(false);
+    if https_only && tls.is_none() && trusted_proxies.is_empty() {
+        let message = "nobody could reach this server: name a certificate under server.tls, or the proxy that ends TLS in server.trusted_proxies";
+        source.reject("server.https_only", message.to_owned());
+    }
     let public_url = public_url.unwrap_or_else(|| own_url(listen, tls.is_some()));
     ServerConfig {
         listen,
         public_url,
         trusted_proxies,
+        https_only,
         tls,
         workers: source.integer("server.workers", 1, 1_024),
     }

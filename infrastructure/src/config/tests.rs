@@ -84,6 +84,7 @@ fn every_key_is_taken_from_the_file() {
         listen = "[::1]:443"
         public_url = "https://nexus.example.com/"
         trusted_proxies = ["10.0.0.0/8", "192.0.2.1"]
+        https_only = true
         tls = { certificate = "cert.pem", key = "key.pem" }
         workers = 4
         [database]
@@ -118,6 +119,7 @@ fn every_key_is_taken_from_the_file() {
     assert_eq!(config.server.public_url, "https://nexus.example.com");
     assert!(config.server.trusted_proxies[0].contains(&"10.1.2.3".parse::<std::net::IpAddr>().unwrap()));
     assert_eq!(config.server.trusted_proxies[1].to_string(), "192.0.2.1/32");
+    assert!(config.server.https_only);
     let tls = config.server.tls.as_ref().unwrap();
     let files = CertificateSource::Files { certificate: "cert.pem".into(), key: "key.pem".into() };
     assert_eq!(tls.certificates, files);
@@ -248,6 +250,11 @@ fn wrong_values_are_told_what_is_right() {
         (
             "[server]\ntrusted_proxies = [\"proxy\"]",
             "nexus.toml:2: server.trusted_proxies: `proxy` is neither an address nor a network",
+        ),
+        ("[server]\nhttps_only = \"yes\"", "nexus.toml:2: server.https_only: it must be true or false"),
+        (
+            "[server]\nhttps_only = true",
+            "nexus.toml:2: server.https_only: nobody could reach this server: name a certificate under server.tls, or the proxy",
         ),
         (
             "[server]\ntls = { certificate = \"c\" }",

@@ -19,12 +19,15 @@ use uuid::Uuid;
 pub(crate) use self::fold::Fold;
 use self::fold::KeyDocument;
 use crate::bulk;
-use crate::cursor::{self, Page};
+use crate::cursor::Page;
 use crate::error::QueryError;
+use crate::newest_first::{NewestFirst, Part};
 use crate::reader::{Reader, instant};
 
 /// The projection's name.
 pub const NAME: &str = "key_list";
+
+const NEWEST_FIRST: NewestFirst = NewestFirst { name: "keys", at: "created_at", id: "key_id" };
 
 /// What a key's life is like. Revoked comes before expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -163,36 +166,18 @@ impl KeyList {
         now: DateTime<Utc>,
     ) -> Result<Page<KeyItem>, QueryError> {
         let KeyFilter { status, integration } = filter.into();
-        let limit = cursor::bounded(limit);
-        let (before, id) = match cursor {
-            Some(cursor) => {
-                let [before, id] = cursor::read("keys", cursor)?;
-                (cursor::number(&before)?, id)
-            }
-            None => (i64::MAX, String::new()),
-        };
-        let condition = status.condition();
-        let of = if integration.is_some() { "integration_id = $6" } else { "$6 = $6" };
-        let sql = |build| {
-            format!(
-                "SELECT key_id, document FROM key_list_{build} \
-                 WHERE tenant_id = $1 AND (created_at, key_id) < ($2, $3) AND {condition} AND {of} \
-                 ORDER BY created_at DESC, key_id DESC LIMIT $5"
-            )
-        };
-        let args = [
+        let part = Part { cursor, limit };
+        let of = if integration.is_some() { "integration_id = $3" } else { "$3 = $3" };
+        let condition = format!("tenant_id = $1 AND {} AND {of}", status.condition());
+        let select = |build| format!("SELECT key_id, document FROM key_list_{build}");
+        let args = vec![
             tenant.to_string().into(),
-            before.into(),
-            id.into(),
             now.timestamp_micros().into(),
-            (limit + 1).into(),
             integration.map_or_else(String::new, |id| id.to_string()).into(),
         ];
-        let rows = self.reader.query(sql, &args).await?;
+        let rows = NEWEST_FIRST.rows(&self.reader, select, &condition, args, part).await?;
         let items = self.items(&rows, now).await?;
-        Ok(Page::of(items, limit, |last: &KeyItem| {
-            cursor::write("keys", &[&last.created_at.timestamp_micros(), &last.id])
-        }))
+        Ok(NEWEST_FIRST.page(items, part, |last: &KeyItem| (last.created_at, last.id.to_string())))
     }
 
     /// A tenant's key; nothing where the key is another tenant's.
@@ -307,13 +292,13 @@ impl KeyList {
 }
 
 impl StatusFilter {
-    /// The condition in SQL, with the asker's time in `$4`, which it always mentions.
+    /// The condition in SQL, with the asker's time in `$2`, which it always mentions.
     const fn condition(self) -> &'static str {
         match self {
-            Self::Active => "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $4)",
-            Self::Revoked => "revoked_at IS NOT NULL AND $4 = $4",
-            Self::Expired => "revoked_at IS NULL AND expires_at <= $4",
-            Self::All => "$4 = $4",
+            Self::Active => "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)",
+            Self::Revoked => "revoked_at IS NOT NULL AND $2 = $2",
+            Self::Expired => "revoked_at IS NULL AND expires_at <= $2",
+            Self::All => "$2 = $2",
         }
     }
 }

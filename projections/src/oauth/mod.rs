@@ -15,12 +15,16 @@ use nexus_infrastructure::database::Row;
 use self::fold::{ClientDocument, GrantDocument};
 pub(crate) use self::fold::{Fold, client_steps};
 use crate::bulk;
-use crate::cursor::{self, Page};
+use crate::cursor::Page;
 use crate::error::QueryError;
+use crate::newest_first::{NewestFirst, Part};
 use crate::reader::{Reader, instant};
 
 /// The projection's name.
 pub const NAME: &str = "oauth";
+
+const CLIENTS: NewestFirst = NewestFirst { name: "clients", at: "registered_at", id: "key_id" };
+const TOKENS: NewestFirst = NewestFirst { name: "tokens", at: "t.issued_at", id: "t.id" };
 
 /// A client, without anything secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,21 +123,12 @@ impl OauthLists {
         cursor: Option<&str>,
         limit: u32,
     ) -> Result<Page<ClientItem>, QueryError> {
-        let limit = cursor::bounded(limit);
-        let (before, id) = begin("clients", cursor)?;
-        let sql = |build| {
-            format!(
-                "SELECT key_id, document FROM oauth_client_{build} \
-                 WHERE tenant_id = $1 AND (registered_at, key_id) < ($2, $3) \
-                 ORDER BY registered_at DESC, key_id DESC LIMIT $4"
-            )
-        };
-        let args = [tenant.to_string().into(), before.into(), id.into(), (limit + 1).into()];
-        let rows = self.reader.query(sql, &args).await?;
+        let part = Part { cursor, limit };
+        let select = |build| format!("SELECT key_id, document FROM oauth_client_{build}");
+        let args = vec![tenant.to_string().into()];
+        let rows = CLIENTS.rows(&self.reader, select, "tenant_id = $1", args, part).await?;
         let items = rows.iter().map(client).collect::<Result<_, _>>()?;
-        Ok(Page::of(items, limit, |last: &ClientItem| {
-            cursor::write("clients", &[&last.client.registered_at.timestamp_micros(), &last.id])
-        }))
+        Ok(CLIENTS.page(items, part, |last: &ClientItem| (last.client.registered_at, last.id.to_string())))
     }
 
     /// A tenant's client; nothing where it is another tenant's.
@@ -176,30 +171,19 @@ impl OauthLists {
         limit: u32,
         now: DateTime<Utc>,
     ) -> Result<Page<TokenItem>, QueryError> {
-        let limit = cursor::bounded(limit);
-        let (before, id) = begin("tokens", cursor)?;
-        let condition = filter.condition();
-        let sql = |build| {
-            format!(
-                "{} WHERE t.tenant_id = $1 AND t.issued_at IS NOT NULL AND (t.issued_at, t.id) < ($2, $3) \
-                 AND {condition} AND ($6 = '' OR t.key_id = $6) \
-                 ORDER BY t.issued_at DESC, t.id DESC LIMIT $5",
-                select(build)
-            )
-        };
-        let args = [
+        let part = Part { cursor, limit };
+        let condition = format!(
+            "t.tenant_id = $1 AND t.issued_at IS NOT NULL AND {} AND ($3 = '' OR t.key_id = $3)",
+            filter.condition()
+        );
+        let args = vec![
             tenant.to_string().into(),
-            before.into(),
-            id.into(),
             now.timestamp_micros().into(),
-            (limit + 1).into(),
             of.map(|of| of.to_string()).unwrap_or_default().into(),
         ];
-        let rows = self.reader.query(sql, &args).await?;
+        let rows = TOKENS.rows(&self.reader, select, &condition, args, part).await?;
         let items = rows.iter().map(|row| token(row, now)).collect::<Result<_, _>>()?;
-        Ok(Page::of(items, limit, |last: &TokenItem| {
-            cursor::write("tokens", &[&last.issued_at.timestamp_micros(), &last.id])
-        }))
+        Ok(TOKENS.page(items, part, |last: &TokenItem| (last.issued_at, last.id.clone())))
     }
 
     /// The grants that somebody agreed to and that nobody ended, whether or not the app ever took a token for them. Those that
@@ -237,14 +221,6 @@ impl OauthLists {
     }
 }
 
-fn begin(list: &str, cursor: Option<&str>) -> Result<(i64, String), QueryError> {
-    let Some(cursor) = cursor else {
-        return Ok((i64::MAX, String::new()));
-    };
-    let [before, id] = cursor::read(list, cursor)?;
-    Ok((cursor::number(&before)?, id))
-}
-
 /// What of tokens is read, and from where.
 fn select(build: crate::projection::Build) -> String {
     format!(
@@ -255,19 +231,19 @@ fn select(build: crate::projection::Build) -> String {
 }
 
 impl TokenFilter {
-    /// The condition in SQL, with the asker's time in `$4`, which it always mentions.
+    /// The condition in SQL, with the asker's time in `$2`, which it always mentions.
     const fn condition(self) -> &'static str {
         match self {
             Self::Active => {
-                "t.revoked_at IS NULL AND g.revoked_at IS NULL AND c.revoked_at IS NULL AND t.expires_at > $4"
+                "t.revoked_at IS NULL AND g.revoked_at IS NULL AND c.revoked_at IS NULL AND t.expires_at > $2"
             }
             Self::Revoked => {
-                "(t.revoked_at IS NOT NULL OR g.revoked_at IS NOT NULL OR c.revoked_at IS NOT NULL) AND $4 = $4"
+                "(t.revoked_at IS NOT NULL OR g.revoked_at IS NOT NULL OR c.revoked_at IS NOT NULL) AND $2 = $2"
             }
             Self::Expired => {
-                "t.revoked_at IS NULL AND g.revoked_at IS NULL AND c.revoked_at IS NULL AND t.expires_at <= $4"
+                "t.revoked_at IS NULL AND g.revoked_at IS NULL AND c.revoked_at IS NULL AND t.expires_at <= $2"
             }
-            Self::All => "$4 = $4",
+            Self::All => "$2 = $2",
         }
     }
 }

@@ -9,6 +9,8 @@
 )]
 
 mod contributing;
+mod dialects;
+mod security_cases;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener};
@@ -204,27 +206,6 @@ fn the_walk_in_the_readme_is_what_happens() {
             "what `{}` prints is not what README.md shows",
             step.command
         );
-    }
-}
-
-/// Every row of the products' pages names tests that there are, and every test that is named after a row is there.
-#[test]
-fn the_rows_of_the_dialects_and_their_tests_belong_together() {
-    let page = std::fs::read_to_string(root().join("docs/dialects.md")).unwrap();
-    let named = regex::Regex::new(r"`(nex\w+)::(\w+)`").unwrap();
-    let numbered = regex::Regex::new(r"fn ([a-z]\d+_\w+)\(\)").unwrap();
-    let mut dialects: Vec<String> = named.captures_iter(&page).map(|found| found[1].to_owned()).collect();
-    dialects.dedup();
-    assert!(dialects.len() >= 4, "{dialects:?}");
-    for dialect in dialects {
-        let path = root().join(format!("tests/tests/product/dialects/{dialect}.rs"));
-        let tests = std::fs::read_to_string(path).unwrap();
-        for found in named.captures_iter(&page).filter(|found| found[1] == dialect) {
-            assert!(tests.contains(&format!("fn {}()", &found[2])), "{}: there is no such test", &found[0]);
-        }
-        for test in numbered.captures_iter(&tests) {
-            assert!(page.contains(&format!("`{dialect}::{}`", &test[1])), "{} is in no row", &test[1]);
-        }
     }
 }
 

@@ -22,6 +22,7 @@ mod dialects;
 mod embedded_example;
 mod envoy;
 mod forward_auth;
+mod https_only;
 mod isolation;
 mod members;
 mod node_streams;

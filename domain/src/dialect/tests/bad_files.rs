@@ -221,6 +221,12 @@ fn the_presentation() {
             29,
             "another header than the credential",
         ),
+        (
+            "tenant_header = \"x-customer\"",
+            "tenant_header = \"api-key\"",
+            29,
+            "none that credentials stand in",
+        ),
     ]);
 }
 

@@ -4,6 +4,7 @@ mod nexpay;
 mod nexus;
 mod nexuscommerce;
 mod nexuscore;
+mod nexuscore_tokens;
 mod nexusgpt;
 
 use nexus_tests::{Answer, Client, Issued, Keys, Node, Options, Store, Tenant, verify_with};

@@ -6,6 +6,7 @@ mod codes;
 mod dpop;
 mod holder;
 mod libraries;
+mod limits;
 mod members;
 mod pages;
 mod pushed;
