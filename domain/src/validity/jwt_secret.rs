@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{DialectEntry, Entry, Shown};
 use crate::dialect::{Dialect, KeyType};
 use crate::ids::{JwtSecretId, TenantId};
+use crate::jwt::LONGEST_LIFE;
 use crate::jwt_secret::{JwtSecret, JwtSecretState};
 use crate::scope::{Scope, ScopeSet};
 use crate::verification::{Restrictions, Rights, SecretStatus};
@@ -102,13 +103,15 @@ impl Shown for JwtSecret {
 }
 
 impl DialectEntry {
-    /// Without what has ended by `now`, in Unix microseconds: of a secret, the versions whose grace is over.
+    /// Without what nobody needs at `now`, in Unix microseconds: of a secret, the versions whose grace has been over for as long as
+    /// a token lives. Until then, whoever shows one is told that its secret was replaced.
     #[must_use]
     pub fn lasting(mut self, now: i64) -> Self {
         if let Entry::JwtSecret(secret) = &mut self.entry {
-            secret
-                .versions
-                .retain(|version| version.status != SecretStatus::Superseded || version.not_after > now);
+            secret.versions.retain(|version| {
+                version.status != SecretStatus::Superseded
+                    || version.not_after.saturating_add(LONGEST_LIFE) > now
+            });
         }
         self
     }
@@ -148,4 +151,44 @@ impl JwtSecretEntry {
 #[must_use]
 pub fn sealed_context(tenant_id: TenantId, sealed_id: Uuid) -> String {
     format!("jwt-secret/{tenant_id}/{sealed_id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_go_once_no_token_of_theirs_is_left() {
+        let end = 1_750_000_000_000_000;
+        let version = |version: u32, status: SecretStatus, not_after: i64| JwtSecretVersionEntry {
+            version,
+            status,
+            not_after,
+            sealed_id: Uuid::from_u128(version.into()),
+            sealed: String::new(),
+        };
+        let versions = vec![
+            version(1, SecretStatus::Superseded, end),
+            version(2, SecretStatus::Superseded, end + 1),
+            version(3, SecretStatus::Revoked, 0),
+            version(4, SecretStatus::Current, i64::MAX),
+        ];
+        let secret = JwtSecretEntry {
+            id: JwtSecretId::new(Uuid::from_u128(1)),
+            tenant_id: TenantId::new(Uuid::from_u128(2)),
+            name: "Payments".into(),
+            environment: "live".into(),
+            scopes: ScopeSet::new(),
+            versions,
+        };
+        let left = |now: i64| {
+            let entry = Entry::JwtSecret(Box::new(secret.clone()));
+            let held = DialectEntry { dialect: "nexus".into(), entry }.lasting(now);
+            let Entry::JwtSecret(secret) = held.entry else { unreachable!() };
+            secret.versions.iter().map(|version| version.version).collect::<Vec<_>>()
+        };
+        assert_eq!(left(end + LONGEST_LIFE - 1), [1, 2, 3, 4]);
+        assert_eq!(left(end + LONGEST_LIFE), [2, 3, 4]);
+        assert_eq!(left(i64::MAX), [3, 4]);
+    }
 }

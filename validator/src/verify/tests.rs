@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use nexus_domain::credential::{RANDOM_BYTES, Secret};
 use nexus_domain::dialect::KeyType;
-use nexus_domain::ids::{AgentId, IntegrationId};
+use nexus_domain::ids::{AgentId, IntegrationId, KeyId};
 use nexus_domain::validity::{AgentEntry, IntegrationEntry, KeyEntry, SecretEntry, TenantEntry};
+use nexus_domain::verification::{Code, Question, SecretStatus};
 use proptest::prelude::*;
 use uuid::Uuid;
 
