@@ -30,7 +30,6 @@ mod killed;
 mod mutual_tls;
 mod network;
 mod rate_limits;
-mod read_through;
 mod repeated;
 mod restarted_api;
 mod servers;
