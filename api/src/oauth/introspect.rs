@@ -5,13 +5,13 @@ use nexus_domain::client::ClientAuthentication;
 use nexus_domain::credential::Digest;
 use nexus_domain::ids::{KeyId, TenantId, TokenId};
 use nexus_domain::jwt::Compact;
-use nexus_domain::token::TokenState;
+use nexus_domain::token::{AccessClaims, TokenState};
 use nexus_domain::verification::{Code, Question};
 use nexus_infrastructure::gate::KnownClient;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::client::authenticate;
+use super::client::{authenticate, remembered};
 use super::error::{ErrorBody, OauthError};
 use super::form::Form;
 use super::{address, scope_text, unstored};
@@ -116,7 +116,12 @@ async fn answer(
     body: &[u8],
 ) -> Result<Option<IntrospectedToken>, OauthError> {
     let form = Form::read(request, body)?;
-    let client = authenticate(app, request, &form).await?;
+    // What was answered before by any API node is known to this one: also what became of a client that it remembers.
+    settle_here(app).await?;
+    let client = match remembered(app, request, &form) {
+        Some(client) => client,
+        None => authenticate(app, request, &form).await?,
+    };
     // Anybody can name a public client, and nobody is to try tokens out here (section 4).
     if client.state.authentication == ClientAuthentication::None {
         return Err(OauthError::invalid_client());
@@ -165,9 +170,13 @@ async fn access_token(
     caller: &KnownClient,
     token: &str,
 ) -> Result<Option<IntrospectedToken>, OauthError> {
-    // What was answered before by any API node is known to this one.
-    settle_here(app).await?;
     let Some(Signed { id, key_id, tenant_id, code }) = signed_here(app, token)? else { return Ok(None) };
+    if code == Code::Valid {
+        // It says itself what was put on record of it.
+        let claims = Compact::read(token).and_then(|token| token.claims().ok()?.read::<AccessClaims>().ok());
+        let claims = claims.filter(|_| may_know(caller, key_id, tenant_id));
+        return Ok(claims.map(|claims| IntrospectedToken::of(id, claims)));
+    }
     // From where and for what it may be used is asked by whoever is shown it.
     if !matches!(code, Code::Valid | Code::Restricted | Code::IpNotAllowed | Code::WrongEnvironment) {
         return Ok(None);
@@ -191,6 +200,24 @@ async fn access_token(
         jti: id.to_string(),
         tenant_id: known.tenant_id,
     }))
+}
+
+impl IntrospectedToken {
+    /// Of an access token that can be used.
+    fn of(id: TokenId, claims: AccessClaims) -> Self {
+        Self {
+            scope: claims.scope,
+            client_id: claims.client_id,
+            token_type: Some("Bearer"),
+            exp: claims.exp,
+            iat: claims.iat,
+            sub: claims.sub,
+            aud: claims.aud,
+            iss: claims.iss,
+            jti: id.to_string(),
+            tenant_id: claims.tenant_id,
+        }
+    }
 }
 
 fn may_know(caller: &KnownClient, issued_to: KeyId, opens: TenantId) -> bool {

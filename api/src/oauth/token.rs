@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::access::AccessTokens;
-use super::client::authenticate;
+use super::client::{authenticate, remembered};
 use super::error::{ErrorBody, OauthError};
 use super::form::Form;
 use super::{Visitor, address, scope_text, scopes, unstored};
@@ -94,6 +94,15 @@ pub(crate) async fn issue(app: web::Data<App>, request: HttpRequest, body: web::
 async fn answer(app: &web::Data<App>, request: &HttpRequest, body: &[u8]) -> Result<TokenAnswer, OauthError> {
     let form = Form::read(request, body)?;
     let grant_type = form.required("grant_type")?;
+    if grant_type == "client_credentials"
+        && let Some(client) = remembered(app, request, &form)
+    {
+        let (visitor, scopes) = (Visitor::client(app, request, &client)?, asked_scopes(&form)?);
+        let (call, sign) = (visitor.call(app), AccessTokens(&app.signer));
+        if let Some(issued) = app.gate.issue_to_remembered(&call, &client, scopes, &sign).await? {
+            return Ok(TokenAnswer::of(&issued));
+        }
+    }
     let client = authenticate(app, request, &form).await?;
     match grant_type {
         "client_credentials" => for_itself(app, request, &form, client).await,

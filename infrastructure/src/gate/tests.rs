@@ -1,6 +1,7 @@
 //! The gate on both stores: repeated requests, and decisions that meet.
 
 mod members;
+mod remembered;
 
 use nexus_domain::dialect::KeyType;
 use nexus_domain::ids::KeyId;
