@@ -33,6 +33,8 @@ pub(super) struct WayBack {
     pub(super) redirect_uri: String,
     state: Option<String>,
     issuer: String,
+    /// Whether it is a request of the implicit grant, which finds its answers behind a `#` (section 4.2.2.1).
+    in_fragment: bool,
 }
 
 /// A request that is not shown.
@@ -57,7 +59,11 @@ impl WayBack {
     /// With the state, and with who answers (RFC 9207): an app that talks to several servers must not take one for another.
     fn with(&self, parameters: &[(&str, &str)]) -> String {
         let mut address = self.redirect_uri.clone();
-        let mut joint = if address.contains('?') { '&' } else { '?' };
+        let mut joint = match (self.in_fragment, address.contains('?')) {
+            (true, _) => '#',
+            (false, true) => '&',
+            (false, false) => '?',
+        };
         let state = self.state.as_deref().map(|state| ("state", state));
         let rest = state.into_iter().chain([("iss", self.issuer.as_str())]);
         for (name, value) in parameters.iter().copied().chain(rest) {
@@ -90,7 +96,12 @@ impl WayBack {
 /// # Errors
 /// [`RequestRefused`]
 pub(super) async fn read(app: &App, query: &str) -> Result<AuthorizeRequest, RequestRefused> {
-    let form = Form::parse(query).map_err(|error| here(error.description()))?;
+    let (form, repeated) = Form::parse_query(query).map_err(|error| here(error.description()))?;
+    if let Some(repeated) = &repeated
+        && ["client_id", "redirect_uri"].iter().any(|name| repeated.has(name))
+    {
+        return Err(here(&repeated.to_string()));
+    }
     let client_id = form.get("client_id").ok_or_else(|| here("client_id is missing"))?;
     let known = app.gate.client(client_id).await.map_err(|error| RequestRefused::Here(error.into()))?;
     let client = known
@@ -107,13 +118,22 @@ pub(super) async fn read(app: &App, query: &str) -> Result<AuthorizeRequest, Req
         redirect_uri: redirect_uri.to_owned(),
         state: state.map(str::to_owned),
         issuer: app.signer.issuer().to_owned(),
+        in_fragment: false,
     };
     let there = |error: &str, why: &str| RequestRefused::There(way_back.with_error(error, why));
     if form.get("state").is_some() && state.is_none() {
         return Err(there("invalid_request", "state is longer than 2048 bytes"));
     }
+    if let Some(repeated) = repeated {
+        return Err(there("invalid_request", &repeated.to_string()));
+    }
     match form.get("response_type") {
         Some("code") => {}
+        Some(other) if other.split(' ').any(|part| part.ends_with("token")) => {
+            let there = WayBack { in_fragment: true, ..way_back };
+            let error = there.with_error("unsupported_response_type", "response_type must be code");
+            return Err(RequestRefused::There(error));
+        }
         Some(_) => return Err(there("unsupported_response_type", "response_type must be code")),
         None => return Err(there("invalid_request", "response_type is missing")),
     }
@@ -189,6 +209,7 @@ mod tests {
             redirect_uri: redirect_uri.to_owned(),
             state: state.map(str::to_owned),
             issuer: "https://nexus.test".to_owned(),
+            in_fragment: false,
         }
     }
 
