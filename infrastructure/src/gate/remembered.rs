@@ -7,10 +7,14 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use nexus_domain::client::Client;
 use nexus_domain::ids::KeyId;
+use nexus_domain::scope::ScopeSet;
+use nexus_domain::token::Behalf;
 
-use super::Owner;
 use super::clients::KnownClient;
+use super::tokens::{IssuedTokens, Sign, stands, unchanged};
+use super::{Call, Gate, GateError, Owner, ShownSecret};
 
 /// How many clients are remembered; then it begins anew.
 const KEPT: usize = 10_000;
@@ -68,5 +72,50 @@ impl Remembered {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Gate {
+    /// As [`Gate::issue_to_client`], without a look at the store before the append, for a client that
+    /// [`Gate::remembered_client`] gave and that has proved by that who it is. Nothing where it cannot be told so whether it may
+    /// have the token: then the client has to be read, has to prove who it is to what was read, and is asked about anew.
+    ///
+    /// # Errors
+    /// [`GateError`]; no refusal.
+    pub async fn issue_to_remembered(
+        &self,
+        call: &Call<'_>,
+        client: &KnownClient,
+        scopes: Option<ScopeSet>,
+        sign: &dyn Sign,
+    ) -> Result<Option<IssuedTokens>, GateError> {
+        let pair = self.remembered.get(client.key_id);
+        let Some(pair) = pair.filter(|pair| pair.client.sequence == client.sequence) else {
+            return Ok(None);
+        };
+        let issued = match self.issue_once(call, client, &pair.owner, scopes, sign).await {
+            Err(GateError::Refused(_)) => Ok(None),
+            issued => issued,
+        };
+        if matches!(issued, Ok(None)) {
+            self.remembered.forget(client.key_id);
+        }
+        issued
+    }
+
+    /// Issues a token if client and tenant stand as they are given; nothing where one of them has moved on.
+    pub(super) async fn issue_once(
+        &self,
+        call: &Call<'_>,
+        client: &KnownClient,
+        owner: &Owner,
+        scopes: Option<ScopeSet>,
+        sign: &dyn Sign,
+    ) -> Result<Option<IssuedTokens>, GateError> {
+        let (token_id, token, stream) = self.token(call, client, owner, Behalf::Itself { scopes }).await?;
+        let access_token = ShownSecret::new(sign.sign(token_id, &token, &client.state)?);
+        let streams = vec![stream, unchanged::<Client>(&client.key_id, client.sequence), stands(owner)];
+        let appended = self.append_all(call, streams).await?;
+        Ok(appended.map(|_| IssuedTokens { access_token, token_id, token, refresh_token: None }))
     }
 }

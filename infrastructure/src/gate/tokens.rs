@@ -103,49 +103,6 @@ impl Gate {
         Err(GateError::Contended)
     }
 
-    /// As [`Gate::issue_to_client`], without a look at the store before the append, for a client that
-    /// [`Gate::remembered_client`] gave and that has proved by that who it is. Nothing where it cannot be told so whether it may
-    /// have the token: then the client has to be read, has to prove who it is to what was read, and is asked about anew.
-    ///
-    /// # Errors
-    /// [`GateError`]; no refusal.
-    pub async fn issue_to_remembered(
-        &self,
-        call: &Call<'_>,
-        client: &KnownClient,
-        scopes: Option<ScopeSet>,
-        sign: &dyn Sign,
-    ) -> Result<Option<IssuedTokens>, GateError> {
-        let pair = self.remembered.get(client.key_id);
-        let Some(pair) = pair.filter(|pair| pair.client.sequence == client.sequence) else {
-            return Ok(None);
-        };
-        let issued = match self.issue_once(call, client, &pair.owner, scopes, sign).await {
-            Err(GateError::Refused(_)) => Ok(None),
-            issued => issued,
-        };
-        if matches!(issued, Ok(None)) {
-            self.remembered.forget(client.key_id);
-        }
-        issued
-    }
-
-    /// Issues a token if client and tenant stand as they are given; nothing where one of them has moved on.
-    async fn issue_once(
-        &self,
-        call: &Call<'_>,
-        client: &KnownClient,
-        owner: &Owner,
-        scopes: Option<ScopeSet>,
-        sign: &dyn Sign,
-    ) -> Result<Option<IssuedTokens>, GateError> {
-        let (token_id, token, stream) = self.token(call, client, owner, Behalf::Itself { scopes }).await?;
-        let access_token = ShownSecret::new(sign.sign(token_id, &token, &client.state)?);
-        let streams = vec![stream, unchanged::<Client>(&client.key_id, client.sequence), stands(owner)];
-        let appended = self.append_all(call, streams).await?;
-        Ok(appended.map(|_| IssuedTokens { access_token, token_id, token, refresh_token: None }))
-    }
-
     /// Issues tokens to a client for a code or a refresh token. The client has proved who it is. What was used before ends the
     /// grant instead.
     ///
@@ -254,7 +211,7 @@ impl Gate {
     }
 
     /// Decides on a token of a new id.
-    async fn token(
+    pub(super) async fn token(
         &self,
         call: &Call<'_>,
         client: &KnownClient,
@@ -380,7 +337,7 @@ fn unknown() -> GateError {
 }
 
 /// The condition that an aggregate stands as the decision saw it.
-fn unchanged<A: Aggregate>(id: &impl ToString, sequence: u64) -> StreamAppend {
+pub(super) fn unchanged<A: Aggregate>(id: &impl ToString, sequence: u64) -> StreamAppend {
     StreamAppend {
         aggregate_type: A::TYPE.to_owned(),
         aggregate_id: id.to_string(),
@@ -394,7 +351,7 @@ fn subject_of(grant: &Grant) -> &str {
     grant.state().map_or("", |grant| &grant.subject)
 }
 
-fn stands(owner: &Owner) -> StreamAppend {
+pub(super) fn stands(owner: &Owner) -> StreamAppend {
     unchanged::<Tenant>(&owner.tenant, owner.sequence)
 }
 

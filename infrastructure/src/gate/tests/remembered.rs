@@ -98,7 +98,7 @@ async fn nothing_is_issued_to_a_remembered_client_of_a_tenant_that_is_suspended(
         let loaded = one.client(&client.client.client_id).await.unwrap().unwrap();
         one.issue_to_client(&call, loaded, None, &Unsigned).await.unwrap();
         let known = one.remembered_client(&client.client.client_id).unwrap();
-        other.suspend_tenant(&call, tenant).await.unwrap();
+        other.suspend_tenant(&call, tenant, None).await.unwrap();
         assert!(one.issue_to_remembered(&call, &known, None, &Unsigned).await.unwrap().is_none());
     }
 }
