@@ -76,11 +76,12 @@ pub fn service(app: &web::Data<App>) -> Front<impl Behind + use<>> {
     front(verifier, metrics, |config| {
         config
             .app_data(app)
+            // Routes are tried in this order, most of them by a regular expression: what is asked most comes first.
+            .configure(oauth::routes)
             .configure(tenants::routes)
             .configure(keys::routes)
             .configure(clients::routes)
             .configure(tokens::routes)
-            .configure(oauth::routes)
             .configure(members::routes)
             .configure(integrations::routes)
             .configure(agents::routes)

@@ -7,7 +7,10 @@ use clap::Parser;
 use crate::http::{Asked, Route};
 use crate::report::{self, Row};
 use crate::sizes::Sizes;
-use crate::{Failure, append, barrier, http, memory, node, output, rebuild, start, store, tokens, verify};
+use crate::{
+    Failure, append, barrier, http, introspect, issue, memory, node, output, rebuild, start, store, tokens,
+    verify,
+};
 
 /// Measures Nexus against baselines on this machine and prints one table.
 #[derive(Debug, Parser)]
@@ -36,10 +39,13 @@ enum Measurement {
     Barrier,
     Revocations,
     NodeStart,
+    Issue,
+    IssueProvider,
+    Introspect,
 }
 
 impl Measurement {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 17] = [
         Self::Append,
         Self::Verify,
         Self::Tokens,
@@ -54,6 +60,9 @@ impl Measurement {
         Self::Http(Asked::ValidatingNode, Route::ForwardAuth),
         Self::Revocations,
         Self::NodeStart,
+        Self::Issue,
+        Self::IssueProvider,
+        Self::Introspect,
     ];
 
     const fn name(self) -> &'static str {
@@ -72,11 +81,21 @@ impl Measurement {
             Self::Barrier => "barrier",
             Self::Revocations => "node-revocations",
             Self::NodeStart => "node-start",
+            Self::Issue => "token-issue",
+            Self::IssueProvider => "token-issue-provider",
+            Self::Introspect => "introspect",
         }
     }
 
     const fn needs_postgres(self) -> bool {
-        matches!(self, Self::Append | Self::Rebuild { postgres: true })
+        matches!(
+            self,
+            Self::Append
+                | Self::Rebuild { postgres: true }
+                | Self::Issue
+                | Self::IssueProvider
+                | Self::Introspect
+        )
     }
 
     async fn make(self, sizes: &Sizes) -> Result<Vec<Row>, Failure> {
@@ -91,6 +110,9 @@ impl Measurement {
             Self::Barrier => barrier::measure(sizes).await,
             Self::Revocations => node::under_revocations(sizes).await,
             Self::NodeStart => node::start(sizes).await,
+            Self::Issue => issue::against_signing(sizes).await,
+            Self::IssueProvider => issue::against_provider(sizes).await,
+            Self::Introspect => introspect::measure(sizes).await,
         }
     }
 }

@@ -9,6 +9,8 @@ mod append;
 mod barrier;
 mod command;
 mod http;
+mod introspect;
+mod issue;
 pub mod keys;
 mod log;
 pub mod memory;

@@ -79,14 +79,42 @@ impl Server {
             .env("NEXUS__NODE__DATA", data)
             .env("NEXUS__LOG__FORMAT", "json")
             .env("NEXUS__LOG__LEVEL", "nexus=info");
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        Self::logging(command.stdout(Stdio::null()))
+    }
+
+    /// Starts `nexus serve` on any port, with so many workers, on a store of its own and keeping its other data in `data`. With
+    /// it comes the management credential that its first start shows.
+    pub(crate) fn serve(store: &str, data: &Path, workers: u32) -> Result<(Self, String), Failure> {
+        let mut command = Command::new(beside("nexus")?);
+        command
+            .arg("serve")
+            .env("NEXUS__DATABASE__URL", store)
+            .env("NEXUS__SERVER__LISTEN", "127.0.0.1:0")
+            .env("NEXUS__SERVER__TRUSTED_PROXIES", r#"["127.0.0.1/32"]"#)
+            .env("NEXUS__SERVER__WORKERS", workers.to_string())
+            .env("NEXUS__AUTHENTICATION__REQUESTS_PER_MINUTE", "10000")
+            .env("NEXUS__SECURITY__MASTER_KEY_FILE", data.join("nexus.key"))
+            .env("NEXUS__NODE__DATA", data.join("node"))
+            .env("NEXUS__LOG__FORMAT", "json")
+            .env("NEXUS__LOG__LEVEL", "warn,nexus=info");
+        let mut server = Self::logging(command.stdout(Stdio::piped()))?;
+        let mut first = String::new();
+        let stdout = server.child.stdout.take().ok_or("no output")?;
+        BufReader::new(stdout).read_line(&mut first)?;
+        let token = first.rsplit(' ').next().unwrap_or_default().trim().to_owned();
+        Ok((server, token))
+    }
+
+    /// Starts a program that logs `ready` with its address.
+    fn logging(command: &mut Command) -> Result<Self, Failure> {
+        let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let mut log = child.stderr.take().map(BufReader::new).ok_or("no log")?;
         let mut ready = String::new();
         let address = loop {
             ready.clear();
             if log.read_line(&mut ready)? == 0 {
                 child.wait()?;
-                return Err("the validating node ended before it was ready".into());
+                return Err(format!("{command:?} ended before it was ready").into());
             }
             if let Ok(Logged { message, address: Some(address) }) = serde_json::from_str(&ready)
                 && message == "ready"

@@ -11,11 +11,12 @@ const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const say = (message) => console.log(JSON.stringify(message));
 const hear = async () => JSON.parse((await lines.next()).value);
 
-// Tests have no certificates; the metadata are those of RFC 8414.
-const options = { algorithm: 'oauth2', execute: [oauth.allowInsecureRequests] };
+// The metadata are those of RFC 8414.
+const options = { algorithm: 'oauth2' };
 const discover = (client_id, authentication) =>
   oauth.discovery(new URL(issuer), client_id, undefined, authentication, options);
 
+assert.equal(new URL(issuer).protocol, 'https:');
 const config = await discover(app.client_id, oauth.ClientSecretBasic(app.client_secret));
 const keys = jose.createRemoteJWKSet(new URL(config.serverMetadata().jwks_uri));
 const checked = (token) => jose.jwtVerify(token, keys, { issuer, audience: issuer, typ: 'at+jwt' });

@@ -62,6 +62,8 @@ pub struct WayBack {
     pub(super) redirect_uri: String,
     state: Option<String>,
     issuer: String,
+    /// Whether it is a request of the implicit grant, which finds its answers behind a `#` (section 4.2.2.1).
+    in_fragment: bool,
 }
 
 /// A request that is not shown.
@@ -76,7 +78,7 @@ impl WayBack {
     /// The way back to a redirect URI, which [`nexus_domain::client::check_redirect`] has let through.
     #[must_use]
     pub const fn new(redirect_uri: String, state: Option<String>, issuer: String) -> Self {
-        Self { redirect_uri, state, issuer }
+        Self { redirect_uri, state, issuer, in_fragment: false }
     }
 
     /// The address that brings a code to the app.
@@ -93,7 +95,11 @@ impl WayBack {
     /// With the state, and with who answers (RFC 9207): an app that talks to several servers must not take one for another.
     fn with(&self, parameters: &[(&str, &str)]) -> String {
         let mut address = self.redirect_uri.clone();
-        let mut joint = if address.contains('?') { '&' } else { '?' };
+        let mut joint = match (self.in_fragment, address.contains('?')) {
+            (true, _) => '#',
+            (false, true) => '&',
+            (false, false) => '?',
+        };
         let state = self.state.as_deref().map(|state| ("state", state));
         let rest = state.into_iter().chain([("iss", self.issuer.as_str())]);
         for (name, value) in parameters.iter().copied().chain(rest) {
@@ -154,7 +160,12 @@ impl From<Wrong> for RequestRefused {
 /// # Errors
 /// [`RequestRefused`]
 pub(super) async fn read(app: &App, query: &str) -> Result<AuthorizeRequest, RequestRefused> {
-    let form = Form::parse(query).map_err(|error| here(error.description()))?;
+    let (form, repeated) = Form::parse_query(query).map_err(|error| here(error.description()))?;
+    if let Some(repeated) = &repeated
+        && ["client_id", "redirect_uri"].iter().any(|name| repeated.has(name))
+    {
+        return Err(here(&repeated.to_string()));
+    }
     let client_id = form.get("client_id").ok_or_else(|| here("client_id is missing"))?;
     let known = app.gate.client(client_id).await.map_err(|error| RequestRefused::Here(error.into()))?;
     let client = known
@@ -164,7 +175,12 @@ pub(super) async fn read(app: &App, query: &str) -> Result<AuthorizeRequest, Req
         // What else stands in the address is not the client's word (RFC 9126 section 4).
         return pushed(app, client, reference).await;
     }
-    let asked = check(app.signer.issuer(), client, &form)?;
+    let checked = check(app.signer.issuer(), client, &form);
+    if let Some(repeated) = repeated {
+        let way_back = checked.map_or_else(|wrong| wrong.way_back, |asked| Some(asked.way_back));
+        return Err(Wrong { way_back, ..Wrong::new("invalid_request", repeated.to_string()) }.into());
+    }
+    let asked = checked?;
     if asked.client.state.require_pushed_authorization_requests {
         let why = "the app is registered to push its requests to /oauth/par (RFC 9126)";
         return Err(RequestRefused::There(asked.way_back.with_error("invalid_request", why)));
@@ -205,10 +221,12 @@ pub(super) fn check(issuer: &str, client: KnownClient, form: &Form) -> Result<Au
         ));
     }
     let state = form.get("state").filter(|state| state.len() <= LONGEST_STATE);
+    let is_implicit = |kinds: &str| kinds.split(' ').any(|kind| kind.ends_with("token"));
     let way_back = WayBack {
         redirect_uri: redirect_uri.to_owned(),
         state: state.map(str::to_owned),
         issuer: issuer.to_owned(),
+        in_fragment: form.get("response_type").is_some_and(is_implicit),
     };
     match terms(form, &client, state) {
         Ok(Terms { scopes, challenge, dpop_jkt }) => {
@@ -317,6 +335,7 @@ mod tests {
             redirect_uri: redirect_uri.to_owned(),
             state: state.map(str::to_owned),
             issuer: "https://nexus.test".to_owned(),
+            in_fragment: false,
         }
     }
 

@@ -55,6 +55,17 @@ pub(super) async fn authenticate(
     if proved { Ok(client.shown(secret)) } else { Err(OauthError::invalid_client()) }
 }
 
+/// The client that sent a request, where it is remembered and a secret proves by that who it is. It may have changed since: see
+/// [`nexus_infrastructure::gate::Gate::remembered_client`]. Where there is none, [`authenticate`] tells.
+pub(super) fn remembered(app: &App, request: &HttpRequest, form: &Form) -> Option<KnownClient> {
+    let Ok((client_id, Shown::Secret(digest))) = shown(request, form) else { return None };
+    let client = app.gate.remembered_client(&client_id)?;
+    let now = app.gate.clock().now();
+    let is_by_secret = client.state.authentication == ClientAuthentication::ClientSecret;
+    (is_by_secret && client.state.revoked.is_none() && client.state.has_secret(&digest, now))
+        .then_some(client)
+}
+
 /// The public id and what goes with it.
 fn shown(request: &HttpRequest, form: &Form) -> Result<(String, Shown), OauthError> {
     let in_body = form.get("client_secret").is_some();

@@ -1,6 +1,8 @@
 //! Reading a form as strictly as RFC 6749 wants it: parameters stand once, and those without a value are absent.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -16,6 +18,25 @@ const MOST_PARAMETERS: usize = 64;
 
 /// The parameters of a request. What nobody takes is ignored, as RFC 6749 section 3.2 wants.
 pub struct Form(BTreeMap<String, Zeroizing<String>>);
+
+/// Parameters that stand twice (RFC 6749 section 3.1).
+#[derive(Debug)]
+pub(super) struct Repeated(BTreeSet<String>);
+
+impl Repeated {
+    /// Whether this is one of them.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains(name)
+    }
+}
+
+impl fmt::Display for Repeated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first = self.0.first().map_or("", String::as_str);
+        let shown: String = first.chars().filter(char::is_ascii_graphic).take(40).collect();
+        write!(f, "{shown} is given twice; give it once")
+    }
+}
 
 impl Form {
     /// Reads a body.
@@ -46,6 +67,17 @@ impl Form {
     /// # Errors
     /// `invalid_request`
     pub fn parse(text: &str) -> Result<Self, OauthError> {
+        match Self::parse_query(text)? {
+            (form, None) => Ok(form),
+            (_, Some(repeated)) => Err(OauthError::invalid_request(repeated.to_string())),
+        }
+    }
+
+    /// Reads parameters, and tells of one that stands twice: it is absent from the form.
+    ///
+    /// # Errors
+    /// `invalid_request`
+    pub(super) fn parse_query(text: &str) -> Result<(Self, Option<Repeated>), OauthError> {
         let pairs = Query::<Vec<(String, String)>>::from_query(text)
             .map_err(|_| {
                 OauthError::invalid_request("the form cannot be read; encode it as name=value&name=value")
@@ -54,19 +86,23 @@ impl Form {
         if pairs.len() > MOST_PARAMETERS {
             return Err(OauthError::invalid_request("more than 64 parameters; send fewer"));
         }
-        let mut read = BTreeMap::new();
+        let (mut read, mut repeated) = (BTreeMap::new(), BTreeSet::new());
         for (name, value) in pairs {
             let value = Zeroizing::new(value);
             if name.contains('\0') || value.contains('\0') {
                 return Err(OauthError::invalid_request("a parameter holds a NUL character; remove it"));
             }
-            if read.contains_key(&name) {
-                let shown: String = name.chars().filter(char::is_ascii_graphic).take(40).collect();
-                return Err(OauthError::invalid_request(format!("{shown} is given twice; give it once")));
+            match read.entry(name) {
+                Entry::Occupied(first) => {
+                    repeated.insert(first.key().clone());
+                }
+                Entry::Vacant(place) => {
+                    place.insert(value);
+                }
             }
-            read.insert(name, value);
         }
-        Ok(Self(read))
+        read.retain(|name, _| !repeated.contains(name));
+        Ok((Self(read), (!repeated.is_empty()).then_some(Repeated(repeated))))
     }
 
     /// A parameter; nothing where it has no value.

@@ -5,13 +5,13 @@ use nexus_domain::client::ClientAuthentication;
 use nexus_domain::credential::Digest;
 use nexus_domain::ids::{KeyId, TenantId, TokenId};
 use nexus_domain::jwt::Compact;
-use nexus_domain::token::{Confirmation, TokenState};
+use nexus_domain::token::{AccessClaims, Confirmation, TokenState};
 use nexus_domain::verification::{Code, Possession, Question};
 use nexus_infrastructure::gate::KnownClient;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::client::authenticate;
+use super::client::{authenticate, remembered};
 use super::error::{ErrorBody, OauthError};
 use super::form::Form;
 use super::{address, scope_text, unstored};
@@ -120,7 +120,12 @@ async fn answer(
     body: &[u8],
 ) -> Result<Option<IntrospectedToken>, OauthError> {
     let form = Form::read(request, body)?;
-    let client = authenticate(app, request, &form).await?;
+    // What was answered before by any API node is known to this one: also what became of a client that it remembers.
+    settle_here(app).await?;
+    let client = match remembered(app, request, &form) {
+        Some(client) => client,
+        None => authenticate(app, request, &form).await?,
+    };
     // Anybody can name a public client, and nobody is to try tokens out here (section 4).
     if client.state.authentication == ClientAuthentication::None {
         return Err(OauthError::invalid_client());
@@ -176,9 +181,15 @@ async fn access_token(
     caller: &KnownClient,
     token: &str,
 ) -> Result<Option<IntrospectedToken>, OauthError> {
-    // What was answered before by any API node is known to this one.
-    settle_here(app).await?;
-    let Some(Signed { id, key_id, tenant_id, code }) = signed_here(app, token)? else { return Ok(None) };
+    let Some(Signed { id, key_id, tenant_id, granted, code }) = signed_here(app, token)? else {
+        return Ok(None);
+    };
+    if code == Code::Valid {
+        // It says itself what was put on record of it, but for what its client has lost since.
+        let claims = Compact::read(token).and_then(|token| token.claims().ok()?.read::<AccessClaims>().ok());
+        let claims = claims.filter(|_| may_know(caller, key_id, tenant_id));
+        return Ok(claims.map(|claims| IntrospectedToken::of(id, granted, claims)));
+    }
     // From where and for what it may be used is asked by whoever is shown it.
     if !matches!(code, Code::Valid | Code::Restricted | Code::IpNotAllowed | Code::WrongEnvironment) {
         return Ok(None);
@@ -195,7 +206,7 @@ async fn access_token(
         // The client may have been narrowed since.
         scope: scope_text(&known.scopes.intersection(&client.state.scopes).cloned().collect()),
         client_id: known.client_id,
-        token_type: Some(if known.jkt.is_some() { "DPoP" } else { "Bearer" }),
+        token_type: Some(token_type(known.jkt.is_some())),
         exp: known.expires_at.timestamp(),
         iat: known.issued_at.timestamp(),
         sub: known.subject,
@@ -205,6 +216,30 @@ async fn access_token(
         tenant_id: known.tenant_id,
         cnf: known.jkt.map(|jkt| Confirmation { jkt }),
     }))
+}
+
+impl IntrospectedToken {
+    /// Of an access token that can be used, and still allows `scope`.
+    fn of(id: TokenId, scope: String, claims: AccessClaims) -> Self {
+        Self {
+            scope,
+            client_id: claims.client_id,
+            token_type: Some(token_type(claims.cnf.is_some())),
+            exp: claims.exp,
+            iat: claims.iat,
+            sub: claims.sub,
+            aud: claims.aud,
+            iss: claims.iss,
+            jti: id.to_string(),
+            tenant_id: claims.tenant_id,
+            cnf: claims.cnf,
+        }
+    }
+}
+
+/// How a token is shown (RFC 6750, RFC 9449 section 7.1).
+const fn token_type(is_bound: bool) -> &'static str {
+    if is_bound { "DPoP" } else { "Bearer" }
 }
 
 fn may_know(caller: &KnownClient, issued_to: KeyId, opens: TenantId) -> bool {
@@ -223,6 +258,8 @@ struct Signed {
     key_id: KeyId,
     /// Whose data it opens.
     tenant_id: TenantId,
+    /// The scopes that it still allows, with a space between two.
+    granted: String,
     /// The verdict on it.
     code: Code,
 }
@@ -249,5 +286,6 @@ fn signed_here(app: &App, token: &str) -> Result<Option<Signed>, OauthError> {
     };
     let id = compact.claims().ok().and_then(|claims| claims.text("jti").ok()??.parse().ok());
     let (key_id, tenant_id) = (subject.key_id(), subject.tenant_id());
-    Ok(id.map(|id| Signed { id, key_id, tenant_id, code }))
+    let granted = subject.rights().granted.clone();
+    Ok(id.map(|id| Signed { id, key_id, tenant_id, granted, code }))
 }

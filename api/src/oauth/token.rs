@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::access::AccessTokens;
-use super::client::authenticate;
+use super::client::{authenticate, remembered};
 use super::dpop::proved;
 use super::error::{ErrorBody, OauthError};
 use super::form::Form;
@@ -97,6 +97,16 @@ pub(crate) async fn issue(app: web::Data<App>, request: HttpRequest, body: web::
 async fn answer(app: &web::Data<App>, request: &HttpRequest, body: &[u8]) -> Result<TokenAnswer, OauthError> {
     let form = Form::read(request, body)?;
     let grant_type = form.required("grant_type")?;
+    if grant_type == "client_credentials"
+        && let Some(client) = remembered(app, request, &form)
+    {
+        let jkt = proved(app, request, "/oauth/token").await?;
+        if let Some(answer) = to_remembered(app, request, &form, &client, jkt).await? {
+            return Ok(answer);
+        }
+        let client = authenticate(app, request, &form).await?;
+        return for_itself(app, request, &form, client, jkt).await;
+    }
     let client = authenticate(app, request, &form).await?;
     let jkt = proved(app, request, "/oauth/token").await?;
     match grant_type {
@@ -116,6 +126,25 @@ async fn answer(app: &web::Data<App>, request: &HttpRequest, body: &[u8]) -> Res
         }
         _ => Err(OauthError::unsupported_grant_type()),
     }
+}
+
+/// As [`for_itself`], where what is remembered of the client still holds. Else nothing.
+async fn to_remembered(
+    app: &App,
+    request: &HttpRequest,
+    form: &Form,
+    client: &KnownClient,
+    jkt: Option<Digest>,
+) -> Result<Option<TokenAnswer>, OauthError> {
+    let scopes = asked_scopes(form)?;
+    let issuance = app.authentication_limits.admit_issuance(client.key_id, None)?;
+    let visitor = Visitor::client(app, request, client)?;
+    let sign = AccessTokens(&app.signer);
+    let issued = app.gate.issue_to_remembered(&visitor.call(app), client, scopes, jkt, &sign).await?;
+    Ok(issued.map(|issued| {
+        issuance.issued();
+        TokenAnswer::of(&issued)
+    }))
 }
 
 async fn for_itself(

@@ -209,7 +209,13 @@ pub(crate) async fn issue_keys(connection: &mut Connection, token: &str) -> Resu
     Ok(secrets)
 }
 
-async fn post(connection: &mut Connection, bearer: &str, path: &str, body: &Value) -> Result<Value, Failure> {
+/// Makes something through the interface, and gives the answer.
+pub(crate) async fn post(
+    connection: &mut Connection,
+    bearer: &str,
+    path: &str,
+    body: &Value,
+) -> Result<Value, Failure> {
     let bytes = request("POST", path, &[("authorization", bearer)], &body.to_string());
     let answer = connection.exchange(&bytes).await?;
     if answer.status != 201 {

@@ -37,7 +37,7 @@ pub(super) fn print_changed(client: &Value, answer: &Value) -> Result<(), Failur
     print_facts(&facts)
 }
 
-fn facts(client: &Value) -> [(&'static str, String); 18] {
+fn facts(client: &Value) -> [(&'static str, String); 20] {
     let secrets = rows(client, "secrets").iter().map(secret).collect::<Vec<_>>().join("; ");
     [
         ("Name", text(client, "name")),

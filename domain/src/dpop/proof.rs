@@ -112,10 +112,10 @@ impl<'a> Proof<'a> {
             let detail = format!("the DPoP proof's `htu` is not the request's address, {}", shown.url);
             return Err(InvalidProof(detail.into()));
         }
-        if let Some(token) = shown.access_token {
-            if self.text("ath")? != Digest::of(token).to_string() {
-                return Err(wrong("the DPoP proof's `ath` is not SHA-256 of the access token"));
-            }
+        if let Some(token) = shown.access_token
+            && self.text("ath")? != Digest::of(token).to_string()
+        {
+            return Err(wrong("the DPoP proof's `ath` is not SHA-256 of the access token"));
         }
         let issued = self.claims.time("iat")?.ok_or_else(|| missing("iat"))?;
         let off = now.saturating_sub(issued);

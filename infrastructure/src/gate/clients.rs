@@ -96,6 +96,8 @@ pub struct KnownClient {
     pub(super) sequence: u64,
     /// SHA-256 of the secret by which it proved in this request who it is; absent: it did so in another way.
     pub(super) secret: Option<Digest>,
+    /// How many changes of clients this process had followed before it was loaded.
+    pub(super) as_of: u64,
 }
 
 impl KnownClient {
@@ -246,12 +248,8 @@ impl Gate {
     /// # Errors
     /// [`GateError::Unavailable`]
     pub async fn client(&self, client_id: &str) -> Result<Option<KnownClient>, GateError> {
-        // The id's last digits are those of the aggregate, so that nothing has to be looked up that could be behind.
-        let digits = client_id.len().checked_sub(32).and_then(|at| client_id.get(at..));
-        let Some(id) = digits.and_then(|digits| Uuid::try_parse(digits).ok()) else {
-            return Ok(None);
-        };
-        let known = self.client_of(KeyId::new(id)).await?;
+        let Some(key_id) = key_id(client_id) else { return Ok(None) };
+        let known = self.client_of(key_id).await?;
         Ok(known.filter(|client| client.state.client_id == client_id))
     }
 
@@ -260,9 +258,19 @@ impl Gate {
     /// # Errors
     /// [`GateError::Unavailable`]
     pub async fn client_of(&self, key_id: KeyId) -> Result<Option<KnownClient>, GateError> {
+        let as_of = self.remembered.changes();
         let (client, sequence) =
             self.clients.load(&key_id.to_string()).await.map_err(GateError::Unavailable)?;
-        Ok(client.state().cloned().map(|state| KnownClient { key_id, state, sequence, secret: None }))
+        Ok(client.state().cloned().map(|state| KnownClient { key_id, state, sequence, as_of, secret: None }))
+    }
+
+    /// The client of this public id as it got its last token for itself, without a look at the store. It may have changed since,
+    /// and is good for two things alone: for [`Gate::issue_to_remembered`], and where this process has just followed the log to
+    /// its end. Nobody is to be refused because of what it says.
+    #[must_use]
+    pub fn remembered_client(&self, client_id: &str) -> Option<KnownClient> {
+        let client = self.remembered.get(key_id(client_id)?)?.client;
+        (client.state.client_id == client_id).then_some(client)
     }
 
     /// Takes note of an assertion by which a client proved who it is, and says whether it came for the first time (RFC 7523
@@ -346,6 +354,13 @@ impl Gate {
         let answer = done.answer.ok_or(GateError::Refused(Refusal::Client(ClientRefusal::NotFound)))?;
         Ok(Done { answer, position: done.position })
     }
+}
+
+/// The id of a client with this public id. Its last digits are those of the aggregate, so that nothing has to be looked up that
+/// could be behind.
+fn key_id(client_id: &str) -> Option<KeyId> {
+    let digits = client_id.get(client_id.len().checked_sub(32)?..)?;
+    Uuid::try_parse(digits).ok().map(KeyId::new)
 }
 
 /// The prefix and four characters, as of keys.

@@ -99,6 +99,11 @@ impl Entries {
     /// # Errors
     /// [`GateError::Unavailable`]
     pub async fn followed(&self, changes: &[Change]) -> Result<Vec<DialectEntry>, GateError> {
+        // Before whoever waits for these changes can see that they were followed.
+        let clients = changes.iter().filter(|change| change.aggregate_type == Client::TYPE);
+        clients
+            .filter_map(|change| change.aggregate_id.parse().ok())
+            .for_each(|client| self.gate.remembered.changed(client));
         let mut entries = Vec::new();
         for several in last_of_each(changes).chunks(AT_ONCE) {
             let shown = several.iter().map(|change| self.shown(change));

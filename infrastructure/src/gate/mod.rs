@@ -19,6 +19,7 @@ mod keys;
 mod members;
 mod nodes;
 mod quota;
+mod remembered;
 mod sessions;
 mod signing_keys;
 mod tenants;
@@ -85,6 +86,7 @@ pub struct Gate {
     keys: JournalStore<Key>,
     tenants: JournalStore<Tenant>,
     clients: JournalStore<Client>,
+    remembered: remembered::Remembered,
     grants: JournalStore<Grant>,
     tokens: JournalStore<Token>,
     members: JournalStore<Member>,
@@ -146,6 +148,7 @@ impl Gate {
             keys: JournalStore::new(journal.clone()),
             tenants: JournalStore::new(journal.clone()),
             clients: JournalStore::new(journal.clone()),
+            remembered: remembered::Remembered::default(),
             grants: JournalStore::new(journal.clone()),
             tokens: JournalStore::new(journal.clone()),
             members: JournalStore::new(journal.clone()),
@@ -379,7 +382,7 @@ struct Target<'a> {
 }
 
 /// A tenant as a decision about its keys sees it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Owner {
     tenant: TenantId,
     state: TenantState,

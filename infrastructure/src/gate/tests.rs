@@ -2,6 +2,7 @@
 
 mod clients;
 mod members;
+mod remembered;
 
 use nexus_domain::dialect::KeyType;
 use nexus_domain::ids::KeyId;

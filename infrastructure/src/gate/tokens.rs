@@ -96,12 +96,9 @@ impl Gate {
         let mut client = client;
         for _ in 0..ATTEMPTS {
             let owner = self.owner(client.state.tenant_id).await?;
-            let behalf = Behalf::Itself { scopes: scopes.clone() };
-            let (token_id, token, stream) = self.token(call, &client, &owner, behalf, jkt).await?;
-            let access_token = ShownSecret::new(sign.sign(token_id, &token, &client.state)?);
-            let streams = vec![stream, unchanged::<Client>(&client.key_id, client.sequence), stands(&owner)];
-            if self.append_all(call, streams).await?.is_some() {
-                return Ok(IssuedTokens { access_token, token_id, token, refresh_token: None });
+            if let Some(issued) = self.issue_once(call, &client, &owner, scopes.clone(), jkt, sign).await? {
+                self.remembered.keep(&client, &owner);
+                return Ok(issued);
             }
             client = self.still_there(&client).await?;
         }
@@ -219,7 +216,7 @@ impl Gate {
     }
 
     /// Decides on a token of a new id.
-    async fn token(
+    pub(super) async fn token(
         &self,
         call: &Call<'_>,
         client: &KnownClient,
@@ -367,7 +364,7 @@ fn subject_of(grant: &Grant) -> &str {
     grant.state().map_or("", |grant| &grant.subject)
 }
 
-fn stands(owner: &Owner) -> StreamAppend {
+pub(super) fn stands(owner: &Owner) -> StreamAppend {
     unchanged::<Tenant>(&owner.tenant, owner.sequence)
 }
 

@@ -17,6 +17,7 @@ mod json;
 mod lane;
 mod postgres;
 mod recent;
+mod shared_read;
 mod sqlite;
 mod store;
 mod subscription;
@@ -34,6 +35,7 @@ pub use subscription::Subscription;
 use append::Prepared;
 use lane::{Lane, Message, QUEUE, Request, Writer};
 use recent::Recent;
+use shared_read::SharedRead;
 
 /// How often the head is read, to notice appends of which no notification came.
 const POLL: Duration = Duration::from_secs(1);
@@ -125,6 +127,7 @@ struct Inner {
     /// How long an append waits.
     patience: Duration,
     head: watch::Sender<u64>,
+    heads: SharedRead,
     recent: Arc<Recent>,
     watchers: Vec<AbortHandle>,
 }
@@ -166,7 +169,15 @@ impl Journal {
         let patience = options.append_timeout;
         let recent = Arc::<Recent>::default();
         tokio::spawn(Lane { writers, requests, head: head.clone(), recent: Arc::clone(&recent) }.run());
-        Ok(Self(Arc::new(Inner { database, lane: sender, patience, head, recent, watchers })))
+        Ok(Self(Arc::new(Inner {
+            database,
+            lane: sender,
+            patience,
+            head,
+            heads: SharedRead::default(),
+            recent,
+            watchers,
+        })))
     }
 
     /// The store that the log is in.
@@ -201,9 +212,10 @@ impl Journal {
         text.parse().map_err(|error: uuid::Error| DatabaseError::Malformed(Arc::new(error)))
     }
 
-    /// The last committed position, 0 for an empty log, read from the database.
+    /// The last committed position, 0 for an empty log, read from the database after this was called. Those who ask at once share
+    /// what is read.
     pub async fn head(&self) -> Result<u64, DatabaseError> {
-        read_head(&self.0.database).await
+        self.0.heads.read(|| read_head(&self.0.database)).await
     }
 
     /// The events behind position `after`, at most `limit`, in order. Fewer where they are big: what is read at once takes

@@ -15,6 +15,7 @@ fn token(number: u128) -> TokenId {
 
 async fn revoke(log: &mut Log, id: TokenId, until: DateTime<Utc>) -> u64 {
     let issued = TokenIssued {
+        jkt: None,
         tenant_id: tenant(1),
         dialect: "nexus".to_owned(),
         key_id: key(70),

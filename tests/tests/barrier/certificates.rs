@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use rcgen::date_time_ymd;
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
 
 /// An authority with a certificate that it signed itself.
 pub(crate) struct Authority {
@@ -34,6 +37,8 @@ impl Authority {
         std::fs::create_dir(&folder).unwrap();
         let mut params = params(name, &Ends::Later);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Strict clients want it said (RFC 5280 section 4.2.1.3).
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();
         std::fs::write(folder.join("ca.pem"), &pem).unwrap();
@@ -48,6 +53,7 @@ impl Authority {
     /// Issues a certificate for a server on this machine, or for a node.
     pub(crate) fn issue(&self, name: &str, ends: &Ends) -> Files {
         let mut params = params(name, ends);
+        params.use_authority_key_identifier_extension = true;
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate().unwrap();

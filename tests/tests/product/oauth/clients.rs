@@ -157,3 +157,30 @@ fn a_narrower_client_narrows_the_tokens_that_it_has() {
     let trail = platform.admin().list(&platform.maker.path("/audit?action=client.changed"), 50);
     assert_eq!(trail.len(), 3, "{trail:?}");
 }
+
+#[test]
+fn a_secret_that_was_replaced_opens_nothing_more_however_often_it_was_used() {
+    let platform = Platform::new();
+    let (client, path) = (platform.server(), platform.maker.path("/clients"));
+    let token = platform.for_itself(&client);
+    let text = token["access_token"].as_str().unwrap();
+    let asked = |client: &super::Registered| {
+        let own = platform.as_client(client, "/oauth/token", &[("grant_type", "client_credentials")]);
+        (own.status, platform.as_client(client, "/oauth/introspect", &[("token", text)]).status)
+    };
+    let known = platform.as_client(&client, "/oauth/introspect", &[("token", text)]).expect(200).json();
+    assert_eq!((known["active"].clone(), known["scope"].clone()), (json!(true), token["scope"].clone()));
+    assert_eq!(
+        (known["client_id"].clone(), known["sub"].clone()),
+        (json!(client.client_id), json!(client.client_id))
+    );
+    assert_eq!(asked(&client), (200, 200));
+    let rotated = platform.admin().post(&format!("{path}/{}/rotate", client.id), &json!({"grace": "0"}));
+    let secret = rotated.expect(200).json()["client_secret"].as_str().map(str::to_owned);
+    let new = super::Registered { secret, ..client.clone() };
+    assert_eq!(asked(&client), (401, 401));
+    assert_eq!((asked(&new), asked(&new)), ((200, 200), (200, 200)));
+    assert_eq!(asked(&client), (401, 401), "whoever comes with it beside the new one");
+    let _done = platform.admin().post(&format!("{path}/{}/revoke", client.id), &json!({})).expect(200);
+    assert_eq!(asked(&new), (401, 401));
+}

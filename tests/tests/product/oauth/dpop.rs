@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::holder::{Holder, claims};
 use super::{CALLBACK, Platform, VERIFIER, encoded, error_of, options, parameter, request, send_form};
+use crate::certificates::Authority;
 use crate::forward_auth::{begin, curl_at, free_address, nginx, upstream};
 use crate::tokens::now;
 
@@ -22,12 +23,17 @@ fn code_fields(code: &str) -> [(&str, &str); 4] {
 }
 
 /// A validating node that believes its gateway, which is this test.
-pub(super) fn validating_node(platform: &Platform) -> Validator {
+pub(super) fn validating_node(platform: &Platform, authority: Option<&Authority>) -> Validator {
     let trust = ("NEXUS__SERVER__TRUSTED_PROXIES".to_owned(), r#"["127.0.0.1/32"]"#.to_owned());
-    let surroundings = Surroundings { variables: vec![trust], ..Surroundings::default() };
+    let mut variables = vec![trust];
+    if let Some(authority) = authority {
+        let file = authority.file().display().to_string();
+        variables.push(("NEXUS__CONTROL__CA".to_owned(), serde_json::Value::from(file).to_string()));
+    }
+    let surroundings = Surroundings { variables, ..Surroundings::default() };
     let folder = platform.store.folder().join("dpop-validator");
     let credential = node_credential(&platform.admin()).secret;
-    let validator = Validator::begin_in(surroundings, &folder, &credential, &[platform.node.url()]);
+    let validator = Validator::begin_in(surroundings, &folder, &credential, &[platform.url().to_owned()]);
     validator.await_ready();
     validator
 }
@@ -57,7 +63,7 @@ fn a_bound_token_opens_the_api_for_whoever_holds_its_key() {
     let platform = Platform::new();
     let (client, holder, thief) = (platform.server(), Holder::new(), Holder::new());
     let token = platform.bound_for_itself(&holder, &client);
-    let node = validating_node(&platform);
+    let node = validating_node(&platform, None);
     let dpop = format!("DPoP {token}");
     let ask = |authorization: &str, proof: Option<&str>| at_gateway(node.client(), authorization, proof);
 
@@ -290,7 +296,7 @@ fn nginx_hands_proofs_on_and_says_itself_what_was_asked() {
     let platform = Platform::new();
     let holder = Holder::new();
     let token = platform.bound_for_itself(&holder, &platform.server());
-    let node = validating_node(&platform);
+    let node = validating_node(&platform, None);
     let folder = Store::sqlite();
     let (service, heads) = upstream();
     let address = free_address();

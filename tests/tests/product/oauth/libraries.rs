@@ -1,13 +1,16 @@
-//! Other people's clients, through every flow: `openid-client` and `jose` for Node, `requests-oauthlib` and `PyJWT` for Python.
+//! Other people's clients, through every flow: `openid-client` and `jose` for Node, `requests-oauthlib` and `PyJWT` for Python,
+//! each over TLS with an authority of its own. And another server, `oidc-provider`, beside which bad requests are refused in the same way.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use nexus_tests::Store;
 use serde_json::{Value, json};
 
 use super::dpop::validating_node;
 use super::{CALLBACK, Platform, Registered};
+use crate::certificates::Authority;
 
 /// Runs a script that tells where to send somebody, and which key to register for a client.
 fn play(variable: &str, folder: &str, script: &str) {
@@ -15,11 +18,13 @@ fn play(variable: &str, folder: &str, script: &str) {
         eprintln!("{script}: skipped, {variable} is not set");
         return;
     };
-    let platform = Platform::new();
-    let node = validating_node(&platform);
+    let store = Store::sqlite();
+    let authority = Authority::new(store.folder(), "servers");
+    let platform = Platform::over_tls(store, &authority);
+    let node = validating_node(&platform, Some(&authority));
     let (app, server) = (platform.register(json!({})), platform.server());
     let shown = |client: &Registered| json!({"client_id": client.client_id, "client_secret": client.secret});
-    let given = json!({"issuer": platform.node.url(), "app": shown(&app), "server": shown(&server),
+    let given = json!({"issuer": platform.url(), "app": shown(&app), "server": shown(&server),
         "redirect_uri": CALLBACK, "resource": format!("http://{}/v1/forward-auth/nexus", node.address())});
     let mut child = Command::new("timeout")
         .args(["--kill-after=5", "120"])
@@ -28,6 +33,10 @@ fn play(variable: &str, folder: &str, script: &str) {
         .arg(given.to_string())
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
         .env("PYTHONDONTWRITEBYTECODE", "1")
+        // What Node, requests, and Python itself trust besides, or instead of the public authorities.
+        .env("NODE_EXTRA_CA_CERTS", authority.file())
+        .env("REQUESTS_CA_BUNDLE", authority.file())
+        .env("SSL_CERT_FILE", authority.file())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -43,6 +52,8 @@ fn play(variable: &str, folder: &str, script: &str) {
             let body = json!({"name": "Signing", "type": "server", "authentication": "private_key_jwt",
                 "jwks": {"keys": [asked["register"]]}});
             json!({"client_id": platform.register(body).client_id})
+        } else if asked["client"].is_object() {
+            shown(&platform.register(asked["client"].clone()))
         } else {
             done = asked["done"] == true;
             continue;
@@ -56,6 +67,11 @@ fn play(variable: &str, folder: &str, script: &str) {
 #[test]
 fn openid_client_and_jose_for_node_go_through_all_flows() {
     play("NEXUS_TEST_NODE", "node", "flow.mjs");
+}
+
+#[test]
+fn bad_requests_are_answered_as_by_oidc_provider() {
+    play("NEXUS_TEST_NODE", "node", "refusals.mjs");
 }
 
 #[test]

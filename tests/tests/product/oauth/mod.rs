@@ -14,6 +14,7 @@ mod refresh;
 mod server;
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -21,6 +22,8 @@ use nexus_tests::http::percent;
 use nexus_tests::{Answer, Client, Node, Options, Store, Tenant, free_port};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+
+use crate::certificates::{Authority, Ends};
 
 pub(crate) const CALLBACK: &str = "https://app.example/callback";
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -36,6 +39,8 @@ pub(crate) struct Platform {
     pub(crate) user: Tenant,
     pub(crate) member: String,
     email: String,
+    /// Reaches the node.
+    client: Client,
 }
 
 /// A client that was registered.
@@ -49,7 +54,7 @@ pub(crate) struct Registered {
 
 /// A browser: cookies, and nothing followed by itself.
 pub(crate) struct Browser {
-    url: String,
+    client: Client,
     cookies: HashMap<String, String>,
 }
 
@@ -64,17 +69,42 @@ impl Platform {
 
     pub(crate) fn with(store: Store, options: &Options) -> Self {
         let node = Node::serve(&store, options);
-        let admin = node.admin();
+        let client = node.client();
+        Self::of(store, node, client)
+    }
+
+    /// One that answers with TLS. Nothing of it is trusted but what `authority` signs.
+    pub(crate) fn over_tls(store: Store, authority: &Authority) -> Self {
+        let files = authority.issue("api", &Ends::Later);
+        let path = |path: &Path| Value::from(path.display().to_string()).to_string();
+        let port = free_port();
+        let options = options()
+            .set("server.listen", &format!("\"127.0.0.1:{port}\""))
+            .set("server.public_url", &format!("\"https://127.0.0.1:{port}\""))
+            .set("server.tls.certificate", &path(&files.certificate))
+            .set("server.tls.key", &path(&files.key));
+        let node = Node::serve(&store, &options);
+        let client = Client::new(&format!("https://{}", node.address())).trusting(&authority.pem);
+        Self::of(store, node, client)
+    }
+
+    fn of(store: Store, node: Node, client: Client) -> Self {
+        let admin = client.clone().bearer(node.admin_token());
         let (maker, user) = (Tenant::create(&admin, "nexus"), Tenant::create(&admin, "nexus"));
         let email = "ada@example.com".to_owned();
         let body = json!({"email": email, "role": "admin", "password": PASSWORD});
         let member = admin.post(&user.path("/members"), &body).expect(201).json();
         let member = member["id"].as_str().expect("an id").to_owned();
-        Self { node, store, maker, user, member, email }
+        Self { node, store, maker, user, member, email, client }
+    }
+
+    /// Its address, which is its issuer too.
+    pub(crate) fn url(&self) -> &str {
+        self.client.url()
     }
 
     pub(crate) fn admin(&self) -> Client {
-        self.node.admin()
+        self.client.clone().bearer(self.node.admin_token())
     }
 
     /// Registers a client; what `body` lacks is usual.
@@ -102,7 +132,7 @@ impl Platform {
 
     /// A form to one of the endpoints, without authentication of its own.
     pub(crate) fn form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        send_form(&self.node.client(), path, fields)
+        send_form(&self.client, path, fields)
     }
 
     /// As [`Platform::form`], with the client's credentials in the body.
@@ -124,7 +154,7 @@ impl Platform {
 
     /// One in which somebody else is, with the same password.
     pub(crate) fn signed_in_as(&self, email: &str) -> Browser {
-        let mut browser = Browser::new(&self.node.url());
+        let mut browser = Browser::through(self.client.clone());
         let page = browser.get("/sign-in").expect(200);
         let fields = [("csrf", token_of(&page)), ("email", email.to_owned()), ("password", PASSWORD.into())];
         let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -255,11 +285,15 @@ pub(crate) fn error_of(answer: &Answer, status: u16) -> String {
 
 impl Browser {
     pub(crate) fn new(url: &str) -> Self {
-        Self { url: url.to_owned(), cookies: HashMap::new() }
+        Self::through(Client::new(url))
+    }
+
+    pub(crate) fn through(client: Client) -> Self {
+        Self { client, cookies: HashMap::new() }
     }
 
     fn client(&self) -> Client {
-        let client = Client::new(&self.url);
+        let client = self.client.clone();
         if self.cookies.is_empty() {
             return client;
         }
@@ -269,7 +303,7 @@ impl Browser {
 
     /// The same browser at another API node.
     pub(crate) fn at(&mut self, url: &str) -> &mut Self {
-        url.clone_into(&mut self.url);
+        self.client = Client::new(url);
         self
     }
 
@@ -279,7 +313,7 @@ impl Browser {
     }
 
     pub(crate) fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        let answer = send_form(&self.client().header("origin", &self.url.clone()), path, fields);
+        let answer = send_form(&self.client().header("origin", self.client.url()), path, fields);
         self.keep(answer)
     }
 

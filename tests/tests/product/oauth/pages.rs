@@ -115,9 +115,19 @@ fn case_24_a_redirect_uri_is_compared_byte_for_byte_and_nothing_is_sent_to_anoth
     ] {
         let answer = member.get(&format!("/oauth/authorize?{}", request(&client, &[changed]))).expect(303);
         let address = answer.header("location").unwrap();
-        assert!(address.starts_with(&format!("{CALLBACK}?error={error}&")), "{changed:?}: {address}");
+        // The implicit grant looks behind the `#` (RFC 6749 section 4.2.2.1).
+        let mark = if changed.1 == "token" { "#" } else { "?" };
+        assert!(address.starts_with(&format!("{CALLBACK}{mark}error={error}&")), "{changed:?}: {address}");
+        let address = &address.replacen(mark, "?", 1);
         assert_eq!(parameter(address, "state").as_deref(), Some("af0ifjsldkj"));
         assert_eq!(parameter(address, "iss"), Some(platform.node.url()));
+    }
+    for (repeated, state) in [("scope=read%3Ausers", Some("af0ifjsldkj")), ("state=b", None)] {
+        let query = format!("{}&{repeated}", request(&client, &[]));
+        let answer = member.get(&format!("/oauth/authorize?{query}")).expect(303);
+        let address = answer.header("location").unwrap();
+        assert!(address.starts_with(&format!("{CALLBACK}?error=invalid_request&")), "{address}");
+        assert_eq!(parameter(address, "state").as_deref(), state);
     }
 }
 
