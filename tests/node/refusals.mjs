@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { start } from './oidc_provider.mjs';
 import { cases, verifier } from './refused.mjs';
 
-const { issuer, redirect_uri } = JSON.parse(process.argv[2]);
+const { issuer, redirect_uri, cookie } = JSON.parse(process.argv[2]);
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const ask = async (message) => {
   console.log(JSON.stringify(message));
@@ -34,6 +34,8 @@ const provider = await start(clients);
 const servers = {
   nexus: {
     issuer,
+    // Errors are brought to apps by those alone who are signed in (RFC 9700 section 4.11.2).
+    signedIn: { cookie },
     paths: { token: '/oauth/token', authorize: '/oauth/authorize', revoke: '/oauth/revoke', introspect: '/oauth/introspect' },
     async code(client, challenge) {
       const query = new URLSearchParams({
@@ -57,7 +59,7 @@ function tools(server) {
     const body = text ?? (form && new URLSearchParams(form).toString());
     const type = body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' };
     return fetch(`${server.issuer}${server.paths[endpoint]}${query && `?${query}`}`, {
-      method, headers: { accept: endpoint === 'authorize' ? 'text/html' : 'application/json', ...type, ...headers }, body, redirect: 'manual',
+      method, headers: { accept: endpoint === 'authorize' ? 'text/html' : 'application/json', ...type, ...(endpoint === 'authorize' && server.signedIn), ...headers }, body, redirect: 'manual',
     });
   };
   const code = (client) => server.code(client, challenge);

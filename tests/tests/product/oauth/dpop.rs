@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::holder::{Holder, claims};
 use super::{CALLBACK, Platform, VERIFIER, encoded, error_of, options, parameter, request, send_form};
-use crate::certificates::Authority;
+use crate::certificates::{Authority, Ends};
 use crate::forward_auth::{begin, curl_at, free_address, nginx, upstream};
 use crate::tokens::now;
 
@@ -22,13 +22,19 @@ fn code_fields(code: &str) -> [(&str, &str); 4] {
     ]
 }
 
-/// A validating node that believes its gateway, which is this test.
+/// A validating node that believes its gateway, which is this test. With an authority, it and the platform speak TLS.
 pub(super) fn validating_node(platform: &Platform, authority: Option<&Authority>) -> Validator {
     let trust = ("NEXUS__SERVER__TRUSTED_PROXIES".to_owned(), r#"["127.0.0.1/32"]"#.to_owned());
     let mut variables = vec![trust];
     if let Some(authority) = authority {
-        let file = authority.file().display().to_string();
-        variables.push(("NEXUS__CONTROL__CA".to_owned(), serde_json::Value::from(file).to_string()));
+        let own = authority.issue("node", &Ends::Later);
+        for (name, file) in [
+            ("NEXUS__CONTROL__CA", authority.file()),
+            ("NEXUS__SERVER__TLS__CERTIFICATE", own.certificate),
+            ("NEXUS__SERVER__TLS__KEY", own.key),
+        ] {
+            variables.push((name.to_owned(), file.display().to_string()));
+        }
     }
     let surroundings = Surroundings { variables, ..Surroundings::default() };
     let folder = platform.store.folder().join("dpop-validator");

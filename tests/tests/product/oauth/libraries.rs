@@ -25,7 +25,7 @@ fn play(variable: &str, folder: &str, script: &str) {
     let (app, server) = (platform.register(json!({})), platform.server());
     let shown = |client: &Registered| json!({"client_id": client.client_id, "client_secret": client.secret});
     let given = json!({"issuer": platform.url(), "app": shown(&app), "server": shown(&server),
-        "redirect_uri": CALLBACK, "resource": format!("http://{}/v1/forward-auth/nexus", node.address())});
+        "redirect_uri": CALLBACK, "cookie": platform.signed_in().cookies(), "resource": format!("https://{}/v1/forward-auth/nexus", node.address())});
     let mut child = Command::new("timeout")
         .args(["--kill-after=5", "120"])
         .arg(program)

@@ -297,8 +297,13 @@ impl Browser {
         if self.cookies.is_empty() {
             return client;
         }
+        client.header("cookie", &self.cookies())
+    }
+
+    /// What it sends along, as the header has it.
+    pub(crate) fn cookies(&self) -> String {
         let pairs = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
-        client.header("cookie", &pairs.collect::<Vec<_>>().join("; "))
+        pairs.collect::<Vec<_>>().join("; ")
     }
 
     /// The same browser at another API node.
