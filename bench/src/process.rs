@@ -93,6 +93,7 @@ impl Server {
             .env("NEXUS__SERVER__TRUSTED_PROXIES", r#"["127.0.0.1/32"]"#)
             .env("NEXUS__SERVER__WORKERS", workers.to_string())
             .env("NEXUS__AUTHENTICATION__REQUESTS_PER_MINUTE", "10000")
+            .env("NEXUS__AUTHENTICATION__CLIENT_TOKENS_PER_MINUTE", "10000")
             .env("NEXUS__SECURITY__MASTER_KEY_FILE", data.join("nexus.key"))
             .env("NEXUS__NODE__DATA", data.join("node"))
             .env("NEXUS__LOG__FORMAT", "json")

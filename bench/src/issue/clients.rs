@@ -12,6 +12,8 @@ use crate::{Failure, keys};
 
 /// Addresses that requests come from: what one may ask for in a minute is limited.
 const ADDRESSES: u32 = 4096;
+/// Clients that ask: what one may have in a minute is limited as well.
+const CLIENTS: usize = 64;
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// `nexus serve` on a database of its own.
@@ -41,15 +43,29 @@ impl Platform {
 
     /// Registers a client of a new tenant.
     pub(crate) async fn client(&self) -> Result<Client, Failure> {
+        self.clients(1).await?.pop().ok_or_else(|| "no client".into())
+    }
+
+    /// Registers as many as ask at once.
+    pub(super) async fn many(&self) -> Result<Vec<Client>, Failure> {
+        self.clients(CLIENTS).await
+    }
+
+    /// Registers clients of a new tenant.
+    async fn clients(&self, count: usize) -> Result<Vec<Client>, Failure> {
         let bearer = format!("Bearer {}", self.token);
         let mut connection = Connection::open(self.server.address).await?;
         let body = json!({"name": "Measured", "dialect": keys::DIALECT});
         let tenant = post(&mut connection, &bearer, "/v1/tenants", &body).await?;
         let path = format!("/v1/tenants/{}/clients", text(&tenant, "/id")?);
         let body = json!({"name": "Import", "type": "server", "scopes": [keys::SCOPE, "write:users"]});
-        let client = post(&mut connection, &bearer, &path, &body).await?;
-        let (id, secret) = (text(&client, "/client_id")?, text(&client, "/client_secret")?);
-        Ok(Client { address: self.server.address, id, secret })
+        let mut clients = Vec::new();
+        for _ in 0..count {
+            let client = post(&mut connection, &bearer, &path, &body).await?;
+            let (id, secret) = (text(&client, "/client_id")?, text(&client, "/client_secret")?);
+            clients.push(Client { address: self.server.address, id, secret });
+        }
+        Ok(clients)
     }
 
     /// Ends the server and drops the database.
@@ -84,6 +100,12 @@ impl Client {
     pub(crate) fn load(&self, path: &str, form: &str) -> Load {
         Load::new(forms(path, [form]))
     }
+}
+
+/// What asks for tokens of these clients, in turn.
+pub(super) fn load_of(clients: &[Client]) -> Load {
+    let grants: Vec<String> = clients.iter().map(Client::grant).collect();
+    Load::new(forms(super::TOKEN, grants.iter().map(String::as_str)))
 }
 
 /// Forms, over and over, each time from another address.

@@ -9,7 +9,7 @@ use std::cell::RefCell;
 
 use nexus_domain::token::AccessClaims;
 
-use self::clients::Client;
+use self::clients::load_of;
 pub(crate) use self::clients::{Platform, forms};
 use self::provider::Provider;
 use self::signing::Signing;
@@ -27,10 +27,11 @@ const TOKEN: &str = "/oauth/token";
 pub(crate) async fn against_signing(sizes: &Sizes) -> Result<Vec<Row>, Failure> {
     output::progress(&format!("token-issue: {} workers, as many threads that sign", sizes.workers));
     let platform = Platform::start("issue", sizes.workers).await?;
-    let client = platform.client().await?;
+    let clients = platform.many().await?;
+    let client = clients.first().ok_or("no client")?;
     let signing = Signing::of(claims(&client.token().await?)?)?;
     let [usual, many] = sizes.at_once;
-    let issuer = Issuer { server: &platform.server, load: client.load(TOKEN, &client.grant()) };
+    let issuer = Issuer { server: &platform.server, load: load_of(&clients) };
     let spent = RefCell::new(Vec::new());
     let rounds = Rounds::play(
         sizes.rounds,
@@ -64,8 +65,9 @@ pub(crate) async fn against_signing(sizes: &Sizes) -> Result<Vec<Row>, Failure> 
 pub(crate) async fn against_provider(sizes: &Sizes) -> Result<Vec<Row>, Failure> {
     let Some(provider) = Provider::start()? else { return Ok(Vec::new()) };
     let platform = Platform::start("provider", sizes.workers).await?;
-    let client = platform.client().await?;
-    let ours = Issuer { server: &platform.server, load: client.load(TOKEN, &client.grant()) };
+    let clients = platform.many().await?;
+    let client = clients.first().ok_or("no client")?;
+    let ours = Issuer { server: &platform.server, load: load_of(&clients) };
     let other = provider.client();
     let theirs = Issuer { server: &provider.server, load: other.load("/token", &provider.grant()) };
     // Both sign what they answer with, by the same algorithm.

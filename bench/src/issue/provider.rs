@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 
-use super::clients::form_request;
-use super::{Client, ask};
+use super::ask;
+use super::clients::{Client, form_request};
 use crate::process::Server;
 use crate::{Failure, output};
 
