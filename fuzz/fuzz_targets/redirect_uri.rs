@@ -67,6 +67,8 @@ fn client(redirect_uris: &[&str]) -> Option<ClientState> {
         environment: None,
         authentication: ClientAuthentication::ClientSecret,
         requires_pkce: true,
+        require_pushed_authorization_requests: false,
+        dpop_bound_access_tokens: false,
         redirect_uris: redirect_uris.iter().map(|uri| (*uri).to_owned()).collect(),
         scopes: None,
         ip_allowlist: Vec::new(),
@@ -77,7 +79,7 @@ fn client(redirect_uris: &[&str]) -> Option<ClientState> {
         now: DateTime::UNIX_EPOCH,
     };
     match Client::default().decide(ClientCommand::Register(Box::new(register))) {
-        Ok(Some(ClientEvent::ClientRegistered(registered))) => Some(registered.into()),
+        Ok(Some(ClientEvent::ClientRegistered(registered))) => Some((*registered).into()),
         Ok(other) => panic!("{other:?}"),
         Err(refused) => {
             assert!(!refused.to_string().is_empty());

@@ -143,10 +143,11 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Dialect, InvalidDialect> {
     let at = |span: Range<usize>, reason: String| InvalidDialect {
         file: file.to_owned(),
         line: text.get(..span.start).map_or(1, |before| before.matches('\n').count() + 1),
-        reason,
+        // One line, also where it repeats what the file says, in which `\n` may stand for a line's end.
+        reason: reason.replace(char::is_control, " "),
     };
-    let parsed: File = toml::from_str(text)
-        .map_err(|error| at(error.span().unwrap_or(0..0), error.message().replace('\n', " ")))?;
+    let parsed: File =
+        toml::from_str(text).map_err(|error| at(error.span().unwrap_or(0..0), error.message().to_owned()))?;
     build(parsed).map_err(|(span, reason)| at(span, reason))
 }
 

@@ -452,3 +452,11 @@ fn a_refusal_of_plain_http_is_no_redirect() {
         assert!(error.reason.contains(reason), "{error}");
     }
 }
+
+#[test]
+fn what_is_wrong_is_told_in_one_line_whatever_the_file_says() {
+    let text = GOOD.replace("all = [\"root\"]", "all = [\"ro\\not\\u001b\"]");
+    assert_ne!(text, GOOD);
+    let told = Dialect::parse("acme.toml", &text).unwrap_err().to_string();
+    assert!(told.contains("`ro ot ") && !told.contains(char::is_control), "{told:?}");
+}
