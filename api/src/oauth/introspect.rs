@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::client::{authenticate, remembered};
 use super::error::{ErrorBody, OauthError};
 use super::form::Form;
-use super::{address, scope_text, unstored};
+use super::{attempt, scope_text};
 use crate::app::App;
 use crate::nodes::settle::settle_here;
 use crate::verification::hot::Moment;
@@ -96,22 +96,11 @@ pub struct IntrospectedToken {
 )]
 #[post("/oauth/introspect")]
 pub(crate) async fn introspect(app: web::Data<App>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
-    let attempt = match app.authentication_limits.admit(address(&app, &request)).await {
-        Ok(attempt) => attempt,
-        Err(limited) => return OauthError::from(limited).response(),
-    };
-    match answer(&app, &request, &body).await {
-        Ok(token) => {
-            attempt.succeeded();
-            unstored(HttpResponse::Ok().json(Introspection { active: token.is_some(), token }))
-        }
-        Err(error) => {
-            if error.failed_attempt {
-                attempt.failed();
-            }
-            error.response()
-        }
-    }
+    attempt(&app, &request, async {
+        let token = answer(&app, &request, &body).await?;
+        Ok(HttpResponse::Ok().json(Introspection { active: token.is_some(), token }))
+    })
+    .await
 }
 
 async fn answer(

@@ -109,6 +109,31 @@ fn unstored(mut response: HttpResponse) -> HttpResponse {
     response
 }
 
+/// Answers a client's request, which counts as an attempt of its address to prove who it is. Nothing is done for an address that
+/// has made too many, and no answer is kept by caches.
+async fn attempt(
+    app: &App,
+    request: &HttpRequest,
+    answer: impl Future<Output = Result<HttpResponse, OauthError>>,
+) -> HttpResponse {
+    let attempt = match app.authentication_limits.admit(address(app, request)).await {
+        Ok(attempt) => attempt,
+        Err(limited) => return OauthError::from(limited).response(),
+    };
+    match answer.await {
+        Ok(answer) => {
+            attempt.succeeded();
+            unstored(answer)
+        }
+        Err(error) => {
+            if error.failed_attempt {
+                attempt.failed();
+            }
+            error.response()
+        }
+    }
+}
+
 /// Scopes as a request writes them: with a space between two (RFC 6749 section 3.3).
 fn scopes(text: &str) -> Option<ScopeSet> {
     text.split(' ').filter(|scope| !scope.is_empty()).map(|scope| scope.parse().ok()).collect()

@@ -7,12 +7,12 @@ use nexus_infrastructure::pushed_requests::PUSHED_LIFETIME;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::attempt;
 use super::authorize_request::{check, kept};
 use super::client::authenticate;
 use super::dpop::proved;
 use super::error::{ErrorBody, OauthError};
 use super::form::Form;
-use super::{address, unstored};
 use crate::app::App;
 
 /// What an app pushes: what it would send somebody to `/oauth/authorize` with, and by what it proves who it is.
@@ -65,22 +65,11 @@ pub struct PushAnswer {
 )]
 #[post("/oauth/par")]
 pub(crate) async fn push(app: web::Data<App>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
-    let attempt = match app.authentication_limits.admit(address(&app, &request)).await {
-        Ok(attempt) => attempt,
-        Err(limited) => return OauthError::from(limited).response(),
-    };
-    match answer(&app, &request, &body).await {
-        Ok(answer) => {
-            attempt.succeeded();
-            unstored(HttpResponse::Created().json(answer))
-        }
-        Err(error) => {
-            if error.failed_attempt {
-                attempt.failed();
-            }
-            error.response()
-        }
-    }
+    attempt(&app, &request, async {
+        let answer = answer(&app, &request, &body).await?;
+        Ok(HttpResponse::Created().json(answer))
+    })
+    .await
 }
 
 async fn answer(app: &App, request: &HttpRequest, body: &[u8]) -> Result<PushAnswer, OauthError> {

@@ -13,7 +13,7 @@ use super::client::authenticate;
 use super::error::{ErrorBody, OauthError};
 use super::form::Form;
 use super::introspect::token_id;
-use super::{Visitor, address, unstored};
+use super::{Visitor, attempt};
 use crate::app::App;
 use crate::nodes::barrier::Effect;
 use crate::nodes::settle::{settle, settle_here};
@@ -42,22 +42,11 @@ pub struct RevokeForm {
 )]
 #[post("/oauth/revoke")]
 pub(crate) async fn revoke(app: web::Data<App>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
-    let attempt = match app.authentication_limits.admit(address(&app, &request)).await {
-        Ok(attempt) => attempt,
-        Err(limited) => return OauthError::from(limited).response(),
-    };
-    match give_back(&app, &request, &body).await {
-        Ok(()) => {
-            attempt.succeeded();
-            unstored(HttpResponse::Ok().finish())
-        }
-        Err(error) => {
-            if error.failed_attempt {
-                attempt.failed();
-            }
-            error.response()
-        }
-    }
+    attempt(&app, &request, async {
+        give_back(&app, &request, &body).await?;
+        Ok(HttpResponse::Ok().finish())
+    })
+    .await
 }
 
 /// The id of an access token, also of one that another API node has just issued.

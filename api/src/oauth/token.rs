@@ -14,7 +14,7 @@ use super::client::{authenticate, remembered};
 use super::dpop::proved;
 use super::error::{ErrorBody, OauthError};
 use super::form::Form;
-use super::{Visitor, address, scope_text, scopes, unstored};
+use super::{Visitor, attempt, scope_text, scopes};
 use crate::app::App;
 use crate::nodes::barrier::Effect;
 use crate::nodes::settle::settle;
@@ -76,22 +76,11 @@ pub struct TokenAnswer {
 )]
 #[post("/oauth/token")]
 pub(crate) async fn issue(app: web::Data<App>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
-    let attempt = match app.authentication_limits.admit(address(&app, &request)).await {
-        Ok(attempt) => attempt,
-        Err(limited) => return OauthError::from(limited).response(),
-    };
-    match answer(&app, &request, &body).await {
-        Ok(answer) => {
-            attempt.succeeded();
-            unstored(HttpResponse::Ok().json(answer))
-        }
-        Err(error) => {
-            if error.failed_attempt {
-                attempt.failed();
-            }
-            error.response()
-        }
-    }
+    attempt(&app, &request, async {
+        let answer = answer(&app, &request, &body).await?;
+        Ok(HttpResponse::Ok().json(answer))
+    })
+    .await
 }
 
 async fn answer(app: &web::Data<App>, request: &HttpRequest, body: &[u8]) -> Result<TokenAnswer, OauthError> {
